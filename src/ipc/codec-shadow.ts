@@ -1,0 +1,209 @@
+/**
+ * The slow walk: copies a value, as far as V8 can be trusted with it, into one of plain data. Errors become markers
+ * with a record each, binary data is listed, every getter is run once, and what cannot be sent is named by its path.
+ */
+import { types } from 'node:util';
+import { type Piece, pieceOf } from './codec-binary.js';
+import { anatomyOf, fieldsOf } from './codec-errors.js';
+import { describe, entry, field, item, Refusal, within } from './codec-refusal.js';
+import { Kind, kindOf, MAX_DEPTH } from './codec-scan.js';
+import type { ErrorMark } from './codec-stream.js';
+
+const DROPPED: unique symbol = Symbol('dropped');
+
+export class Shadow {
+  readonly hosts: Map<object, Piece | ErrorMark> = new Map();
+  /** For each error its properties: key, value, enumerable, key, … */
+  readonly records: unknown[][] = [];
+  readonly pieces: Piece[] = [];
+  readonly #copies: Map<object, object> = new Map();
+  /** The keys of #copies and #hosts, oldest first, so that a part of the walk can be undone. */
+  readonly #order: object[] = [];
+
+  /** @throws Refusal */
+  copy(value: unknown, depth = 0): unknown {
+    if (typeof value === 'symbol' || typeof value === 'function') throw Refusal.of(value);
+    if (typeof value !== 'object' || value === null) return value;
+    const known = this.#copies.get(value);
+    if (known !== undefined) return known;
+    if (types.isProxy(value)) throw Refusal.of(value);
+    if (depth >= MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} levels deep`);
+    if (Array.isArray(value)) return this.#array(value, depth + 1);
+    const prototype: unknown = Object.getPrototypeOf(value);
+    const kind = prototype === Object.prototype ? Kind.Ordinary : kindOf(value);
+    switch (kind) {
+      case Kind.Leaf:
+        return this.#keep(value, value);
+      case Kind.Map:
+        return this.#map(value as Map<unknown, unknown>, depth + 1);
+      case Kind.Set:
+        return this.#set(value as Set<unknown>, depth + 1);
+      case Kind.Binary:
+        return this.#binary(value);
+      case Kind.Error:
+        return this.#error(value, depth + 1);
+    }
+    // Without a prototype: no setter of a changed Object.prototype, and `__proto__` is a key like any other.
+    const copy = this.#keep(value, Object.create(null) as object);
+    this.#fields(value, Object.keys(value), copy, depth + 1);
+    if (kind === Kind.Unknown) mustBePlain(value);
+    return copy;
+  }
+
+  #keep<T extends object>(value: object, copy: T): T {
+    this.#copies.set(value, copy);
+    this.#order.push(value);
+    return copy;
+  }
+
+  #array(value: readonly unknown[], depth: number): unknown[] {
+    const copy = this.#keep(value, [] as unknown[]);
+    const { length } = value;
+    let dense = 0;
+    for (; dense < length; dense++) {
+      try {
+        const each = readItem(value, dense);
+        if (each === undefined && !Object.hasOwn(value, dense)) break;
+        copy.push(this.copy(each, depth));
+      } catch (error) {
+        throw within(error, item(dense));
+      }
+    }
+    if (dense < length) copy.length = length; // from the first hole on, what is there goes by the keys
+    const names = Object.keys(value);
+    const others = names.length === dense ? [] : names.filter((name) => !Object.hasOwn(copy, name));
+    this.#fields(value, others, copy, depth);
+    return copy;
+  }
+
+  #fields(value: object, names: readonly string[], copy: object, depth: number): void {
+    const bare = !Array.isArray(copy);
+    for (const name of names) {
+      try {
+        const held = this.copy(readField(value, name), depth);
+        if (bare) (copy as Record<string, unknown>)[name] = held;
+        else Object.defineProperty(copy, name, { value: held, writable: true, configurable: true, enumerable: true });
+      } catch (error) {
+        throw within(error, bare ? field(name) : element(name));
+      }
+    }
+  }
+
+  #map(value: Map<unknown, unknown>, depth: number): Map<unknown, unknown> {
+    const copy = this.#keep(value, new Map<unknown, unknown>());
+    const entries: [unknown, unknown][] = [];
+    Map.prototype.forEach.call(value, (held, key) => entries.push([key, held]));
+    entries.forEach(([key, held], index) => {
+      let segment = `.keys()${item(index)}`;
+      try {
+        const copied = this.copy(key, depth);
+        segment = entry(key);
+        copy.set(copied, this.copy(held, depth));
+      } catch (error) {
+        throw within(error, segment);
+      }
+    });
+    return copy;
+  }
+
+  #set(value: Set<unknown>, depth: number): Set<unknown> {
+    const copy = this.#keep(value, new Set<unknown>());
+    const members: unknown[] = [];
+    Set.prototype.forEach.call(value, (held) => members.push(held));
+    members.forEach((held, index) => {
+      try {
+        copy.add(this.copy(held, depth));
+      } catch (error) {
+        throw within(error, `.values()${item(index)}`);
+      }
+    });
+    return copy;
+  }
+
+  #binary(value: object): object {
+    const piece = pieceOf(value);
+    this.pieces.push(piece);
+    // V8 writes an ArrayBuffer by itself, with no way to step in: a view of nothing stands for it.
+    const host = this.#keep(value, ArrayBuffer.isView(value) ? value : new Uint8Array(0));
+    this.hosts.set(host, piece);
+    return host;
+  }
+
+  #error(value: object, depth: number): object {
+    const marker = this.#keep(value, new Uint8Array(0));
+    const { kind, fixed } = anatomyOf(value);
+    this.hosts.set(marker, { index: this.records.length, kind, fixed });
+    const record: unknown[] = [];
+    this.records.push(record);
+    for (const [key, held, enumerable] of fieldsOf(value, kind)) {
+      const copy = key === 'errors' && Array.isArray(held) ? this.#errors(held, depth) : this.#salvaged(held, depth);
+      if (copy !== DROPPED) record.push(key, copy, enumerable);
+      else if (key === 'cause') record.push(key, describe(held), enumerable);
+    }
+    return marker;
+  }
+
+  /** An AggregateError's: one that cannot be sent costs only itself. */
+  #errors(errors: readonly unknown[], depth: number): unknown {
+    const whole = this.#salvaged(errors, depth);
+    if (whole !== DROPPED) return whole;
+    return Array.from(errors, (each) => {
+      const copy = this.#salvaged(each, depth);
+      return copy === DROPPED ? describe(each) : copy;
+    });
+  }
+
+  #salvaged(value: unknown, depth: number): unknown {
+    const { length } = this.#order;
+    const records = this.records.length;
+    const pieces = this.pieces.length;
+    try {
+      return this.copy(value, depth);
+    } catch {
+      // Half a copy must not be found by whoever meets the same object again.
+      for (const gone of this.#order.splice(length)) {
+        this.hosts.delete(this.#copies.get(gone) as object);
+        this.#copies.delete(gone);
+      }
+      this.records.length = records;
+      this.pieces.length = pieces;
+      return DROPPED;
+    }
+  }
+}
+
+function readItem(value: readonly unknown[], index: number): unknown {
+  try {
+    return value[index];
+  } catch (cause) {
+    throw new Refusal('its getter threw', { cause });
+  }
+}
+
+function readField(value: object, name: string): unknown {
+  try {
+    return (value as Record<string, unknown>)[name];
+  } catch (cause) {
+    throw new Refusal('its getter threw', { cause });
+  }
+}
+
+function element(name: string): string {
+  return /^(?:0|[1-9]\d*)$/.test(name) ? `[${name}]` : field(name);
+}
+
+/**
+ * An object with a tag of its own: the user's, whose fields have all been copied, or a built-in with internals that
+ * would be lost. Structured clone knows; only what it makes a plain object of may pass as one.
+ */
+function mustBePlain(value: object): void {
+  let clone: object;
+  try {
+    clone = structuredClone(value);
+  } catch (cause) {
+    const refusal = Refusal.of(value);
+    refusal.cause = cause;
+    throw refusal;
+  }
+  if (Object.getPrototypeOf(clone) !== Object.prototype) throw Refusal.of(value);
+}

@@ -1,0 +1,116 @@
+/**
+ * Values as they travel between processes, exact by the rules of structured clone, and beyond them where those
+ * lose something: errors keep code, properties and class, a Buffer stays a Buffer.
+ *
+ * A value goes by the cheapest way that gives it back exactly (codec-scan.ts decides): as JSON, through V8's
+ * serializer, or, with errors, binary data or getters inside, through V8's after a walk (codec-shadow.ts).
+ *
+ * Binary data of BY_REFERENCE_BYTES and more is not copied: it must not change until the message is written.
+ */
+import { deserialize, serialize } from 'node:v8';
+import { settle, tooLarge } from './codec-binary.js';
+import { fill } from './codec-errors.js';
+import { unserialisable } from './codec-refusal.js';
+import { Shape, shapeOf } from './codec-scan.js';
+import { Shadow } from './codec-shadow.js';
+import { read, write } from './codec-stream.js';
+import { MAX_BODY_BYTES } from './frame.js';
+
+export { describe, UnserialisableError } from './codec-refusal.js';
+
+export const Codec = {
+  /** `undefined`, without a body. */
+  Undefined: 0,
+  Json: 1,
+  V8: 2,
+  /** A stream of V8's of [value, records of its errors], binary data beside it. */
+  Composite: 3,
+} as const;
+export type Codec = (typeof Codec)[keyof typeof Codec];
+
+/** A value as it travels. A string body is text, to be written as UTF-8. */
+export interface Encoded {
+  readonly codec: number;
+  readonly body: string | Buffer | undefined;
+  readonly attachments: readonly Buffer[];
+  /** Approximate: of a string body, its characters. */
+  readonly bytes: number;
+}
+
+const NONE: readonly Buffer[] = [];
+const UNDEFINED: Encoded = { codec: Codec.Undefined, body: undefined, attachments: NONE, bytes: 0 };
+/** A longer string by itself goes through V8, which copies where JSON looks at each character. */
+const LONG_STRING = 2048;
+
+/**
+ * @param root the word that a path starts with, as in `args[0].user.save`
+ * @throws UnserialisableError naming the path
+ */
+export function encode(value: unknown, root = 'value'): Encoded {
+  if (value === undefined) return UNDEFINED;
+  if (typeof value === 'string' && value.length > LONG_STRING) return plain(value, root);
+  const shape = shapeOf(value);
+  if (shape === Shape.Special) return composite(value, root);
+  const body = shape === Shape.Json ? json(value) : undefined;
+  if (body === undefined) return plain(value, root);
+  return { codec: Codec.Json, body, attachments: NONE, bytes: body.length };
+}
+
+function json(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined; // too deep or too long for a string: V8 may still do it
+  }
+}
+
+function plain(value: unknown, root: string): Encoded {
+  let body: Buffer;
+  try {
+    body = serialize(value);
+  } catch {
+    return composite(value, root); // finds out what it was, and where
+  }
+  if (body.length > MAX_BODY_BYTES) throw unserialisable(tooLarge(body.length), root);
+  return { codec: Codec.V8, body, attachments: NONE, bytes: body.length };
+}
+
+function composite(value: unknown, root: string): Encoded {
+  try {
+    const shadow = new Shadow();
+    const copy = shadow.copy(value);
+    const attachments = shadow.pieces.length === 0 ? NONE : settle(shadow.pieces);
+    const body = write([copy, shadow.records], shadow.hosts);
+    if (body.length > MAX_BODY_BYTES) throw tooLarge(body.length);
+    const bytes = attachments.reduce((sum, { length }) => sum + length, body.length);
+    return { codec: Codec.Composite, body, attachments, bytes };
+  } catch (error) {
+    throw unserialisable(error, root);
+  }
+}
+
+/**
+ * Takes over the memory of `body` and `attachments`: nobody else may use them afterwards.
+ * @throws Error when they are not what `encode` makes
+ */
+export function decode(codec: number, body: Buffer, attachments: readonly Buffer[]): unknown {
+  switch (codec) {
+    case Codec.Undefined:
+      return undefined;
+    case Codec.Json:
+      return body.length === 2 && body[0] === 0x5b && body[1] === 0x5d ? [] : JSON.parse(body.toString('utf8'));
+    case Codec.V8:
+      return deserialize(body);
+    case Codec.Composite:
+      return decodeComposite(body, attachments);
+    default:
+      throw new Error(`a value in unknown codec ${codec}`);
+  }
+}
+
+function decodeComposite(body: Buffer, attachments: readonly Buffer[]): unknown {
+  const { value, errors } = read(body, attachments);
+  if (!Array.isArray(value) || !Array.isArray(value[1])) throw new Error('a value without its table of errors');
+  for (const [index, error] of errors) fill(error, value[1][index]);
+  return value[0];
+}

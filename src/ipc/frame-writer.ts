@@ -1,0 +1,89 @@
+import { type FrameHeader, FrameType, HEADER_BYTES, MAX_BODY_BYTES, writeHeader } from './frame.js';
+
+const EMPTY: Buffer = Buffer.alloc(0);
+const NONE: readonly Buffer[] = [];
+const ATTACHMENT: FrameHeader = { type: FrameType.Attachment };
+const ARENA_BYTES = 64 * 1024;
+/** A larger body is not copied behind its header but written from where it lies. */
+const COPY_LIMIT_BYTES = 16 * 1024;
+
+/**
+ * Gathers messages so that many leave in one write. Small bodies are copied into one arena; strings
+ * are written into it as UTF-8, so a small message needs no Buffer of its own.
+ */
+export class FrameWriter {
+  #arena: Buffer = EMPTY; // allocated when it is first needed
+  #from = 0; // where the part of the arena begins that is not yet in #parts
+  #at = 0;
+  #parts: Buffer[] = [];
+
+  get isEmpty(): boolean {
+    return this.#parts.length === 0 && this.#at === this.#from;
+  }
+
+  add(header: FrameHeader, body?: string | Buffer, attachments: readonly Buffer[] = NONE): void {
+    this.#frame(header, body, attachments.length);
+    for (const bytes of attachments) this.#frame(ATTACHMENT, bytes, 0);
+  }
+
+  /** What was added, in order. Give it to one write; then call `recycle` or `renew`. */
+  take(): Buffer[] {
+    this.#cut();
+    const parts = this.#parts;
+    this.#parts = [];
+    return parts;
+  }
+
+  /** The bytes of the last `take` are written: the arena may be used again. */
+  recycle(): void {
+    this.#from = 0;
+    this.#at = 0;
+  }
+
+  /** The bytes of the last `take` are still to be written by someone: leave them alone. */
+  renew(): void {
+    if (this.#at > 0) this.#arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+    this.recycle();
+  }
+
+  #frame(header: FrameHeader, body: string | Buffer | undefined, attachments: number): void {
+    let bytes: Buffer | undefined;
+    let bound = 0;
+    if (typeof body === 'string') {
+      bound = body.length * 3;
+      if (bound > COPY_LIMIT_BYTES) bytes = Buffer.from(body, 'utf8');
+    } else if (body !== undefined) {
+      bytes = body;
+      bound = body.length;
+    }
+    const copied = bytes === undefined || bytes.length <= COPY_LIMIT_BYTES;
+    this.#reserve(HEADER_BYTES + (copied ? bound : 0));
+    const start = this.#at;
+    let length = 0;
+    if (bytes !== undefined) length = bytes.length;
+    else if (typeof body === 'string') length = this.#arena.write(body, start + HEADER_BYTES, 'utf8');
+    if (length > MAX_BODY_BYTES) throw new RangeError(`a body of ${length} bytes, over the limit of ${MAX_BODY_BYTES}`);
+    writeHeader(this.#arena, start, header, length, attachments);
+    this.#at = start + HEADER_BYTES;
+    if (!copied) {
+      this.#cut();
+      this.#parts.push(bytes as Buffer);
+      return;
+    }
+    if (bytes !== undefined) this.#arena.set(bytes, this.#at);
+    this.#at += length;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#arena.length) return;
+    this.#cut();
+    this.#arena = Buffer.allocUnsafeSlow(Math.max(ARENA_BYTES, bytes));
+    this.#from = 0;
+    this.#at = 0;
+  }
+
+  #cut(): void {
+    if (this.#at > this.#from) this.#parts.push(this.#arena.subarray(this.#from, this.#at));
+    this.#from = this.#at;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Frames: the bytes on the channel between the parent and one worker.
+ *
+ * Every frame is a fixed header of 32 bytes and a body of `length` bytes:
+ *
+ *   offset 0   u16  MAGIC: bytes that are no frame are known at once
+ *          2   u8   type
+ *          3   u8   codec of the body (codec.ts)
+ *          4   u32  length of the body
+ *          8   f64  seq: the attempt, as numbered for this worker (doors.ts, Note); 0 for none
+ *         16   f64  time: Run: the task's id. Replies: when the worker sent it, on the shared monotonic clock
+ *         24   u32  a: Run, Define: the name's id. Replies: run time in microseconds
+ *         28   u16  b: Run: the attempt's number. Abort: the kind
+ *         30   u8   flags
+ *         31   u8   attachments: that many Attachment frames follow, part of this message
+ *
+ * The attempt stands in the header, so a body that cannot be read still names its task. Nothing is
+ * ever allocated by a length alone: a body is collected as its bytes arrive.
+ */
+
+export const HEADER_BYTES = 32;
+export const MAGIC = 0xe9f1;
+/** The largest body: Node's limit for one Buffer write, 2 GiB - 1. */
+export const MAX_BODY_BYTES = 0x7fff_ffff;
+export const MAX_ATTACHMENTS = 255;
+
+export const FrameType = {
+  /** Either way: bytes that belong to the message before it. */
+  Attachment: 1,
+  // parent to worker
+  Boot: 10,
+  Define: 11,
+  Run: 12,
+  Abort: 13,
+  Ping: 14,
+  Leave: 15,
+  // worker to parent
+  Ready: 30,
+  BootFailed: 31,
+  Started: 32,
+  Result: 33,
+  Failure: 34,
+  Dropped: 35,
+  Progress: 36,
+  Pong: 37,
+} as const;
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+export const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
+
+export const Flag = {
+  /** Run: say Started as soon as it has. */
+  WantStarted: 1,
+  /** Run: the body is [source, args] of `exec`. */
+  Exec: 2,
+  /** Failure: what was thrown could not be carried; the body describes it (SerializationError). */
+  Unserialisable: 4,
+  /** Failure: the module exports no such function; the body lists what it does export. */
+  UnknownTask: 8,
+  /** Failure: the arguments could not be decoded in the worker. */
+  Undecodable: 16,
+} as const;
+
+export interface FrameHeader {
+  readonly type: FrameType;
+  readonly codec?: number;
+  readonly seq?: number;
+  readonly time?: number;
+  readonly a?: number;
+  readonly b?: number;
+  readonly flags?: number;
+}
+
+/** A message as it arrived: one frame and its attachments. The buffers own their memory. */
+export interface Message {
+  type: FrameType;
+  codec: number;
+  seq: number;
+  time: number;
+  a: number;
+  b: number;
+  flags: number;
+  body: Buffer;
+  attachments: Buffer[];
+}
+
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+/** Writes a header for a body of `length` bytes into `target` at `offset`. */
+export function writeHeader(target: Buffer, offset: number, header: FrameHeader, length: number, attachments = 0): void {
+  target.writeUInt16LE(MAGIC, offset);
+  target[offset + 2] = header.type;
+  target[offset + 3] = header.codec ?? 0;
+  target.writeUInt32LE(length, offset + 4);
+  target.writeDoubleLE(header.seq ?? 0, offset + 8);
+  target.writeDoubleLE(header.time ?? 0, offset + 16);
+  target.writeUInt32LE((header.a ?? 0) >>> 0, offset + 24);
+  target.writeUInt16LE((header.b ?? 0) & 0xffff, offset + 28);
+  target[offset + 30] = header.flags ?? 0;
+  target[offset + 31] = attachments;
+}

@@ -1,0 +1,3 @@
+export interface Batch<R> extends PromiseLike<R[]>, AsyncIterable<R> {
+  readonly id: number;
+}

@@ -1,0 +1,99 @@
+/**
+ * Ends tasks that someone wants ended, and no other (G5, G6).
+ *
+ * A task that has not started never starts. A running one is asked first (its signal fires), and when
+ * the grace is over its worker is killed, if by then the same attempt still runs in it.
+ */
+import { type Encoded, encode } from '../ipc/codec.js';
+import { TaskCancelledError } from '../shared/errors.js';
+import type { Core } from './core.js';
+import { aboutTask } from './messages.js';
+import type { Ending, Lease, TaskRecord } from './record.js';
+
+export class Canceller {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  cancel(record: TaskRecord, reason: unknown): Promise<void> {
+    this.end(record, this.#cancellation(record, reason), 'cancel');
+    return this.#core.settlement.whenOver(record);
+  }
+
+  kill(record: TaskRecord, reason: unknown): Promise<void> {
+    this.end(record, this.#cancellation(record, reason), 'kill');
+    return this.#core.settlement.whenOver(record);
+  }
+
+  /** Its AbortSignal fired: as `cancel`, but it rejects with the signal's own reason. */
+  abort(record: TaskRecord, reason: unknown): void {
+    this.end(record, { at: this.#core.clock.now(), state: 'cancelled', error: () => reason, reason }, 'cancel');
+  }
+
+  #cancellation(record: TaskRecord, reason: unknown): Ending {
+    const error = (isForced: boolean): TaskCancelledError => {
+      const how = isForced ? 'was cancelled; it did not stop in time, so its worker was killed' : 'was cancelled';
+      const why = reason === undefined ? '' : `: ${reason instanceof Error ? reason.message : String(reason)}`;
+      return new TaskCancelledError(`${aboutTask(record)} ${how}${why}`, { reason, forced: isForced });
+    };
+    return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
+  }
+
+  /** The first reason stays; `kill` after `cancel` only takes the rest of the grace away. */
+  end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void {
+    const core = this.#core;
+    const isNew = record.ending === undefined;
+    if (record.isSettled || (!isNew && how === 'cancel')) return;
+    record.ending ??= ending;
+    if (record.state === 'queued') {
+      core.queue.remove(record);
+      core.settlement.end(record);
+      core.waiters.check();
+      return;
+    }
+    if (record.state === 'waiting') {
+      core.settlement.end(record);
+      return;
+    }
+    const lease = record.lease as Lease;
+    const lane = lease.lane;
+    if (lane === undefined) return; // its worker's death is being dealt with
+    if (isNew && lane.withdraw(lease)) return; // it never starts
+    lease.target ??= 'cancel';
+    if (how === 'kill') {
+      this.forceEnd(lease);
+      return;
+    }
+    core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));
+    lane.abort(lease, 'cancel', encodedReason(ending.reason));
+    lane.withdrawAhead();
+    core.dispatcher.update(lane);
+  }
+
+  /** Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its way. */
+  forceEnd(lease: Lease): void {
+    const lane = lease.lane;
+    if (lane === undefined || !lane.mayKillFor(lease)) return;
+    lease.record.killing = lane.worker;
+    lane.worker.kill();
+  }
+
+  /** The grace of a cancelled task is over. What is already in the pipe is read first. */
+  graceOver(record: TaskRecord): void {
+    const lease = record.lease;
+    this.#core.clock.afterPoll(() => {
+      if (lease !== undefined && record.lease === lease) this.forceEnd(lease);
+    });
+  }
+}
+
+function encodedReason(reason: unknown): Encoded | undefined {
+  if (reason === undefined) return undefined;
+  try {
+    return encode(reason);
+  } catch {
+    return undefined; // it cannot travel: the worker's signal gets its default reason
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The core of a pool: the dispatch state, which lives here and nowhere else, and the rooms that
+ * decide on it. What users hold (Pool, Task, Batch) are handles on it.
+ *
+ *   submit → queue → dispatcher → lane → settlement
+ */
+import type { Encoded } from '../ipc/codec.js';
+import { Flag } from '../ipc/frame.js';
+import { Deadlines } from '../shared/deadlines.js';
+import type { Clock, Spawner } from '../shared/doors.js';
+import { PoolBrokenError, PoolClosedError, QueueFullError } from '../shared/errors.js';
+import { Histogram } from '../shared/histogram.js';
+import { Supervisor } from '../supervisor/supervisor.js';
+import { AbortSignals } from './abort-signals.js';
+import { Canceller } from './canceller.js';
+import { onDeadline } from './deadline.js';
+import { Dispatcher } from './dispatcher.js';
+import { Events } from './events.js';
+import { Life } from './life.js';
+import { NameTable } from './names.js';
+import type { ResolvedPoolOptions } from './options.js';
+import type { NameStats } from './pipelining.js';
+import { TaskRecord } from './record.js';
+import { Settlement } from './settlement.js';
+import { Staff } from './staff.js';
+import type { ResolvedTaskOptions } from './task-options.js';
+import { TaskQueue } from './task-queue.js';
+import { Upkeep } from './upkeep.js';
+import { Waiters } from './waiters.js';
+
+/** The doors, and what else a simulation replaces. */
+export interface Doors {
+  readonly clock: Clock;
+  readonly spawner: Spawner;
+  readonly random: () => number;
+  /** Workers that may boot at once. */
+  readonly spawnConcurrency: number;
+}
+
+/** What settles a task: the functions of its promise, or those of a batch. */
+export interface Settler {
+  readonly resolve: (value: unknown, record: TaskRecord) => void;
+  readonly reject: (error: unknown, record: TaskRecord) => void;
+}
+
+export interface Counts {
+  submitted: number;
+  succeeded: number;
+  failed: number;
+  cancelled: number;
+  retried: number;
+  /** Replies to leases that were closed: dropped, never credited to another task. */
+  late: number;
+}
+
+export class Core {
+  readonly clock: Clock;
+  readonly options: ResolvedPoolOptions;
+  readonly counts: Counts = { submitted: 0, succeeded: 0, failed: 0, cancelled: 0, retried: 0, late: 0 };
+  readonly queueMs: Histogram = new Histogram();
+  readonly runMs: Histogram = new Histogram();
+  readonly queue: TaskQueue<TaskRecord> = new TaskQueue();
+  /** Tasks that wait for a retry. */
+  readonly waiting: Set<TaskRecord> = new Set();
+  readonly names: NameTable = new NameTable();
+  readonly deadlines: Deadlines;
+  readonly events: Events;
+  readonly waiters: Waiters;
+  readonly signals: AbortSignals<TaskRecord>;
+  readonly dispatcher: Dispatcher;
+  readonly settlement: Settlement;
+  readonly canceller: Canceller;
+  readonly supervisor: Supervisor;
+  readonly life: Life;
+  readonly upkeep: Upkeep;
+  /** Names that the module exports, as the last worker that booted said; undefined until then. */
+  exports: ReadonlySet<string> | undefined;
+  /** Why the pool broke, while it is broken. */
+  brokenBy: PoolBrokenError | undefined;
+  readonly #onDeadline: (record: TaskRecord) => void;
+  #lastTaskId = 0;
+  #outstanding = 0; // submitted and not settled
+
+  constructor(options: ResolvedPoolOptions, doors: Doors) {
+    this.clock = doors.clock;
+    this.options = options;
+    this.deadlines = new Deadlines(doors.clock);
+    this.events = new Events(doors.clock);
+    this.waiters = new Waiters(doors.clock);
+    this.settlement = new Settlement(this);
+    this.canceller = new Canceller(this);
+    this.signals = new AbortSignals((record, reason) => this.canceller.abort(record, reason));
+    this.upkeep = new Upkeep(this, doors.random);
+    this.dispatcher = new Dispatcher(doors.clock, this.queue, this.names, options, {
+      onShort: (waiting) => this.supervisor.grow(waiting),
+      onSpent: (lane) => this.upkeep.onSpent(lane),
+      onPumped: () => this.waiters.check(),
+    });
+    this.#onDeadline = (record) => onDeadline(this, record);
+    const rules = { ...options, spawnConcurrency: doors.spawnConcurrency };
+    this.supervisor = new Supervisor(doors.clock, doors.spawner, rules, new Staff(this), doors.random);
+    this.life = new Life(this);
+    this.supervisor.start();
+  }
+
+  /** The number of workers changes by itself. */
+  get isElastic(): boolean {
+    return this.supervisor.min < this.supervisor.max;
+  }
+
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** Why no task may be submitted now, if so. */
+  refusal(): Error | undefined {
+    const { state } = this.supervisor;
+    if (state === 'closing' || state === 'closed') return new PoolClosedError(`the pool '${this.options.name}' is ${state}: it takes no more tasks`);
+    if (state === 'broken') return this.brokenError();
+    if (this.queue.size >= this.options.queueLimit && this.queue.size - this.dispatcher.freePlaces >= this.options.queueLimit) {
+      return new QueueFullError(`the queue of the pool '${this.options.name}' is full: queueLimit is ${this.options.queueLimit}; room() resolves when there is room`);
+    }
+    return undefined;
+  }
+
+  /** An error of its own for each task (A08), all with the same cause. */
+  brokenError(): PoolBrokenError {
+    const first = this.brokenBy as PoolBrokenError;
+    return new PoolBrokenError(first.message, { death: first.death, cause: first.cause });
+  }
+
+  submit(name: NameStats, isExec: boolean, encoded: Encoded, options: ResolvedTaskOptions, settler: Settler): TaskRecord {
+    const now = this.clock.now();
+    const record = new TaskRecord(++this.#lastTaskId, name, isExec ? Flag.Exec : 0, encoded, options, now, settler, this.#onDeadline);
+    this.counts.submitted += 1;
+    this.#outstanding += 1;
+    if (this.#outstanding === 1) this.clock.hold();
+    if (options.signal !== undefined) this.signals.watch(options.signal, record);
+    this.enqueue(record, 'back');
+    return record;
+  }
+
+  /** Into the queue, from wherever it was; a broken pool takes nothing in. */
+  enqueue(record: TaskRecord, where: 'front' | 'back'): void {
+    if (this.brokenBy !== undefined) {
+      this.settlement.fail(record, this.brokenError());
+      return;
+    }
+    record.state = 'queued';
+    if (where === 'front') this.queue.pushFront(record);
+    else this.queue.push(record);
+    const { queueTimeoutMs } = record.options;
+    if (queueTimeoutMs !== undefined && record.starts === 0) this.deadlines.set(record, record.submittedAt + queueTimeoutMs);
+    this.dispatcher.schedule();
+  }
+
+  /** A task has settled: called once for each (G1). */
+  forget(record: TaskRecord): void {
+    this.deadlines.clear(record);
+    this.waiting.delete(record);
+    const { signal } = record.options;
+    if (signal !== undefined) this.signals.unwatch(signal, record);
+    this.#outstanding -= 1;
+    if (this.#outstanding > 0) return;
+    this.clock.release();
+    this.waiters.check();
+    this.life.onIdle();
+  }
+
+  /** Every task that has not settled. */
+  *records(): Iterable<TaskRecord> {
+    yield* this.queue;
+    yield* this.waiting;
+    for (const lane of this.dispatcher.lanes) for (const lease of lane.leases()) yield lease.record;
+  }
+}

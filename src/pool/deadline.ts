@@ -1,0 +1,82 @@
+/**
+ * What a task's one deadline is for follows from its state:
+ * queued or sent: queueTimeoutMs; running: softTimeoutMs, then timeoutMs, or the grace of a cancel;
+ * waiting: the delay of a retry.
+ *
+ * A deadline that ends an attempt first lets one poll phase pass: a result that is already in the pipe wins.
+ */
+import { TaskTimeoutError } from '../shared/errors.js';
+import type { Core } from './core.js';
+import { aboutTask } from './messages.js';
+import type { Lease, TaskRecord } from './record.js';
+
+export function onDeadline(core: Core, record: TaskRecord): void {
+  switch (record.state) {
+    case 'queued':
+    case 'sent':
+      queueTimeout(core, record);
+      return;
+    case 'waiting':
+      core.waiting.delete(record);
+      core.enqueue(record, 'back');
+      return;
+    case 'running':
+      if (record.ending !== undefined) core.canceller.graceOver(record);
+      else runTimeout(core, record, record.lease as Lease);
+      return;
+    default:
+      return;
+  }
+}
+
+/** The attempt is presumed to run from now on. */
+export function armRunDeadlines(core: Core, lease: Lease): void {
+  const { record } = lease;
+  const { softTimeoutMs, timeoutMs } = record.options;
+  if (record.ending !== undefined) return;
+  if (softTimeoutMs === undefined && timeoutMs === undefined) {
+    if (record.heapIndex >= 0) core.deadlines.clear(record);
+    return;
+  }
+  const soft = softTimeoutMs ?? Number.POSITIVE_INFINITY;
+  const hard = timeoutMs ?? Number.POSITIVE_INFINITY;
+  record.isSoftPast = soft >= hard;
+  core.deadlines.set(record, lease.startedAt + Math.min(soft, hard));
+}
+
+function runTimeout(core: Core, record: TaskRecord, lease: Lease): void {
+  const { softTimeoutMs, timeoutMs } = record.options;
+  if (!record.isSoftPast && softTimeoutMs !== undefined) {
+    record.isSoftPast = true;
+    lease.lane?.abort(lease, 'soft-timeout', undefined);
+    if (timeoutMs !== undefined) core.deadlines.set(record, lease.startedAt + timeoutMs);
+    return;
+  }
+  core.clock.afterPoll(() => {
+    const lane = lease.lane;
+    if (lane === undefined || record.lease !== lease || record.ending !== undefined) return;
+    lease.target = 'timeout';
+    if (!lane.withdraw(lease)) {
+      core.canceller.forceEnd(lease);
+      return;
+    }
+    // It was sent to an idle worker and never started there: that worker is stopped or hung.
+    lane.withdrawAfter(0);
+    lane.worker.kill();
+  });
+}
+
+function queueTimeout(core: Core, record: TaskRecord): void {
+  const timeoutMs = record.options.queueTimeoutMs as number;
+  const error = (): TaskTimeoutError => new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
+  const lane = record.lease?.lane;
+  if (lane !== undefined && record.lease !== undefined) {
+    if (lane.look(record.lease)) return; // it has started in time
+    record.ending = { at: core.clock.now(), state: 'failed', error, reason: undefined };
+    if (!lane.withdraw(record.lease)) record.ending = undefined;
+    return;
+  }
+  core.queue.remove(record);
+  core.settlement.fail(record, error());
+  core.waiters.check();
+}

@@ -1,0 +1,324 @@
+/**
+ * A lane: the pool's side of one worker. It holds the leases of the attempts that are with the worker,
+ * in the order in which they were sent, and is the only one to reason about what has started there.
+ *
+ * The worker starts attempts strictly in that order, `concurrency` at once. So without a word from it
+ * the parent presumes that the first ones run (`#presumed`). What it acts on it does not presume: before it
+ * withdraws an attempt or kills for one, it revokes and then reads the worker's note (doors.ts, Note).
+ */
+import { FrameType, type Message, ProtocolError } from '../ipc/frame.js';
+import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, RING } from '../ipc/note-layout.js';
+import type { AbortKind } from '../shared/doors.js';
+import type { Death } from '../shared/types.js';
+import type { Tenant } from '../supervisor/tenant.js';
+import type { Worker } from '../supervisor/worker.js';
+import { Lease, type TaskRecord } from './record.js';
+
+/** What a lane tells the pool of. */
+export interface LaneUser {
+  readonly concurrency: number;
+  now(): number;
+  /** The parent presumes that it runs now: its time begins to count. */
+  onPresumedStart(lease: Lease): void;
+  /** It is known to have started. */
+  onStarted(lease: Lease): void;
+  /** The worker answered; the lease is closed. */
+  onReply(lease: Lease, message: Message): void;
+  onProgress(lease: Lease, message: Message): void;
+  /** It never started; the lease is closed. */
+  onWithdrawn(lease: Lease): void;
+  /** Its worker died; the lease is closed. */
+  onOrphaned(lease: Lease, death: Death): void;
+  /** The lane has more room than before, or less. */
+  onRoom(lane: Lane): void;
+  onRead(): void;
+}
+
+/** In the ring in place of a lease that was withdrawn, until the worker has reported it as dropped. */
+const WITHDRAWN: unique symbol = Symbol('withdrawn');
+
+export class Lane implements Tenant {
+  readonly worker: Worker;
+  /** The tasks that had started in it when it died. */
+  orphans: readonly number[] = [];
+  readonly #user: LaneUser;
+  readonly #ring: (Lease | typeof WITHDRAWN | undefined)[] = [];
+  /** Names with an id up to this are known to the worker. */
+  definedNames = 0;
+  /** It may be given attempts. */
+  isOpen = false;
+  /** Milliseconds of work estimated to be ahead of what runs. */
+  aheadMs = 0;
+  /** Since when it has been idle, or has not answered. */
+  since = 0;
+  /** How many it may still be sent (recycle.afterTasks). */
+  allowance: number = Number.POSITIVE_INFINITY;
+  #nextSeq = 1;
+  #firstOpen = 1; // no open lease has a lower seq
+  #presumed = 0; // attempts up to this one are presumed to have started
+  #open = 0;
+  #running = 0; // open and presumed to have started
+  #isStalled = false; // what was sent ahead was withdrawn: nothing more is until it answers
+  #long = 0; // open, and of a name that is not known to be short
+  /** Places in the two lists of the dispatcher; -1: not in it. */
+  freeIndex = -1;
+  aheadIndex = -1;
+
+  constructor(worker: Worker, user: LaneUser) {
+    this.worker = worker;
+    this.#user = user;
+    this.since = user.now();
+  }
+
+  get load(): number {
+    return this.#open;
+  }
+  get running(): number {
+    return this.#running;
+  }
+  /** Sent ahead of what runs. */
+  get ahead(): number {
+    return this.#open - this.#running;
+  }
+  get hasFreePlace(): boolean {
+    return this.isOpen && this.#running < this.#user.concurrency && this.allowance > 0 && this.#hasCell();
+  }
+  /** More may be sent ahead: everything that is there is short, and the worker takes what it is sent. */
+  get takesAhead(): boolean {
+    return this.isOpen && !this.#isStalled && this.#long === 0 && this.allowance > 0 && this.#hasCell() && this.worker.unsentBytes === 0;
+  }
+
+  /** Its note and the ring must have a free cell for the next attempt. */
+  #hasCell(): boolean {
+    return this.#ring[this.#nextSeq % RING] === undefined;
+  }
+
+  /** Opens a lease and adds the attempt to the worker's next flush. */
+  send(record: TaskRecord, estimateMs: number, isLong: boolean): Lease {
+    const seq = this.#nextSeq++;
+    const now = this.#user.now();
+    const isAhead = this.#running >= this.#user.concurrency;
+    const lease = new Lease(seq, record, this, now, isAhead ? estimateMs : 0, isLong);
+    if (this.#open === 0) {
+      this.#firstOpen = seq;
+      this.#presumed = seq - 1;
+      this.since = now;
+    }
+    this.#ring[seq % RING] = lease;
+    this.#open += 1;
+    if (isLong) this.#long += 1;
+    this.allowance -= 1;
+    record.lease = lease;
+    this.worker.add(
+      { type: FrameType.Run, codec: record.codec, seq, time: record.id, a: record.name.id, b: lease.number, flags: record.flags },
+      record.body,
+      record.attachments,
+    );
+    if (isAhead) this.aheadMs += estimateMs;
+    else this.#presumeNext(now);
+    return lease;
+  }
+
+  // ---- what the worker says (Tenant)
+
+  onMessage(message: Message): void {
+    switch (message.type) {
+      case FrameType.Result:
+      case FrameType.Failure: {
+        const lease = this.#leaseOf(message.seq);
+        if (lease === undefined) return; // late: its lease was closed
+        this.#confirmStart(lease, message.time - message.a / 1000);
+        lease.endedAt = message.time;
+        this.worker.completed += 1;
+        this.#close(lease);
+        this.#user.onReply(lease, message);
+        this.#advance();
+        return;
+      }
+      case FrameType.Started: {
+        const lease = this.#leaseOf(message.seq);
+        if (lease !== undefined) this.#confirmStart(lease, message.time);
+        return;
+      }
+      case FrameType.Progress: {
+        const lease = this.#leaseOf(message.seq);
+        if (lease === undefined) return;
+        this.#confirmStart(lease, this.#user.now());
+        this.#user.onProgress(lease, message);
+        return;
+      }
+      case FrameType.Dropped:
+        this.#onDropped(message.seq);
+        return;
+      default:
+        throw new ProtocolError(`a message of type ${message.type} from a worker`);
+    }
+  }
+
+  onRead(): void {
+    this.#user.onRead();
+  }
+
+  #onDropped(seq: number): void {
+    const at = seq % RING;
+    const entry = this.#ring[at];
+    if (entry === WITHDRAWN) {
+      this.#ring[at] = undefined;
+      this.#user.onRoom(this);
+      return;
+    }
+    if (entry === undefined || entry.seq !== seq || !entry.isRevoked || entry.hasStarted) return;
+    this.#close(entry);
+    this.#user.onWithdrawn(entry);
+    this.#advance();
+  }
+
+  onLost(): void {
+    this.isOpen = false;
+    this.#user.onRoom(this);
+  }
+
+  countStarted(): number {
+    const started = this.worker.note.started();
+    let count = 0;
+    for (const lease of this.leases()) if (lease.seq <= started) count += 1;
+    return count;
+  }
+
+  onGone(death: Death): void {
+    const started = this.worker.note.started();
+    const orphans = [...this.leases()];
+    const now = this.#user.now();
+    for (const lease of orphans) {
+      if (lease.seq <= started) this.#confirmStart(lease, lease.startedAt || lease.sentAt);
+      lease.endedAt = now;
+      this.#close(lease);
+    }
+    this.orphans = orphans.filter((lease) => lease.hasStarted).map((lease) => lease.record.id);
+    // Backwards, so that those that go back to the front of the queue keep their order (G14).
+    for (const lease of orphans.reverse()) this.#user.onOrphaned(lease, death);
+    this.#ring.length = 0;
+  }
+
+  /** The open leases, oldest first. */
+  *leases(): Iterable<Lease> {
+    for (let seq = this.#firstOpen; seq < this.#nextSeq; seq += 1) {
+      const lease = this.#leaseOf(seq);
+      if (lease !== undefined) yield lease;
+    }
+  }
+
+  isPresumed(lease: Lease): boolean {
+    return lease.seq <= this.#presumed;
+  }
+
+  // ---- revoking
+
+  /** True if it has started, by the worker's note; an open lease only. */
+  look(lease: Lease): boolean {
+    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= this.worker.note.started()) this.#confirmStart(lease, this.#user.now());
+    return lease.hasStarted;
+  }
+
+  /** Takes an attempt back if it has not started. False: it has (or the worker is just dropping it, and will say so). */
+  withdraw(lease: Lease): boolean {
+    if (lease.hasStarted) return false;
+    this.worker.note.revoke(lease.seq, lease.seq);
+    lease.isRevoked = true;
+    if (lease.seq <= this.worker.note.started()) return false;
+    this.#takeBack(lease);
+    this.#advance();
+    return true;
+  }
+
+  /** Takes back whatever was sent ahead of the running attempts and has not started; false if one of it has started after `limit`. */
+  withdrawAfter(limit: number): boolean {
+    const from = Math.max(limit, this.#firstOpen - 1) + 1;
+    const last = this.#nextSeq - 1;
+    if (last < from) return true;
+    this.worker.note.revoke(from, last);
+    const started = this.worker.note.started();
+    const taken: Lease[] = [];
+    for (let seq = from; seq <= last; seq += 1) {
+      const lease = this.#leaseOf(seq);
+      if (lease === undefined || lease.hasStarted) continue;
+      lease.isRevoked = true;
+      if (seq > started) taken.push(lease);
+    }
+    for (const lease of taken.reverse()) this.#takeBack(lease);
+    return started <= limit;
+  }
+
+  /** Withdraws what was sent ahead, so that a worker that is busy for long holds nobody hostage (G11). */
+  withdrawAhead(): void {
+    this.#isStalled = true;
+    this.withdrawAfter(this.#presumed);
+  }
+
+  /** Makes sure that the worker may be killed for this attempt and harms no other (G5); false: the attempt has ended. */
+  mayKillFor(lease: Lease): boolean {
+    return this.withdrawAfter(lease.seq) || this.#user.concurrency > 1;
+  }
+
+  abort(
+    lease: Lease,
+    kind: AbortKind,
+    reason: { codec: number; body: string | Buffer | undefined; attachments: readonly Buffer[] } | undefined,
+  ): void {
+    this.worker.note.abort(lease.seq, kind);
+    const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;
+    this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, b }, reason?.body, reason?.attachments);
+    this.worker.flush();
+  }
+
+  #takeBack(lease: Lease): void {
+    this.#close(lease);
+    this.#ring[lease.seq % RING] = WITHDRAWN;
+    this.#user.onWithdrawn(lease);
+  }
+
+  // ---- its own business
+
+  #leaseOf(seq: number): Lease | undefined {
+    const entry = this.#ring[seq % RING];
+    return entry !== undefined && entry !== WITHDRAWN && entry.seq === seq ? entry : undefined;
+  }
+
+  #confirmStart(lease: Lease, at: number): void {
+    if (lease.hasStarted) return;
+    lease.hasStarted = true;
+    lease.startedAt = at;
+    lease.record.starts += 1;
+    this.#user.onStarted(lease);
+  }
+
+  #close(lease: Lease): void {
+    lease.lane = undefined;
+    this.#ring[lease.seq % RING] = undefined;
+    this.#open -= 1;
+    if (lease.seq <= this.#presumed) this.#running -= 1;
+    else this.aheadMs -= lease.estimateMs;
+    if (lease.isLong) this.#long -= 1;
+    if (lease.seq === this.#firstOpen) this.#firstOpen += 1;
+    if (this.#open === 0) this.aheadMs = 0;
+  }
+
+  /** An attempt has ended: the next ones run now. */
+  #advance(): void {
+    const now = this.#user.now();
+    this.since = now;
+    this.#isStalled = false;
+    while (this.#running < this.#user.concurrency && this.#presumed < this.#nextSeq - 1) this.#presumeNext(now);
+    this.#user.onRoom(this);
+  }
+
+  #presumeNext(now: number): void {
+    this.#presumed += 1;
+    const lease = this.#leaseOf(this.#presumed);
+    if (lease === undefined) return;
+    this.#running += 1;
+    this.aheadMs -= lease.estimateMs;
+    if (!lease.hasStarted) lease.startedAt = now;
+    this.#user.onPresumedStart(lease);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The end of a pool: close, terminate, kill, each stronger than the one before; a stronger one
+ * upgrades a weaker one under way. Every pending task settles, and then every worker goes.
+ */
+import { type Deferred, deferred } from '../shared/deferred.js';
+import type { Timer } from '../shared/doors.js';
+import { TaskCancelledError } from '../shared/errors.js';
+import type { Core } from './core.js';
+import { aboutTask } from './messages.js';
+import type { Ending, TaskRecord } from './record.js';
+
+type Stage = 'open' | 'closing' | 'terminating' | 'killing' | 'ended';
+const ORDER: Record<Stage, number> = { open: 0, closing: 1, terminating: 2, killing: 3, ended: 4 };
+
+export class Life {
+  readonly #core: Core;
+  #stage: Stage = 'open';
+  #graceMs: number | undefined;
+  #timer: Timer | undefined;
+  #done: Deferred<void> | undefined;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  close(options: { cancelQueued: boolean; timeoutMs: number | undefined }): Promise<void> {
+    const done = this.#begin('closing');
+    if (this.#stage === 'closing') {
+      if (options.cancelQueued) {
+        for (const record of [...this.#core.queue, ...this.#core.waiting]) this.#end(record, 'cancel', 'its pool was closed with cancelQueued');
+      }
+      if (options.timeoutMs !== undefined) {
+        if (this.#timer !== undefined) this.#core.clock.clearTimer(this.#timer);
+        this.#timer = this.#core.clock.setTimer(() => void this.terminate({ graceMs: undefined }), options.timeoutMs);
+      }
+      this.#core.dispatcher.resume();
+      this.#leaveIfIdle();
+    }
+    return done;
+  }
+
+  terminate(options: { graceMs: number | undefined }): Promise<void> {
+    const done = this.#begin('terminating');
+    if (this.#stage === 'terminating') {
+      this.#graceMs = options.graceMs;
+      this.#core.supervisor.endIdle(options.graceMs);
+      for (const record of [...this.#core.records()]) this.#end(record, 'cancel', 'its pool was terminated');
+      this.#leaveIfIdle();
+    }
+    return done;
+  }
+
+  kill(): Promise<void> {
+    const done = this.#begin('killing');
+    if (this.#stage === 'killing') {
+      for (const record of [...this.#core.records()]) this.#end(record, 'kill', 'its pool was killed');
+      this.#endWorkers('kill');
+    }
+    return done;
+  }
+
+  /** The last task has settled. */
+  onIdle(): void {
+    this.#leaveIfIdle();
+  }
+
+  #begin(stage: Stage): Promise<void> {
+    if (this.#done === undefined) {
+      this.#done = deferred();
+      this.#core.waiters.hold(this.#done.promise).catch(() => {});
+    }
+    if (ORDER[stage] > ORDER[this.#stage]) {
+      this.#stage = stage;
+      this.#core.supervisor.beginClosing();
+      this.#core.waiters.check();
+    }
+    return this.#done.promise;
+  }
+
+  #end(record: TaskRecord, how: 'cancel' | 'kill', why: string): void {
+    const reason = new Error(why);
+    const error = (isForced: boolean): TaskCancelledError => new TaskCancelledError(`${aboutTask(record)} was cancelled: ${why}`, { reason, forced: isForced });
+    const ending: Ending = { at: this.#core.clock.now(), state: 'cancelled', error, reason };
+    this.#core.canceller.end(record, ending, how, this.#graceMs);
+  }
+
+  #leaveIfIdle(): void {
+    if (this.#core.outstanding > 0 || this.#stage === 'open' || this.#stage === 'killing') return;
+    this.#endWorkers('leave');
+  }
+
+  #endWorkers(how: 'leave' | 'kill'): void {
+    this.#core.supervisor.end(how, this.#graceMs).then(
+      () => this.#finish(),
+      (error) => this.#finish(error),
+    );
+  }
+
+  #finish(error?: unknown): void {
+    if (this.#stage === 'ended' || this.#done === undefined) return;
+    this.#stage = 'ended';
+    const core = this.#core;
+    if (this.#timer !== undefined) core.clock.clearTimer(this.#timer);
+    core.dispatcher.stop();
+    core.upkeep.stop();
+    core.supervisor.closed();
+    core.events.emit('closed', {});
+    core.waiters.check();
+    if (error === undefined) this.#done.resolve();
+    else this.#done.reject(error);
+  }
+}

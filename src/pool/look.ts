@@ -1,0 +1,72 @@
+/** What users see of a pool: its workers and its figures, as they are at this moment. */
+import type { WorkerInfo } from '../shared/types.js';
+import type { Worker } from '../supervisor/worker.js';
+import type { Core } from './core.js';
+import type { Lane } from './lane.js';
+import type { PoolStats } from './types.js';
+
+export function workersOf(core: Core): WorkerInfo[] {
+  const now = core.clock.now();
+  const list: WorkerInfo[] = [];
+  for (const { worker, slot } of core.supervisor.living()) {
+    list.push({
+      id: worker.id,
+      slot,
+      pid: worker.pid,
+      state: stateOf(worker),
+      tasks: tasksOf(worker.tenant as Lane | undefined, now),
+      completed: worker.completed,
+      uptimeMs: now - worker.spawnedAt,
+      rssBytes: worker.rssBytes,
+    });
+  }
+  return list;
+}
+
+function stateOf(worker: Worker): WorkerInfo['state'] {
+  switch (worker.state) {
+    case 'starting':
+    case 'draining':
+      return worker.state;
+    case 'ready':
+      return (worker.tenant?.load ?? 0) > 0 ? 'busy' : 'idle';
+    default:
+      return 'stopping';
+  }
+}
+
+function tasksOf(lane: Lane | undefined, now: number): WorkerInfo['tasks'] {
+  if (lane === undefined) return [];
+  return [...lane.leases()].map((lease) => ({
+    id: lease.record.id,
+    name: lease.record.name.name,
+    attempt: lease.number,
+    runningMs: lane.isPresumed(lease) ? now - lease.startedAt : 0,
+  }));
+}
+
+export function statsOf(core: Core): PoolStats {
+  let running = 0;
+  let ahead = 0;
+  for (const lane of core.dispatcher.lanes) {
+    running += lane.running;
+    ahead += lane.ahead;
+  }
+  const { submitted, succeeded, failed, cancelled, retried } = core.counts;
+  return {
+    size: core.supervisor.size,
+    spares: core.supervisor.spareCount,
+    queued: core.queue.size + ahead,
+    running,
+    waiting: core.waiting.size,
+    submitted,
+    succeeded,
+    failed,
+    cancelled,
+    retried,
+    spawned: core.supervisor.spawnedCount,
+    deaths: core.supervisor.deathCount,
+    queueMs: core.queueMs.percentiles(),
+    runMs: core.runMs.percentiles(),
+  };
+}

@@ -1,0 +1,44 @@
+/** The words of errors: what happened, to which task and worker, and what to do about it. */
+import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, WorkerDiedError } from '../shared/errors.js';
+import type { Death } from '../shared/types.js';
+import { describeDeath, isHeapAbort } from '../supervisor/death.js';
+import type { Lease, TaskRecord } from './record.js';
+
+export function aboutTask(record: TaskRecord): string {
+  const tag = record.options.tag === undefined ? '' : `, tag '${record.options.tag}'`;
+  return `task ${record.id} (${record.name.name}${tag})`;
+}
+
+function tailOf(death: Death): string {
+  const tail = death.stderrTail.trimEnd();
+  return tail === '' ? '' : `\nThe end of its stderr:\n${tail}`;
+}
+
+export function diedError(record: TaskRecord, death: Death, epoch: number): WorkerDiedError {
+  const attempts = record.attempts(epoch);
+  const details = { death, taskId: record.id, taskName: record.name.name, attempts };
+  const allowed = record.options.retries.crash;
+  const advice =
+    allowed === 0
+      ? 'It was not started again; if starting it twice does no harm, say so with retries: { crash: n }.'
+      : `It had been started ${record.starts} times; retries.crash is ${allowed}.`;
+  const last = attempts.at(-1);
+  const worker = last === undefined ? 'its worker' : `worker ${last.workerId}`;
+  const text = `${aboutTask(record)}: ${worker} ${describeDeath(death)} while it ran. ${advice}${tailOf(death)}`;
+  return death.cause === 'memory' || isHeapAbort(death) ? new OutOfMemoryError(text, details) : new WorkerDiedError(text, details);
+}
+
+export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError {
+  const timeoutMs = record.options.timeoutMs as number;
+  const where = lease.hasStarted ? `worker ${lease.workerId} was killed for it` : `worker ${lease.workerId} did not even start it`;
+  return new TaskTimeoutError(`${aboutTask(record)} ran for more than ${timeoutMs} ms; ${where}`, { kind: 'run', timeoutMs });
+}
+
+export function brokenError(poolName: string, death: Death, intensity: number, periodMs: number, bootError: unknown): PoolBrokenError {
+  const why = bootError instanceof Error ? `\nIt threw: ${bootError.stack ?? bootError.message}` : '';
+  const text =
+    `the pool '${poolName}' is broken: its workers keep dying without finishing a task (more than ${intensity} deaths, restart.periodMs is ${periodMs}). ` +
+    `The last one, pid ${death.pid ?? 'none'}, ${describeDeath(death)} in the phase '${death.phase}'. ` +
+    `It tries again by itself (restart.probeMs), or at once with revive().${why}${tailOf(death)}`;
+  return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });
+}

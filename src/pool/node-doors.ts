@@ -1,0 +1,39 @@
+/** The real doors of a pool: the machine's clock, and processes started by Node. */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { NodeClock } from '../shared/node-clock.js';
+import { sharedGuard } from '../supervisor/guard.js';
+import { NodeSpawner } from '../supervisor/node-spawner.js';
+import type { Doors } from './core.js';
+import { workerExecArgv } from './exec-argv.js';
+import type { ResolvedPoolOptions } from './options.js';
+
+const ENTRY: string = fileURLToPath(new URL('../worker/entry.js', import.meta.url));
+
+export function nodeDoors(options: ResolvedPoolOptions): Doors {
+  const clock = new NodeClock();
+  const { argv, cwd, uid, gid, stdout, stderr, killTree } = options;
+  const spawner = new NodeSpawner({
+    entry: ENTRY,
+    execPath: process.execPath,
+    execArgv: workerExecArgv(options, ENTRY),
+    argv,
+    env: environment(options.env),
+    cwd,
+    uid,
+    gid,
+    stdout,
+    stderr,
+    killTree,
+    guard: sharedGuard(),
+    clock,
+  });
+  return { clock, spawner, random: Math.random, spawnConcurrency: Math.max(8, 2 * availableParallelism()) };
+}
+
+/** The parent's environment with the user's names over it: PATH is not lost by giving one variable. */
+function environment(added: ResolvedPoolOptions['env']): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...process.env, ...added })) if (value !== undefined) env[name] = value;
+  return env;
+}

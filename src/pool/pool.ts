@@ -1,0 +1,279 @@
+import { encode, UnserialisableError } from '../ipc/codec.js';
+import { OptionsError, PoolClosedError } from '../shared/errors.js';
+import type { WorkerInfo } from '../shared/types.js';
+import type { Batch } from './batch.js';
+import {
+  checkArgs,
+  checkCloseOptions,
+  checkKillTasksOptions,
+  checkKillWorkerOptions,
+  checkName,
+  checkRestartOptions,
+  checkTerminateOptions,
+  checkWorkerId,
+} from './call-options.js';
+import { Core, type Doors } from './core.js';
+import { statsOf, workersOf } from './look.js';
+import { createBatch } from './map.js';
+import { nodeDoors } from './node-doors.js';
+import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options.js';
+import { execSource, execWork } from './source.js';
+import { namedWork, submitTask } from './submit.js';
+import type { Task } from './task.js';
+import { resolveTaskOptions } from './task-options.js';
+import { tasksProxy } from './tasks-proxy.js';
+import type {
+  CloseOptions,
+  KillTasksOptions,
+  KillWorkerOptions,
+  MapOptions,
+  PoolEvents,
+  PoolOptions,
+  PoolStats,
+  RestartOptions,
+  TaskArgs,
+  TaskModule,
+  TaskName,
+  TaskOptions,
+  TaskResult,
+  TerminateOptions,
+} from './types.js';
+
+/** The functions of a task module as methods that give a Task. */
+export type Tasks<M> = { [K in TaskName<M>]: (...args: TaskArgs<M, K>) => Task<TaskResult<M, K>> };
+
+/** @internal What stands behind the next pool: a simulation puts its own doors here. */
+export const doorsOf: { make: (options: ResolvedPoolOptions) => Doors } = { make: nodeDoors };
+
+/**
+ * A supervised pool of worker processes. Its workers may die in any way at any moment: every task
+ * settles (G1), and the pool goes on.
+ *
+ * `M` is the type of the task module: `new Pool<typeof import('./tasks.js')>({ module })`.
+ */
+export class Pool<M extends object = TaskModule> implements AsyncDisposable {
+  readonly name: string;
+  /** The same as `run`, as methods: `await pool.tasks.resize(image, 100)`. (`then` and symbols are not tasks: the proxy itself may be awaited.) */
+  readonly tasks: Tasks<M>;
+  readonly #core: Core;
+
+  /** @throws OptionsError (ERR_EVERPOOL_OPTIONS) naming the option, the rule and the value */
+  constructor(options?: PoolOptions) {
+    const resolved = resolvePoolOptions(options);
+    checkWorkerData(resolved.workerData);
+    this.name = resolved.name;
+    this.#core = new Core(resolved, doorsOf.make(resolved));
+    this.tasks = tasksProxy<M>((name, args) => this.run(name as TaskName<M>, args as never));
+    const { signal } = resolved;
+    if (signal?.aborted === true) void this.terminate();
+    else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#core.events.once('closed', () => signal?.removeEventListener('abort', this.#onAbort));
+  }
+
+  readonly #onAbort = (): void => {
+    this.terminate().catch(() => {}); // what outlives the ladder is told to those who call terminate themselves
+  };
+
+  /** open → closing → closed; open ⇄ broken (a crash loop; see `revive`). */
+  get state(): 'open' | 'broken' | 'closing' | 'closed' {
+    return this.#core.supervisor.state;
+  }
+
+  // ---- submitting
+
+  /**
+   * Runs one exported function in a worker.
+   *
+   * Never throws for a pool that is closed, broken or full, nor for a name that the module does not export: then
+   * the task rejects (PoolClosedError, PoolBrokenError, QueueFullError, UnknownTaskError).
+   * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array
+   */
+  run<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): Task<TaskResult<M, K>> {
+    const core = this.#core;
+    const checked = checkName(name);
+    const list = checkArgs(args);
+    const resolved = resolveTaskOptions(options, core.options.task);
+    return submitTask(core, checked, namedWork(core, checked), list, resolved, this.run);
+  }
+
+  /**
+   * Runs a function given by its source. It sees its arguments and the globals of the worker, no closure.
+   * @throws OptionsError if `fn` is no function, or has no source (a native or bound one)
+   */
+  exec<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Task<Awaited<R>> {
+    const core = this.#core;
+    const source = execSource(fn);
+    const list = checkArgs(args);
+    const resolved = resolveTaskOptions(options, core.options.task);
+    return submitTask(core, fn.name || 'exec', execWork(core, fn.name || 'exec', source), [source, list], resolved, this.exec);
+  }
+
+  /** One task per item, the item being its only argument. Lazy: items are pulled as results are taken. */
+  map<K extends TaskName<M>>(
+    name: K,
+    items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
+    options?: MapOptions,
+  ): Batch<TaskResult<M, K>> {
+    return createBatch(this.#core, checkName(name), items, (item) => [item], options, this.map);
+  }
+
+  /** One task per item, the item being its list of arguments. */
+  starmap<K extends TaskName<M>>(
+    name: K,
+    items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
+    options?: MapOptions,
+  ): Batch<TaskResult<M, K>> {
+    return createBatch(this.#core, checkName(name), items, (item) => checkArgs(item), options, this.starmap);
+  }
+
+  // ---- killing: the pool goes on working after every one of these
+
+  /** Kills every task, or those that match. Resolves with how many were ended, once they are confirmed gone. */
+  async killTasks(options?: KillTasksOptions): Promise<number> {
+    const { tag, queued, running, reason } = checkKillTasksOptions(options);
+    const core = this.#core;
+    const matching = [...core.records()].filter((record) => {
+      const isRunning = record.lease?.lane?.look(record.lease) === true;
+      return (tag === undefined || record.options.tag === tag) && (isRunning ? running : queued);
+    });
+    // The queued ones first: none of them may take the place of one that is killed.
+    matching.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
+    const ends = matching.map((record) => core.canceller.kill(record, reason));
+    await core.waiters.hold(Promise.all(ends));
+    return matching.filter((record) => record.state === 'cancelled').length;
+  }
+
+  /**
+   * Kills one worker process. Its task is an orphan; a replacement is started. With another signal than SIGKILL, SIGKILL
+   * follows if the process is still there after the first wait of the kill ladder. Resolves when it is gone.
+   */
+  async killWorker(id: number, options?: KillWorkerOptions): Promise<void> {
+    const workerId = checkWorkerId(id);
+    const { signal } = checkKillWorkerOptions(options);
+    const { supervisor, waiters } = this.#core;
+    const worker = supervisor.find(workerId);
+    if (worker === undefined) {
+      if (workerId > supervisor.lastId || workerId === 0) throw new OptionsError(`id: expected the id of a worker of this pool, got ${workerId}`);
+      return; // it has gone already
+    }
+    worker.kill(signal);
+    await waiters.hold(worker.whenGone());
+  }
+
+  // ---- size and life
+
+  /** Changes the number of workers at any moment; one that is to leave finishes its task first. @throws OptionsError */
+  resize(size: number | { min: number; max: number }): void {
+    const { min, max } = resolveSize(size);
+    if (this.state === 'closing' || this.state === 'closed') return;
+    this.#core.supervisor.resize(min, max);
+    this.#core.dispatcher.schedule();
+    this.#core.waiters.check();
+  }
+
+  /**
+   * Replaces every worker, one at a time and each only after its replacement is ready (`rolling`, the default), letting
+   * running tasks finish. Picks up new code in the task module. Resolves when every worker has been replaced; an old one
+   * that still runs a task leaves when that has ended.
+   */
+  async restart(options?: RestartOptions): Promise<void> {
+    const { rolling } = checkRestartOptions(options);
+    const { supervisor, waiters } = this.#core;
+    if (this.state === 'closing' || this.state === 'closed') throw new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
+    await waiters.hold(supervisor.restart(rolling));
+  }
+
+  /** Stops starting tasks; running ones go on. */
+  pause(): void {
+    this.#core.dispatcher.pause();
+  }
+  resume(): void {
+    this.#core.dispatcher.resume();
+  }
+
+  /** Leaves `broken`: forgets the crash history and tries to start workers again. */
+  revive(): void {
+    this.#core.supervisor.revive();
+  }
+
+  // ---- waiting: each of these keeps the process alive until it has settled
+
+  /** Resolves when the minimum number of workers is ready; rejects if the pool breaks or closes first. */
+  ready(): Promise<void> {
+    const core = this.#core;
+    return core.waiters.until(() => {
+      if (core.brokenBy !== undefined) return core.brokenError();
+      if (this.state === 'closing' || this.state === 'closed') return new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
+      return core.supervisor.readyCount >= core.supervisor.min;
+    });
+  }
+
+  /** Resolves when nothing is queued or running. */
+  idle(): Promise<void> {
+    return this.#core.waiters.until(() => this.#core.outstanding === 0);
+  }
+
+  /** Resolves when the queue is below `queueLimit`; rejects if the pool closes first. */
+  room(): Promise<void> {
+    const core = this.#core;
+    return core.waiters.until(() => {
+      if (this.state === 'closing' || this.state === 'closed') return new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
+      return core.queue.size < core.options.queueLimit;
+    });
+  }
+
+  // ---- ending: more than once and in any order; a stronger one upgrades a weaker one under way
+
+  /** Takes no more tasks, finishes those it has (or cancels the queued ones), lets workers exit. */
+  close(options?: CloseOptions): Promise<void> {
+    return this.#core.life.close(checkCloseOptions(options));
+  }
+
+  /** Aborts running tasks, then the kill ladder: `graceMs` for the abort, SIGTERM, SIGKILL. */
+  terminate(options?: TerminateOptions): Promise<void> {
+    return this.#core.life.terminate(checkTerminateOptions(options));
+  }
+
+  /** SIGKILL to everything, now. */
+  kill(): Promise<void> {
+    return this.#core.life.kill();
+  }
+
+  /** `terminate()`, as Python's `with Pool()` does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.terminate();
+  }
+
+  // ---- looking
+
+  /** Every living worker, also those that are starting or leaving. */
+  workers(): WorkerInfo[] {
+    return workersOf(this.#core);
+  }
+
+  stats(): PoolStats {
+    return statsOf(this.#core);
+  }
+
+  on<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
+    this.#core.events.on(event, listener);
+    return this;
+  }
+  once<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
+    this.#core.events.once(event, listener);
+    return this;
+  }
+  off<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
+    this.#core.events.off(event, listener);
+    return this;
+  }
+}
+
+function checkWorkerData(workerData: unknown): void {
+  try {
+    encode(workerData, 'workerData');
+  } catch (cause) {
+    if (!(cause instanceof UnserialisableError)) throw cause;
+    throw new OptionsError(`workerData: expected a structured-cloneable value: ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * What the pool knows of one task, and of each time it was sent to a worker.
+ *
+ *   queued → sent → running → succeeded | failed | cancelled
+ *                   running → waiting → queued   (a retry)
+ *            sent → queued                       (withdrawn, or its worker died before it started)
+ *
+ * `sent`: with a worker, and not known to have started. Users see it as `queued`.
+ */
+
+import type { Due } from '../shared/deadlines.js';
+import type { Deferred } from '../shared/deferred.js';
+import type { Attempt } from '../shared/types.js';
+import type { Settler } from './core.js';
+import type { Lane } from './lane.js';
+import type { Worker } from '../supervisor/worker.js';
+import type { NameStats } from './pipelining.js';
+import type { ResolvedTaskOptions } from './task-options.js';
+import type { Level, Queued } from './task-queue.js';
+
+export type RecordState = 'queued' | 'sent' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
+
+/** The parent's record that an attempt is with a worker. */
+export class Lease {
+  readonly seq: number;
+  readonly record: TaskRecord;
+  lane: Lane | undefined; // undefined once it is closed
+  readonly worker: Worker;
+  readonly workerId: number;
+  readonly pid: number;
+  readonly sentAt: number;
+  /** The attempt's number, if it starts. */
+  readonly number: number;
+  /** Milliseconds of work that it was estimated to be when it was sent ahead; 0 if it was not. */
+  readonly estimateMs: number;
+  /** Its name is not known to be short: nothing is sent ahead behind it. */
+  readonly isLong: boolean;
+  /** The parent knows that it has started: the worker said so, or its note. */
+  hasStarted = false;
+  /** Of a running attempt: when it started, on the clock of the pool. */
+  startedAt = 0;
+  endedAt: number | undefined;
+  outcome: Attempt['outcome'];
+  /** It is to be ended, and its worker may be killed for it. */
+  target: 'cancel' | 'timeout' | undefined;
+  /** Its revoke cell is written: it will be reported as dropped if it has not started. */
+  isRevoked = false;
+
+  constructor(seq: number, record: TaskRecord, lane: Lane, now: number, estimateMs: number, isLong: boolean) {
+    this.seq = seq;
+    this.record = record;
+    this.lane = lane;
+    this.worker = lane.worker;
+    this.workerId = lane.worker.id;
+    this.pid = lane.worker.pid ?? 0;
+    this.sentAt = now;
+    this.number = record.starts + 1;
+    this.estimateMs = estimateMs;
+    this.isLong = isLong;
+  }
+}
+
+/** The end that someone asked for, until the task has settled. */
+export interface Ending {
+  readonly at: number;
+  readonly state: 'cancelled' | 'failed';
+  /** Why: what the task's signal is given. */
+  readonly reason: unknown;
+  /** What the task rejects with. */
+  readonly error: (isForced: boolean) => unknown;
+}
+
+export class TaskRecord implements Due, Queued<TaskRecord> {
+  readonly id: number;
+  readonly name: NameStats;
+  /** Of its Run frames. */
+  flags: number;
+  codec: number;
+  /** The encoded arguments; let go when it settles (G12). */
+  body: string | Buffer | undefined;
+  attachments: readonly Buffer[];
+  readonly options: ResolvedTaskOptions;
+  readonly submittedAt: number;
+  state: RecordState = 'queued';
+  readonly settler: Settler;
+  /** Where it was submitted: its stack is shown below the worker's. */
+  caller: { stack?: string } | undefined;
+
+  lease: Lease | undefined;
+  /** Started attempts before the present one. */
+  past: Lease[] | undefined;
+  /** Started attempts. */
+  starts = 0;
+  crashes = 0;
+  timeouts = 0;
+  errors = 0;
+  ending: Ending | undefined;
+  /** Who waits for it to run nowhere. */
+  over: Deferred<void> | undefined;
+  /** The worker that is being killed for it. */
+  killing: Worker | undefined;
+  started: Deferred<Attempt> | undefined;
+  /** What its deadline is for follows from its state (deadline.ts). */
+  dueAt = 0;
+  heapIndex = -1;
+  isSoftPast = false;
+  readonly #onDeadline: (record: TaskRecord) => void;
+
+  // Queued
+  readonly priority: number;
+  queuePrev: TaskRecord | undefined;
+  queueNext: TaskRecord | undefined;
+  queueLevel: Level<TaskRecord> | undefined;
+
+  constructor(
+    id: number,
+    name: NameStats,
+    flags: number,
+    encoded: { codec: number; body: string | Buffer | undefined; attachments: readonly Buffer[] },
+    options: ResolvedTaskOptions,
+    submittedAt: number,
+    settler: Settler,
+    onDeadline: (record: TaskRecord) => void,
+  ) {
+    this.id = id;
+    this.name = name;
+    this.flags = flags;
+    this.codec = encoded.codec;
+    this.body = encoded.body;
+    this.attachments = encoded.attachments;
+    this.options = options;
+    this.priority = options.priority;
+    this.submittedAt = submittedAt;
+    this.settler = settler;
+    this.#onDeadline = onDeadline;
+  }
+
+  get isSettled(): boolean {
+    return this.state === 'succeeded' || this.state === 'failed' || this.state === 'cancelled';
+  }
+
+  onDue(): void {
+    this.#onDeadline(this);
+  }
+
+  /** The started attempts as users see them. */
+  attempts(epoch: number): Attempt[] {
+    const leases = this.lease?.hasStarted === true ? [...(this.past ?? []), this.lease] : (this.past ?? []);
+    return leases.map((lease) => toAttempt(lease, epoch));
+  }
+}
+
+export function toAttempt(lease: Lease, epoch: number): Attempt {
+  return {
+    number: lease.number,
+    workerId: lease.workerId,
+    pid: lease.pid,
+    startedAt: lease.startedAt + epoch,
+    ...(lease.endedAt === undefined ? {} : { endedAt: lease.endedAt + epoch }),
+    ...(lease.outcome === undefined ? {} : { outcome: lease.outcome }),
+  };
+}

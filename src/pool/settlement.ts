@@ -1,0 +1,262 @@
+/**
+ * What becomes of a task when an attempt at it has ended: by a reply, by its worker's death, or
+ * without having started. Here and nowhere else a task settles (G1) or goes back to the queue (G2, G3).
+ */
+import { decode } from '../ipc/codec.js';
+import { Flag, FrameType, type Message } from '../ipc/frame.js';
+import { deferred } from '../shared/deferred.js';
+import { SerializationError, TaskTimeoutError, UnknownTaskError } from '../shared/errors.js';
+import type { Death } from '../shared/types.js';
+import { addCallerStack } from './caller.js';
+import type { Core } from './core.js';
+import { guarded } from './events.js';
+import { aboutTask, diedError, timeoutError } from './messages.js';
+import { afterDeath } from './orphan-policy.js';
+import { observe } from './pipelining.js';
+import { type Lease, type TaskRecord, toAttempt } from './record.js';
+
+const NONE: readonly Buffer[] = [];
+
+export class Settlement {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  // ---- the ends of an attempt
+
+  onStarted(lease: Lease): void {
+    const { record } = lease;
+    const core = this.#core;
+    if (record.state === 'sent') record.state = 'running';
+    if (record.starts === 1) core.queueMs.record(Math.max(0, lease.startedAt - record.submittedAt));
+    if (record.started !== undefined && record.starts === 1) record.started.resolve(toAttempt(lease, core.clock.epoch));
+    if (core.events.has('taskStarted')) {
+      core.events.emit('taskStarted', { taskId: record.id, name: record.name.name, attempt: lease.number, workerId: lease.workerId, ...tagOf(record) });
+    }
+  }
+
+  onReply(lease: Lease, message: Message): void {
+    const { record } = lease;
+    const runMs = message.a / 1000;
+    observe(record.name, runMs);
+    this.#core.runMs.record(runMs);
+    if (message.type === FrameType.Result) this.#onResult(lease, message);
+    else this.#onFailure(lease, message);
+  }
+
+  #onResult(lease: Lease, message: Message): void {
+    const { record } = lease;
+    if (this.#endedBefore(record, message)) {
+      lease.outcome = 'cancelled';
+      this.#end(record, false);
+      return;
+    }
+    let value: unknown;
+    try {
+      value = decode(message.codec, message.body, message.attachments);
+    } catch (cause) {
+      lease.outcome = 'error';
+      this.fail(record, new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${String(cause)}`, { side: 'result', cause }));
+      return;
+    }
+    lease.outcome = 'ok';
+    this.#finish(record, 'succeeded');
+    record.settler.resolve(value, record);
+  }
+
+  #onFailure(lease: Lease, message: Message): void {
+    const { record } = lease;
+    if (this.#endedBefore(record, message)) {
+      lease.outcome = 'cancelled';
+      this.#end(record, false);
+      return;
+    }
+    lease.outcome = 'error';
+    const { error, mayRetry } = this.#thrown(record, message);
+    if (mayRetry && record.errors < record.options.retries.error) {
+      record.errors += 1;
+      this.#retry(lease, error);
+    } else this.fail(record, error);
+  }
+
+  /** The task was cancelled, and its reply was not sent before that. */
+  #endedBefore(record: TaskRecord, message: Message): boolean {
+    return record.ending !== undefined && message.time >= record.ending.at;
+  }
+
+  #thrown(record: TaskRecord, message: Message): { error: unknown; mayRetry: boolean } {
+    let body: unknown;
+    try {
+      body = decode(message.codec, message.body, message.attachments);
+    } catch (cause) {
+      const text = `${aboutTask(record)} threw something that could not be decoded: ${String(cause)}`;
+      return { error: new SerializationError(text, { side: 'error', cause }), mayRetry: false };
+    }
+    if (message.flags & Flag.UnknownTask) {
+      const { name, exports } = body as { name: string; exports: string[] };
+      return { error: unknownTask(name, exports), mayRetry: false };
+    }
+    if (message.flags & Flag.Unserialisable) {
+      const { side, message: text, cause } = body as { side: 'result' | 'error' | 'progress'; message: string; cause?: unknown };
+      return { error: new SerializationError(`${aboutTask(record)}: ${text}`, { side, cause }), mayRetry: false };
+    }
+    if (message.flags & Flag.Undecodable) {
+      const text = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${String(body)}`;
+      return { error: new SerializationError(text, { side: 'arguments', cause: body }), mayRetry: false };
+    }
+    addCallerStack(body, record);
+    return { error: body, mayRetry: true };
+  }
+
+  /** It never started. */
+  onWithdrawn(lease: Lease): void {
+    const { record } = lease;
+    record.lease = undefined;
+    if (record.ending !== undefined) this.#end(record, false);
+    else if (lease.target === 'timeout') this.#timedOut(lease);
+    else this.#core.enqueue(record, 'front');
+  }
+
+  onOrphaned(lease: Lease, death: Death): void {
+    const { record } = lease;
+    const { retries } = record.options;
+    const decision = afterDeath({
+      started: lease.hasStarted,
+      target: record.ending !== undefined ? 'cancel' : lease.target,
+      crashRetriesLeft: retries.crash - record.crashes,
+      timeoutRetriesLeft: retries.timeout - record.timeouts,
+    });
+    if (lease.hasStarted) {
+      lease.outcome = decision === 'cancelled' ? 'cancelled' : lease.target === 'timeout' ? 'timeout' : 'orphaned';
+      record.name.shortStreak = 0;
+    } else record.lease = undefined;
+    switch (decision) {
+      case 'redispatch':
+        this.#core.enqueue(record, 'front');
+        return;
+      case 'cancelled':
+        this.#end(record, lease.target === 'cancel' || lease.hasStarted);
+        return;
+      case 'timeout':
+      case 'retry-timeout':
+        this.#timedOut(lease);
+        return;
+      case 'retry-crash':
+        record.crashes += 1;
+        this.#retry(lease, diedError(record, death, this.#core.clock.epoch), death.requested ? 'front' : 'back');
+        return;
+      case 'died':
+        this.fail(record, diedError(record, death, this.#core.clock.epoch));
+        return;
+    }
+  }
+
+  #timedOut(lease: Lease): void {
+    const { record } = lease;
+    const error = timeoutError(record, lease);
+    if (record.timeouts < record.options.retries.timeout) {
+      record.timeouts += 1;
+      this.#retry(lease, error);
+    } else this.fail(record, error);
+  }
+
+  #retry(lease: Lease, cause: unknown, where: 'front' | 'back' = 'back'): void {
+    const core = this.#core;
+    const { record } = lease;
+    if (lease.hasStarted) {
+      record.past ??= [];
+      record.past.push(lease);
+    }
+    record.lease = undefined;
+    record.isSoftPast = false;
+    core.deadlines.clear(record);
+    core.counts.retried += 1;
+    if (core.events.has('taskRetried')) {
+      core.events.emit('taskRetried', { taskId: record.id, name: record.name.name, attempt: record.starts + 1, cause: cause as Error });
+    }
+    const delayMs = delayOf(record);
+    if (delayMs <= 0 || core.brokenBy !== undefined) {
+      core.enqueue(record, where);
+      return;
+    }
+    record.state = 'waiting';
+    core.waiting.add(record);
+    core.deadlines.set(record, core.clock.now() + delayMs);
+  }
+
+  // ---- settling
+
+  fail(record: TaskRecord, error: unknown): void {
+    this.#finish(record, 'failed');
+    record.settler.reject(error, record);
+  }
+
+  /** Ends a task that is with no worker, as was asked for. */
+  end(record: TaskRecord): void {
+    this.#end(record, false);
+  }
+
+  #end(record: TaskRecord, isForced: boolean): void {
+    const ending = record.ending as NonNullable<TaskRecord['ending']>;
+    this.#finish(record, ending.state);
+    record.settler.reject(ending.error(isForced), record);
+  }
+
+  #finish(record: TaskRecord, state: 'succeeded' | 'failed' | 'cancelled'): void {
+    const core = this.#core;
+    if (record.isSettled) throw new Error(`task ${record.id} is ${record.state}: it cannot settle again as ${state}`);
+    record.state = state;
+    record.body = undefined;
+    record.attachments = NONE;
+    core.counts[state] += 1;
+    if (core.events.has('taskSettled')) {
+      core.events.emit('taskSettled', { taskId: record.id, name: record.name.name, outcome: state, attempts: record.starts, ...tagOf(record) });
+    }
+    if (record.started !== undefined && record.starts === 0) {
+      record.started.reject(record.ending?.error(false) ?? new TaskTimeoutError(`${aboutTask(record)} ended before it started`, { kind: 'queue', timeoutMs: 0 }));
+    }
+    const { over, killing } = record;
+    if (over !== undefined) {
+      if (killing === undefined) over.resolve();
+      else killing.whenGone().then(over.resolve, over.reject);
+    }
+    core.forget(record);
+  }
+
+  /** Resolves when the task runs nowhere. */
+  whenOver(record: TaskRecord): Promise<void> {
+    if (record.over === undefined) {
+      record.over = deferred();
+      record.over.promise.catch(() => {}); // heard by whoever asked, if anyone still listens
+      if (record.isSettled) {
+        if (record.killing === undefined) record.over.resolve();
+        else record.killing.whenGone().then(record.over.resolve, record.over.reject);
+      }
+    }
+    return record.over.promise;
+  }
+}
+
+function tagOf(record: TaskRecord): { tag?: string } {
+  return record.options.tag === undefined ? {} : { tag: record.options.tag };
+}
+
+export function unknownTask(name: string, exports: Iterable<string>): UnknownTaskError {
+  const list = [...exports];
+  const text = list.length === 0 ? 'the pool has no task module, or it exports no function' : `the task module exports ${list.join(', ')}`;
+  return new UnknownTaskError(`there is no task named '${name}': ${text}`, { taskName: name, exports: list });
+}
+
+/** The user's own function may throw or answer nonsense: then there is no delay. */
+function delayOf(record: TaskRecord): number {
+  const { delayMs } = record.options.retries;
+  if (typeof delayMs === 'number') return delayMs;
+  if (delayMs === undefined) return 0;
+  let answer = 0;
+  guarded('retries.delayMs', () => {
+    answer = Number(delayMs(record.starts + 1));
+  });
+  return answer > 0 ? answer : 0;
+}

@@ -1,0 +1,160 @@
+/** What the pool does when its workers come and go: the supervisor's user. It opens and closes lanes. */
+import { decode, encode } from '../ipc/codec.js';
+import type { BootInfo } from '../ipc/boot-info.js';
+import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
+import type { Death } from '../shared/types.js';
+import type { RecycleCause } from '../supervisor/berth.js';
+import type { SupervisorUser } from '../supervisor/supervisor.js';
+import type { Tenant } from '../supervisor/tenant.js';
+import type { Worker } from '../supervisor/worker.js';
+import type { Core } from './core.js';
+import { armRunDeadlines } from './deadline.js';
+import { Lane, type LaneUser } from './lane.js';
+import { brokenError } from './messages.js';
+import type { Lease } from './record.js';
+
+export class Staff implements SupervisorUser, LaneUser {
+  readonly concurrency: number;
+  readonly #core: Core;
+  readonly #lanes = new Map<Worker, Lane>();
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.concurrency = core.options.concurrency;
+  }
+
+  // ---- workers (SupervisorUser)
+
+  createTenant(worker: Worker): Tenant {
+    const lane = new Lane(worker, this);
+    this.#lanes.set(worker, lane);
+    this.#core.dispatcher.lanes.add(lane);
+    return lane;
+  }
+
+  boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
+    const { module, workerData, name, concurrency } = this.#core.options;
+    const info: BootInfo = { module, workerData, name, concurrency, workerId: worker.id };
+    const { codec, body, attachments } = encode(info);
+    return { header: { type: FrameType.Boot, codec }, body, attachments };
+  }
+
+  onSpawned(worker: Worker): void {
+    this.#core.events.emit('workerSpawned', { workerId: worker.id, pid: worker.pid as number });
+  }
+
+  onReady(worker: Worker, message: Message): void {
+    const core = this.#core;
+    core.exports = new Set(decode(message.codec, message.body, message.attachments) as string[]);
+    core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs: worker.readyAt - worker.spawnedAt });
+  }
+
+  onBootFailed(worker: Worker, message: Message): void {
+    worker.bootError = decode(message.codec, message.body, message.attachments);
+  }
+
+  onUsable(worker: Worker): void {
+    const lane = this.#lanes.get(worker);
+    if (lane === undefined || worker.state !== 'ready') return;
+    this.#core.upkeep.onUsable(lane);
+    this.#core.dispatcher.open(lane);
+    this.#core.waiters.check();
+  }
+
+  onDied(worker: Worker, death: Death): void {
+    const lane = this.#lanes.get(worker);
+    if (lane === undefined) return;
+    this.#lanes.delete(worker);
+    this.#core.dispatcher.close(lane);
+    this.#core.upkeep.onGone(lane);
+    this.#core.events.emit('workerDied', { workerId: worker.id, death, orphans: lane.orphans });
+  }
+
+  onSettled(): void {
+    this.#core.waiters.check();
+    this.#core.dispatcher.schedule();
+  }
+
+  onRecycled(worker: Worker, why: RecycleCause): void {
+    this.#core.events.emit('workerRecycled', { workerId: worker.id, why });
+  }
+
+  onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    if (this.#core.options[stream] === 'pipe') this.#core.events.emit(stream, { workerId: worker.id, chunk });
+  }
+
+  onPong(_worker: Worker): void {}
+
+  onBroken(death: Death, bootError: unknown): void {
+    const core = this.#core;
+    const { intensity, periodMs } = core.options.restart;
+    core.brokenBy = brokenError(core.options.name, death, intensity, periodMs, bootError);
+    core.events.emit('broken', { error: core.brokenBy });
+    for (const record of [...core.queue, ...core.waiting]) {
+      if (record.state === 'queued') core.queue.remove(record);
+      core.settlement.fail(record, core.brokenError());
+    }
+    core.waiters.check();
+  }
+
+  onRecovered(): void {
+    this.#core.brokenBy = undefined;
+    this.#core.events.emit('recovered', {});
+  }
+
+  hasWork(): boolean {
+    return this.#core.queue.size > 0 || this.#core.waiting.size > 0;
+  }
+
+  // ---- lanes (LaneUser)
+
+  now(): number {
+    return this.#core.clock.now();
+  }
+
+  onPresumedStart(lease: Lease): void {
+    lease.record.state = 'running';
+    armRunDeadlines(this.#core, lease);
+  }
+
+  onStarted(lease: Lease): void {
+    this.#core.settlement.onStarted(lease);
+  }
+
+  onReply(lease: Lease, message: Message): void {
+    this.#core.supervisor.proven(lease.worker);
+    this.#core.settlement.onReply(lease, message);
+  }
+
+  onProgress(lease: Lease, message: Message): void {
+    const { onProgress } = lease.record.options;
+    if (onProgress === undefined) return;
+    let value: unknown;
+    try {
+      value = decode(message.codec, message.body, message.attachments);
+    } catch {
+      return; // a progress value that cannot be read is lost; the task is not
+    }
+    this.#core.events.after(() => onProgress(value));
+  }
+
+  onWithdrawn(lease: Lease): void {
+    this.#core.settlement.onWithdrawn(lease);
+  }
+
+  onOrphaned(lease: Lease, death: Death): void {
+    this.#core.settlement.onOrphaned(lease, death);
+  }
+
+  onRoom(lane: Lane): void {
+    this.#core.dispatcher.update(lane);
+    if (lane.load === 0) {
+      if (lane.worker.state === 'draining') this.#core.supervisor.drained(lane.worker);
+      else this.#core.upkeep.onIdle(lane);
+    }
+  }
+
+  onRead(): void {
+    this.#core.dispatcher.schedule();
+  }
+}

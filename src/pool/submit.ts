@@ -1,0 +1,60 @@
+/** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
+import { type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
+import { SerializationError } from '../shared/errors.js';
+import { captureCaller } from './caller.js';
+import type { Core, Settler } from './core.js';
+import type { NameStats } from './pipelining.js';
+import type { TaskRecord } from './record.js';
+import { unknownTask } from './settlement.js';
+import { markHandled, Task } from './task.js';
+import type { ResolvedTaskOptions } from './task-options.js';
+
+/** What a task runs: a function that the module exports, or one given by its source. */
+export interface Work {
+  readonly stats: NameStats;
+  readonly isExec: boolean;
+}
+
+export function namedWork(core: Core, name: string): Work | Error {
+  if (core.exports !== undefined && !core.exports.has(name)) return unknownTask(name, core.exports);
+  return { stats: core.names.of(name), isExec: false };
+}
+
+/** @throws SerializationError that names the path */
+export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
+  try {
+    return encode(args, 'args');
+  } catch (cause) {
+    const text = cause instanceof UnserialisableError ? cause.message : String(cause);
+    throw new SerializationError(`the arguments of ${name} cannot be sent to a worker: ${text}`, { side: 'arguments', cause });
+  }
+}
+
+/** Submits a task and gives its promise; refusals reject it. */
+// biome-ignore lint/complexity/noBannedTypes: only passed on to captureStackTrace
+export function submitTask<R>(core: Core, name: string, work: Work | Error, args: readonly unknown[], options: ResolvedTaskOptions, below: Function): Task<R> {
+  const { signal, tag } = options;
+  if (signal?.aborted === true) return Task.refused(signal.reason, name, tag, 'cancelled');
+  let encoded: Encoded;
+  try {
+    const refusal = work instanceof Error ? work : core.refusal();
+    if (refusal !== undefined) throw refusal;
+    encoded = encodeArgs(name, args);
+  } catch (error) {
+    return Task.refused(error, name, tag);
+  }
+  const { stats, isExec } = work as Work;
+  let settler!: Settler;
+  const task = new Task<R>((resolve, reject) => {
+    settler = { resolve: resolve as (value: unknown) => void, reject: (error) => reject(error) };
+  });
+  const record: TaskRecord = core.submit(stats, isExec, encoded, options, {
+    resolve: settler.resolve,
+    reject: (error, settled) => {
+      if (settled.state === 'cancelled') markHandled(task);
+      settler.reject(error, settled);
+    },
+  });
+  record.caller = captureCaller(below);
+  return task.bind(core, record);
+}

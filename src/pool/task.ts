@@ -1,0 +1,129 @@
+import { deferred } from '../shared/deferred.js';
+import type { Attempt } from '../shared/types.js';
+import type { Core } from './core.js';
+import type { TaskRecord } from './record.js';
+
+type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
+
+/** How often a task that was sent is looked at while someone waits for its start. */
+const LOOK_MS = 1;
+
+/**
+ * One submitted task: a real promise of its result, with a handle on what runs behind it.
+ *
+ * `then`, `catch` and `finally` give plain promises. When the caller's own cancel, kill, terminate or signal
+ * ends it, this promise itself counts as handled; promises derived from it do not.
+ */
+export class Task<R> extends Promise<R> {
+  #core: Core | undefined;
+  #record: TaskRecord | undefined;
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  /** @internal Tasks are made by a pool. */
+  // biome-ignore lint/complexity/noUselessConstructor: without it the declaration would not say that it is internal
+  constructor(executor: Executor<R>) {
+    super(executor);
+  }
+
+  /** @internal */
+  bind(core: Core, record: TaskRecord): this {
+    this.#core = core;
+    this.#record = record;
+    return this;
+  }
+
+  /** Its number in the pool, from 1; 0 if it was refused (closed, broken, full, unserialisable, unknown). */
+  get id(): number {
+    return this.#record?.id ?? 0;
+  }
+  get name(): string {
+    return this.#record?.name.name ?? this.#refused?.name ?? '';
+  }
+  get tag(): string | undefined {
+    return this.#record === undefined ? this.#refused?.tag : this.#record.options.tag;
+  }
+
+  /** `running` from the start of an attempt as the parent knows it; what was only sent is `queued`. */
+  get state(): 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled' {
+    const record = this.#record;
+    if (record === undefined) return this.#refused?.state ?? 'failed';
+    const { lease } = record;
+    if (record.state !== 'sent' && record.state !== 'running') return record.state;
+    return lease?.lane?.look(lease) === true ? 'running' : 'queued';
+  }
+
+  /** Started attempts only: a sending that never started is not listed and takes no number. */
+  get attempts(): readonly Attempt[] {
+    if (this.#record === undefined || this.#core === undefined) return [];
+    return this.#record.attempts(this.#core.clock.epoch);
+  }
+
+  /** Resolves when the first attempt has started; rejects, with what the task rejects with, if it ends without. */
+  get started(): Promise<Attempt> {
+    const record = this.#record;
+    const core = this.#core;
+    if (record === undefined || core === undefined) return this.then(() => Promise.reject(new Error('unreachable')));
+    if (record.started === undefined) {
+      record.started = deferred();
+      record.started.promise.catch(() => {}); // the task's own promise reports it
+      const first = this.attempts[0];
+      if (first !== undefined) record.started.resolve(first);
+      else if (record.isSettled) this.then(undefined, record.started.reject);
+      else watchStart(core, record);
+    }
+    return record.started.promise;
+  }
+
+  /**
+   * Queued: it never starts. Running: `context().signal` fires, and if the task has not settled after the pool's
+   * `graceMs` its worker is killed. The task rejects with TaskCancelledError (code ERR_EVERPOOL_CANCELLED).
+   * Resolves when it runs nowhere; rejects if its process outlives the whole kill ladder.
+   */
+  cancel(reason?: unknown): Promise<void> {
+    return this.#end('cancel', reason);
+  }
+
+  /** The same without the grace: the kill ladder begins at once. */
+  kill(reason?: unknown): Promise<void> {
+    return this.#end('kill', reason);
+  }
+
+  #end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
+    if (this.#record === undefined || this.#core === undefined) return Promise.resolve();
+    return this.#core.waiters.hold(this.#core.canceller[how](this.#record, reason));
+  }
+
+  #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled' } | undefined;
+
+  /** @internal A task that the pool did not take: it has rejected already. */
+  static refused<R>(error: unknown, name: string, tag: string | undefined, state: 'failed' | 'cancelled' = 'failed'): Task<R> {
+    const task = new Task<R>((_resolve, reject) => reject(error));
+    task.#refused = { name, tag, state };
+    if (state === 'cancelled') markHandled(task);
+    return task;
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return 'Task';
+  }
+}
+
+const noop = (): void => {};
+
+/** The caller ended it: that it rejects is no news, and no unhandled rejection. */
+export function markHandled(promise: Promise<unknown>): void {
+  Promise.prototype.then.call(promise, undefined, noop);
+}
+
+/** Nobody asked the worker to say when it starts this one: read its note until it has. */
+function watchStart(core: Core, record: TaskRecord): void {
+  core.clock.setTimer(() => {
+    if (record.isSettled || record.starts > 0) return;
+    const { lease } = record;
+    if (lease?.lane !== undefined && record.state !== 'queued') lease.lane.look(lease);
+    if (record.starts === 0) watchStart(core, record);
+  }, LOOK_MS);
+}

@@ -1,0 +1,19 @@
+/** `pool.tasks`: the names of a module as methods. */
+import type { Tasks } from './pool.js';
+import type { Task } from './task.js';
+
+export function tasksProxy<M>(run: (name: string, args: unknown[]) => Task<unknown>): Tasks<M> {
+  const methods = new Map<string, (...args: unknown[]) => Task<unknown>>();
+  return new Proxy(Object.create(null) as Tasks<M>, {
+    get(_target, name) {
+      // A proxy that answers `then` would hang whoever awaits it.
+      if (typeof name === 'symbol' || name === 'then') return undefined;
+      let method = methods.get(name);
+      if (method === undefined) {
+        method = (...args) => run(name, args);
+        methods.set(name, method);
+      }
+      return method;
+    },
+  });
+}

@@ -1,0 +1,88 @@
+/** Which living workers are to be replaced or let go, and when: recycling by tasks, age and memory; idle workers beyond the minimum. */
+import type { Timer } from '../shared/doors.js';
+import type { Core } from './core.js';
+import type { Lane } from './lane.js';
+
+/** How often memory is looked at for `recycle.aboveRssBytes`. */
+const RSS_SAMPLE_MS = 1000;
+
+export class Upkeep {
+  readonly #core: Core;
+  readonly #random: () => number;
+  readonly #ages = new Map<Lane, Timer>();
+  #idleTimer: Timer | undefined;
+  #rssTimer: Timer | undefined;
+
+  constructor(core: Core, random: () => number) {
+    this.#core = core;
+    this.#random = random;
+  }
+
+  onUsable(lane: Lane): void {
+    const { afterTasks, afterMs, aboveRssBytes, jitter } = this.#core.options.recycle;
+    if (afterTasks !== undefined) lane.allowance = afterTasks;
+    if (afterMs !== undefined) {
+      const ageMs = afterMs * (1 + (jitter ?? 0) * (this.#random() * 2 - 1));
+      const timer = this.#core.clock.setTimer(() => this.#replace(lane, 'age'), ageMs);
+      this.#ages.set(lane, timer);
+    }
+    if (aboveRssBytes !== undefined) this.#armRss(aboveRssBytes);
+    this.onIdle(lane);
+  }
+
+  onGone(lane: Lane): void {
+    const timer = this.#ages.get(lane);
+    if (timer !== undefined) this.#core.clock.clearTimer(timer);
+    this.#ages.delete(lane);
+  }
+
+  /** It was given the last task that it may start: its replacement boots while that one runs. */
+  onSpent(lane: Lane): void {
+    this.#replace(lane, 'tasks');
+  }
+
+  #replace(lane: Lane, why: 'tasks' | 'age' | 'rss'): void {
+    if (lane.worker.state !== 'ready') return;
+    this.#core.supervisor.replace(lane.worker, why).catch(() => {}); // its failures are deaths, dealt with as such
+  }
+
+  #armRss(limit: number): void {
+    this.#rssTimer ??= this.#core.clock.setTimer(() => {
+      this.#rssTimer = undefined;
+      for (const lane of this.#core.dispatcher.lanes) if ((lane.worker.rssBytes ?? 0) > limit) this.#replace(lane, 'rss');
+      if (this.#core.dispatcher.lanes.size > 0) this.#armRss(limit);
+    }, RSS_SAMPLE_MS);
+  }
+
+  /** One timer looks after all idle workers of an elastic pool. */
+  onIdle(_lane: Lane): void {
+    const { idleTimeoutMs } = this.#core.options;
+    if (this.#idleTimer !== undefined || idleTimeoutMs === Number.POSITIVE_INFINITY || !this.#core.isElastic) return;
+    this.#armIdle(idleTimeoutMs);
+  }
+
+  #armIdle(delayMs: number): void {
+    this.#idleTimer = this.#core.clock.setTimer(() => {
+      this.#idleTimer = undefined;
+      const { idleTimeoutMs } = this.#core.options;
+      const now = this.#core.clock.now();
+      let next = Number.POSITIVE_INFINITY;
+      for (const lane of this.#core.dispatcher.lanes) {
+        if (lane.load > 0 || lane.worker.state !== 'ready') continue;
+        const due = lane.since + idleTimeoutMs;
+        if (due > now) next = Math.min(next, due);
+        else this.#core.supervisor.shrink(lane.worker);
+      }
+      if (next < Number.POSITIVE_INFINITY) this.#armIdle(next - now);
+    }, delayMs);
+  }
+
+  stop(): void {
+    for (const timer of this.#ages.values()) this.#core.clock.clearTimer(timer);
+    this.#ages.clear();
+    if (this.#idleTimer !== undefined) this.#core.clock.clearTimer(this.#idleTimer);
+    if (this.#rssTimer !== undefined) this.#core.clock.clearTimer(this.#rssTimer);
+    this.#idleTimer = undefined;
+    this.#rssTimer = undefined;
+  }
+}

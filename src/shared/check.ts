@@ -1,0 +1,178 @@
+/**
+ * How options are checked: one rule per kind of value, one way of saying what is wrong.
+ *
+ * Every failure is an OptionsError that names the option by its whole path, the rule and the value:
+ * `restart.backoff.jitter: expected a number from 0 to 1, got 2 (number)`.
+ */
+import { OptionsError } from './errors.js';
+
+/** What a value must be. `text` completes "expected …". */
+export interface Rule<T> {
+  readonly text: string;
+  readonly holds: (value: unknown) => value is T;
+}
+
+function numberRule(text: string, holds: (value: number) => boolean): Rule<number> {
+  return { text, holds: (value): value is number => typeof value === 'number' && holds(value) };
+}
+
+export const integerFrom0: Rule<number> = numberRule('an integer >= 0', (value) => Number.isSafeInteger(value) && value >= 0);
+export const integerFrom1: Rule<number> = numberRule('an integer >= 1', (value) => Number.isSafeInteger(value) && value >= 1);
+export const finiteNumber: Rule<number> = numberRule('a finite number', Number.isFinite);
+export const fraction: Rule<number> = numberRule('a number from 0 to 1', (value) => value >= 0 && value <= 1);
+export const factorFrom1: Rule<number> = numberRule('a finite number >= 1', (value) => Number.isFinite(value) && value >= 1);
+/** A wait that must end. */
+export const waitMs: Rule<number> = numberRule('a finite number of milliseconds >= 0', (value) => Number.isFinite(value) && value >= 0);
+/** A period that must end and must not be empty. */
+export const periodMs: Rule<number> = numberRule('a finite number of milliseconds > 0', (value) => Number.isFinite(value) && value > 0);
+/** A limit that need not be one. */
+export const timeoutMs: Rule<number> = numberRule('a number of milliseconds >= 0 (Infinity: never)', (value) => value >= 0);
+export const timeoutAbove0: Rule<number> = numberRule('a number of milliseconds > 0 (Infinity: never)', (value) => value > 0);
+export const limitFrom1: Rule<number> = numberRule(
+  'an integer >= 1 or Infinity',
+  (value) => value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 1),
+);
+
+export const boolean: Rule<boolean> = { text: 'a boolean', holds: (value) => typeof value === 'boolean' };
+export const string: Rule<string> = { text: 'a string', holds: (value) => typeof value === 'string' };
+export const nonEmptyString: Rule<string> = {
+  text: 'a non-empty string',
+  holds: (value): value is string => typeof value === 'string' && value !== '',
+};
+/** What is handed to the system: a NUL byte there makes `spawn` throw, much later. */
+export const systemString: Rule<string> = {
+  text: 'a non-empty string without NUL bytes',
+  holds: (value): value is string => typeof value === 'string' && value !== '' && !value.includes('\0'),
+};
+export const systemStrings: Rule<readonly string[]> = {
+  text: 'an array of strings without NUL bytes',
+  holds: (value): value is readonly string[] =>
+    Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes('\0')),
+};
+export const abortSignal: Rule<AbortSignal> = { text: 'an AbortSignal', holds: isAbortSignal };
+
+export function oneOf<const T extends string>(...values: readonly T[]): Rule<T> {
+  return {
+    text: `one of ${values.map((value) => `'${value}'`).join(', ')}`,
+    holds: (value): value is T => values.some((one) => one === value),
+  };
+}
+
+/** By shape too: a signal of another realm or of a polyfill does as well. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (value instanceof AbortSignal) return true;
+  if (typeof value !== 'object' || value === null || Object.prototype.toString.call(value) !== '[object AbortSignal]') return false;
+  const signal = value as Partial<AbortSignal>;
+  return typeof signal.aborted === 'boolean' && typeof signal.addEventListener === 'function';
+}
+
+/** The value, if the rule holds. @throws {OptionsError} */
+export function check<T>(path: string, rule: Rule<T>, value: unknown): T {
+  if (rule.holds(value)) return value;
+  throw invalid(path, rule.text, value);
+}
+
+export function invalid(path: string, rule: string, value: unknown, cause?: unknown): OptionsError {
+  return new OptionsError(`${path}: expected ${rule}, got ${show(value)}`, cause === undefined ? undefined : { cause });
+}
+
+/** One object of options: its keys are checked at once, each value when it is read. `undefined` is "not given". */
+export class Section<K extends string> {
+  readonly #path: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  /** `path` is empty for the outermost object, which `whole` then names. */
+  constructor(path: string, value: unknown, keys: readonly K[], whole = 'options') {
+    this.#path = path === '' ? '' : `${path}.`;
+    if (value === undefined) {
+      this.#values = {};
+      return;
+    }
+    this.#values = plainObject(path === '' ? whole : path, value);
+    for (const key of Object.keys(this.#values)) {
+      if (!keys.some((known) => known === key)) throw unknownOption(this.#path, key, keys);
+    }
+  }
+
+  path(key: K): string {
+    return `${this.#path}${key}`;
+  }
+
+  raw(key: K): unknown {
+    return this.#values[key];
+  }
+
+  /** The option, or `fallback` if it is not given. @throws {OptionsError} */
+  get<T, F>(key: K, rule: Rule<T>, fallback: F): T | F {
+    const value = this.#values[key];
+    return value === undefined ? fallback : check(this.path(key), rule, value);
+  }
+}
+
+/** @throws {OptionsError} */
+export function plainObject(path: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, 'an object', value);
+  return value as Readonly<Record<string, unknown>>;
+}
+
+export function unknownOption(prefix: string, key: string, known: readonly string[]): OptionsError {
+  const near = nearest(key, known);
+  const hint = near === undefined ? `the options here are ${known.join(', ')}` : `did you mean ${prefix}${near}?`;
+  return new OptionsError(`${prefix}${key}: unknown option; ${hint}`);
+}
+
+/** The known word that was probably meant: not more than a third of its letters differ. */
+function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance && distance <= Math.max(2, Math.floor(candidate.length / 3)) && distance < candidate.length) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** A value as an error message shows it: short, with its type, and whatever it is, without a throw. */
+export function show(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)} (string)`;
+    case 'bigint':
+      return `${value}n (bigint)`;
+    case 'undefined':
+      return 'undefined';
+    case 'function':
+      return 'a function';
+    case 'object':
+      return value === null ? 'null' : showObject(value);
+    default:
+      return `${Object.is(value, -0) ? '-0' : String(value)} (${typeof value})`;
+  }
+}
+
+function showObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return 'an array';
+    const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null)?.constructor?.name;
+    return typeof name === 'string' && name !== '' && name !== 'Object' ? `an object (${name})` : 'an object';
+  } catch {
+    // A proxy may throw from any of these, and the message is about something else.
+    return 'an object';
+  }
+}

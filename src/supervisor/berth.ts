@@ -1,0 +1,38 @@
+/**
+ * A berth: a place that is to hold one worker. Its worker may change, the berth stays.
+ *
+ * `slot`: one of the pool's places. `spare`: a place in reserve. `successor`: the place in which the
+ * replacement of a living worker boots; it takes over the slot when it is ready, and is gone then.
+ *
+ *   vacant → pacing → occupied → vacant | backing-off → vacant;  any → retired
+ */
+import type { Timer } from '../shared/doors.js';
+import type { Worker } from './worker.js';
+
+export type BerthState = 'vacant' | 'pacing' | 'occupied' | 'backing-off' | 'retired';
+export type RecycleCause = 'tasks' | 'age' | 'rss' | 'idle' | 'restart' | 'resize';
+
+export class Berth {
+  readonly role: 'slot' | 'spare' | 'successor';
+  /** 0 … size-1 of a slot; -1 of a spare; of a successor that of its slot. */
+  readonly index: number;
+  state: BerthState = 'vacant';
+  worker: Worker | undefined;
+  /** Charged deaths here since a worker was proven here: they lengthen the back-off. */
+  failures = 0;
+  timer: Timer | undefined;
+  /** Of a slot: where its replacement boots. */
+  successor: Berth | undefined;
+  /** Of a successor: the slot that it is for, and why. */
+  readonly heirOf: Berth | undefined;
+  readonly cause: RecycleCause | undefined;
+  /** Of a successor: told when it has taken over (no error), or has died. */
+  onOutcome: ((error?: unknown) => void) | undefined;
+
+  constructor(role: 'slot' | 'spare' | 'successor', index: number, heirOf?: Berth, cause?: RecycleCause) {
+    this.role = role;
+    this.index = index;
+    this.heirOf = heirOf;
+    this.cause = cause;
+  }
+}

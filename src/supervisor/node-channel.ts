@@ -1,0 +1,112 @@
+/**
+ * The parent's end of a worker's channel: one socket for each direction.
+ *
+ * Two, because a write that fails destroys its socket with everything still unread in it: on a shared
+ * one, 0 of 20 results that a dying worker had sent were delivered; with one for each direction, all (G4).
+ * Owns both sockets. Knows bytes, not frames. Its 'error' events never escape (G9).
+ */
+import type { Socket } from 'node:net';
+import type { Clock, ProcessListener, Timer } from '../shared/doors.js';
+
+/** How long a worker that can no longer be written to may live and say nothing before its channel counts as closed. */
+const MUTE_MS = 1000;
+
+type ChannelListener = Pick<ProcessListener, 'onData' | 'onReadEnd' | 'onDrain'>;
+
+export class NodeChannel {
+  readonly #toWorker: Socket;
+  readonly #fromWorker: Socket;
+  readonly #clock: Clock;
+  #listener: ChannelListener | undefined;
+  #canWrite = true;
+  #awaitsDrain = false;
+  #readEnded = false;
+  #hasExited = false;
+  #mute: Timer | undefined;
+  readonly #written = (): void => this.#afterWrite();
+
+  constructor(toWorker: Socket, fromWorker: Socket, clock: Clock, listener: ChannelListener) {
+    this.#toWorker = toWorker;
+    this.#fromWorker = fromWorker;
+    this.#clock = clock;
+    this.#listener = listener;
+    // An unref'd socket delivers all the same while the clock's hold keeps the process alive.
+    toWorker.unref();
+    fromWorker.unref();
+    toWorker.on('error', () => this.#stopWriting());
+    toWorker.on('close', () => this.#stopWriting());
+    fromWorker.on('data', (chunk: Buffer) => this.#listener?.onData(chunk));
+    for (const event of ['end', 'error', 'close']) fromWorker.on(event, () => this.#endRead());
+  }
+
+  get unsentBytes(): number {
+    return this.#canWrite ? this.#toWorker.writableLength : 0;
+  }
+
+  /** True when the kernel has taken it all at once, or when there is nobody to take it any more. */
+  send(parts: readonly Buffer[]): boolean {
+    const socket = this.#toWorker;
+    const last = parts.length - 1;
+    if (!this.#canWrite || last < 0) return true;
+    if (last > 0) socket.cork();
+    for (let i = 0; i < last; i++) socket.write(parts[i] as Buffer);
+    socket.write(parts[last] as Buffer, this.#written);
+    if (last > 0) socket.uncork();
+    if (socket.writableLength === 0 || !this.#canWrite) return true;
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  disconnect(): void {
+    this.#canWrite = false;
+    this.#toWorker.destroy();
+    this.#fromWorker.destroy();
+  }
+
+  /** The process has ended: its end of file comes by itself. */
+  exited(): void {
+    this.#hasExited = true;
+    if (this.#mute !== undefined) this.#clock.clearTimer(this.#mute);
+    this.#mute = undefined;
+  }
+
+  release(): void {
+    this.#listener = undefined;
+    this.exited();
+    this.disconnect();
+  }
+
+  #afterWrite(): void {
+    if (!this.#awaitsDrain || this.unsentBytes > 0) return;
+    this.#awaitsDrain = false;
+    this.#listener?.onDrain();
+  }
+
+  #stopWriting(): void {
+    if (!this.#canWrite) return;
+    this.#canWrite = false;
+    this.#afterWrite();
+    if (!this.#hasExited && !this.#readEnded) this.#watchMute(this.#fromWorker.bytesRead);
+  }
+
+  /**
+   * A worker that closed its reading side and lives would wait for ever for tasks that never reach it (G1). So when
+   * nothing can be written and nothing has been said for a while, the channel is closed; the worker is killed for that.
+   */
+  #watchMute(heard: number): void {
+    this.#mute = this.#clock.setTimer(() => {
+      this.#clock.afterPoll(() => {
+        if (this.#mute === undefined) return;
+        if (this.#fromWorker.bytesRead !== heard) this.#watchMute(this.#fromWorker.bytesRead);
+        else this.#fromWorker.destroy();
+      });
+    }, MUTE_MS);
+  }
+
+  #endRead(): void {
+    if (this.#readEnded) return;
+    this.#readEnded = true;
+    // One poll phase later: what the worker wrote to stderr before it died has then been read as well.
+    this.#clock.afterPoll(() => this.#listener?.onReadEnd());
+  }
+}

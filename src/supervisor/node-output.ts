@@ -1,0 +1,83 @@
+/**
+ * A worker's stdout or stderr where it is a pipe: reported, and for an inherited stderr passed on.
+ *
+ * stderr is a pipe also with 'inherit', because its tail is kept for errors. It is passed on by writes to
+ * descriptor 2, as the worker itself would write: a listener on `process.stderr` would change how the
+ * user's own failing writes end, and without one an EPIPE there would be an uncaught exception (G9).
+ */
+import { writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { Clock } from '../shared/doors.js';
+
+/** While the reader of an inherited stderr is slow, so is the worker, but not this process. */
+const RETRY_MS = 10;
+
+export class NodeOutput {
+  readonly #stream: Socket;
+  readonly #clock: Clock;
+  #report: ((chunk: Buffer) => void) | undefined;
+  #forwards: boolean;
+  #waiting: Buffer[] = [];
+
+  constructor(stream: Socket, forwards: boolean, clock: Clock, report: (chunk: Buffer) => void) {
+    this.#stream = stream;
+    this.#forwards = forwards;
+    this.#clock = clock;
+    this.#report = report;
+    stream.unref();
+    stream.on('error', () => undefined); // what could be read has been reported
+    stream.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  release(): void {
+    this.#report = undefined;
+    this.#forwards = false;
+    for (const chunk of this.#waiting) writeAll(chunk); // as much as goes at once
+    this.#waiting = [];
+    this.#stream.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    this.#report?.(chunk);
+    if (this.#forwards) this.#forward(chunk);
+  }
+
+  #forward(chunk: Buffer): void {
+    // Node resumes the pipes of a process that exits, paused or not: the order is kept here.
+    if (this.#waiting.length > 0) {
+      this.#waiting.push(chunk);
+      return;
+    }
+    const rest = writeAll(chunk);
+    if (rest === undefined) return;
+    this.#waiting.push(rest);
+    this.#stream.pause();
+    this.#clock.setTimer(() => this.#retry(), RETRY_MS);
+  }
+
+  #retry(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const chunk of waiting) this.#forward(chunk);
+    if (this.#waiting.length === 0) this.#stream.resume();
+  }
+}
+
+let stderrFd: number | undefined;
+
+/** Node makes a pipe or socket there non-blocking when `process.stderr` is first touched: till then a write could block for ever. */
+function stderr(): number {
+  stderrFd ??= process.stderr.fd ?? 2; // none in a worker thread
+  return stderrFd;
+}
+
+/** Returns what could not be written yet. What can never be written (EPIPE, EBADF) is dropped: its reader has gone. */
+function writeAll(chunk: Buffer): Buffer | undefined {
+  let offset = 0;
+  try {
+    while (offset < chunk.length) offset += writeSync(stderr(), chunk, offset);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return chunk.subarray(offset);
+  }
+  return undefined;
+}

@@ -1,0 +1,82 @@
+/**
+ * One running attempt, as the worker sees it. It never holds arguments or results (G12): code that
+ * a task leaves running may keep its attempt for ever.
+ *
+ * There is one per task, synchronous no-ops included, so what only some tasks need is made when it is asked for.
+ */
+import type { AbortKind } from '../shared/doors.js';
+import { TaskCancelledError, TaskTimeoutError } from '../shared/errors.js';
+import type { WorkerDoors } from './doors.js';
+import type { TaskContext } from './task-context.js';
+
+/** How often `aborted()` looks at the note: a file read, cheap but not free. */
+const LOOK_EVERY_MS = 1;
+
+export class Attempt {
+  readonly seq: number;
+  readonly taskId: number;
+  readonly number: number;
+  /** When its body was there, on the shared clock. */
+  readonly startedAt: number;
+  /** It runs where its context can be found through asynchronous calls (current.ts). */
+  isTracked = false;
+  isSettled = false;
+  context: TaskContext | undefined = undefined;
+  /** A SerializationError that `progress()` threw: when the task lets it escape, it is known again. */
+  progressFault: ProgressFault | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+  #abort: { readonly reason: unknown } | undefined = undefined;
+  #nextLook = 0;
+
+  constructor(seq: number, taskId: number, number: number, startedAt: number) {
+    this.seq = seq;
+    this.taskId = taskId;
+    this.number = number;
+    this.startedAt = startedAt;
+  }
+
+  signal(doors: WorkerDoors): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#look(doors);
+      this.#controller = new AbortController();
+      if (this.#abort !== undefined) this.#controller.abort(this.#abort.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** True once the signal has fired or the note says that it should: in a loop that never yields only the note can tell. */
+  isAborted(doors: WorkerDoors): boolean {
+    if (this.#abort !== undefined) return true;
+    const time = doors.now();
+    if (time < this.#nextLook) return false;
+    this.#nextLook = time + LOOK_EVERY_MS;
+    return this.#look(doors);
+  }
+
+  /** Fires the signal. The first abort counts, and none after the attempt has settled. */
+  abort(kind: AbortKind, reason: unknown, timeoutMs = 0): void {
+    if (this.#abort !== undefined || this.isSettled) return;
+    this.#abort = { reason: reason ?? defaultReason(kind, timeoutMs) };
+    this.#controller?.abort(this.#abort.reason);
+  }
+
+  #look(doors: WorkerDoors): boolean {
+    if (this.#abort !== undefined) return true;
+    if (this.isSettled) return false;
+    const kind = doors.note.abortKind(this.seq);
+    if (kind === undefined) return false;
+    this.abort(kind, undefined);
+    return true;
+  }
+}
+
+export interface ProgressFault {
+  readonly error: unknown;
+  /** What the codec said. */
+  readonly cause: unknown;
+}
+
+function defaultReason(kind: AbortKind, timeoutMs: number): Error {
+  if (kind === 'cancel') return new TaskCancelledError('the task was cancelled', { reason: undefined, forced: false });
+  return new TaskTimeoutError('the task ran past its soft time limit', { kind: 'run', timeoutMs });
+}

@@ -1,0 +1,33 @@
+/**
+ * The worker's doors to the world. The runner reaches nothing else, so that the very same runner
+ * also works in a simulation, in virtual time, beside a simulated parent. The real ones are in node-doors.ts.
+ */
+import type { AbortKind } from '../shared/doors.js';
+
+export type TaskFunction = (...args: unknown[]) => unknown;
+
+export interface WorkerDoors {
+  /** Milliseconds of the monotonic clock that all processes of the machine share, fractions included. */
+  now(): number;
+  readonly note: WorkerNote;
+  /** Sends bytes to the parent: synchronous, whole, in order. They may be reused after it. */
+  send(parts: readonly Buffer[]): void;
+  /** Ends the process. Only in a simulation does it return. */
+  exit(code: number): void;
+  /** Imports the task module and gives its namespace; without a module, an empty one. */
+  load(module: string | undefined): Promise<Record<string, unknown>>;
+  /** Makes a function of the source that `exec` sent. @throws SyntaxError */
+  compile(source: string): TaskFunction;
+  /** Sets the process title. */
+  title?(text: string): void;
+  /** Writes to stderr, synchronously: the parent keeps the tail of it. */
+  print?(text: string): void;
+}
+
+/** The worker's side of its note (shared/doors.ts, Note). */
+export interface WorkerNote {
+  /** Writes down that the attempt has started, or is dropped. */
+  start(seq: number): void;
+  isRevoked(seq: number): boolean;
+  abortKind(seq: number): AbortKind | undefined;
+}

@@ -1,0 +1,47 @@
+/**
+ * What a worker process runs. It opens the real doors, gives them to a runner, and joins `everpool/worker` to it.
+ *
+ * It imports little: the time to boot counts. It installs no handler for uncaught exceptions and
+ * unhandled rejections: they end a worker as they end any Node process, and the parent learns of it.
+ */
+import process from 'node:process';
+import { installLink } from './link.js';
+import { readAll } from './node-channel.js';
+import { openNodeDoors, READ_FD } from './node-doors.js';
+import { Runner } from './runner.js';
+
+/** How long the stop hooks may take when the parent is gone. */
+const ORPHAN_LIMIT_MS = 200;
+
+// Captured: task modules may replace them.
+const kill: typeof process.kill = process.kill.bind(process);
+const after: typeof setTimeout = setTimeout;
+
+const doors = openNodeDoors();
+const runner = new Runner(doors);
+let hasSigtermHandler = false;
+
+/** Ends as SIGTERM would have ended it, only after the stop hooks. */
+function onSigterm(): void {
+  void runner.stop().then(() => {
+    process.removeListener('SIGTERM', onSigterm);
+    kill(process.pid, 'SIGTERM');
+  });
+}
+
+installLink({
+  context: () => runner.context(),
+  track: () => runner.current.track(),
+  onStart: (hook) => runner.hooks.onStart(hook),
+  onStop: (hook) => {
+    runner.hooks.onStop(hook);
+    // Only now: a worker that spins and has a handler is deaf to SIGTERM.
+    if (!hasSigtermHandler) process.on('SIGTERM', onSigterm);
+    hasSigtermHandler = true;
+  },
+});
+
+readAll(READ_FD, runner, () => {
+  runner.parentGone();
+  after(() => doors.exit(1), ORPHAN_LIMIT_MS);
+});

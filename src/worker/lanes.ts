@@ -1,0 +1,224 @@
+/**
+ * Starts attempts in the order in which they were sent, at most `concurrency` at once, and answers each.
+ *
+ * An attempt is noted as started as soon as its header is there and a lane is free, before its body is
+ * received or decoded: arguments that kill the worker are part of the attempt (contract.md, Blame). Only
+ * then is its revoke cell read, so of a start and a racing revocation at least one side sees the other (G5, G6).
+ */
+import { decode } from '../ipc/codec.js';
+import { Flag, type Message } from '../ipc/frame.js';
+import type { AbortKind } from '../shared/doors.js';
+import { Attempt } from './attempt.js';
+import type { Current } from './current.js';
+import type { TaskFunction, WorkerDoors } from './doors.js';
+import { Queue } from './queue.js';
+import type { Replies } from './replies.js';
+import type { Tasks } from './tasks.js';
+
+/** What became of the Run message whose header is there and whose body is not. */
+type Arrival = 'queued' | 'started' | 'skipped';
+
+interface PendingAbort {
+  readonly kind: AbortKind;
+  readonly reason: unknown;
+  readonly timeoutMs: number;
+}
+
+interface Call {
+  readonly fn: TaskFunction;
+  readonly args: unknown[];
+}
+
+export interface LanesHost {
+  readonly doors: WorkerDoors;
+  readonly replies: Replies;
+  readonly tasks: Tasks;
+  readonly current: Current;
+  /** An attempt has ended and no other runs. */
+  onIdle(): void;
+  /** The worker is broken, by no fault of a task. */
+  onFault(error: unknown): void;
+}
+
+export class Lanes {
+  readonly #host: LanesHost;
+  #free = 0; // none until `open`
+  #isClosed = false;
+  readonly #queue = new Queue(); // sent ahead, none of them noted
+  #arriving: Message | undefined;
+  #arrival: Arrival = 'queued';
+  #isPumping = false;
+  /** Those that have returned a promise. A synchronous one is over before anybody could look for it. */
+  readonly #running = new Map<number, Attempt>();
+  readonly #aborts = new Map<number, PendingAbort>(); // for attempts in the queue
+
+  constructor(host: LanesHost) {
+    this.#host = host;
+  }
+
+  get isIdle(): boolean {
+    return this.#running.size === 0;
+  }
+  get running(): Iterable<Attempt> {
+    return this.#running.values();
+  }
+
+  /** The worker is ready: starts what has come meanwhile. */
+  open(concurrency: number): void {
+    this.#free = concurrency;
+    this.#pump();
+  }
+
+  /** Starts no more. What waits here was never noted, so the parent gives it to another worker. */
+  close(): void {
+    this.#isClosed = true;
+    this.#queue.clear();
+    this.#aborts.clear();
+  }
+
+  /** The header of a Run is there, its body is not. */
+  onHeader(message: Message): void {
+    this.#arriving = message;
+    if (this.#isClosed) {
+      this.#arrival = 'skipped';
+    } else if (this.#free > 0 && this.#queue.isEmpty) {
+      this.#arrival = this.#start(message) ? 'started' : 'skipped';
+    } else {
+      this.#arrival = 'queued';
+      this.#queue.push(message);
+    }
+  }
+
+  /** The body is there too. */
+  onRun(message: Message): void {
+    this.#arriving = undefined;
+    if (this.#arrival !== 'started') return;
+    this.#run(message);
+    this.#pump();
+  }
+
+  abort(seq: number, abort: PendingAbort): void {
+    const attempt = this.#running.get(seq);
+    if (attempt !== undefined) attempt.abort(abort.kind, abort.reason, abort.timeoutMs);
+    else if (this.#queue.has(seq) && !this.#aborts.has(seq)) this.#aborts.set(seq, abort);
+  }
+
+  /** Notes the start and takes a lane; false if the attempt was revoked. */
+  #start(message: Message): boolean {
+    const { seq } = message;
+    const { doors, replies } = this.#host;
+    doors.note.start(seq);
+    if (doors.note.isRevoked(seq)) {
+      this.#aborts.delete(seq);
+      replies.dropped(seq);
+      return false;
+    }
+    this.#free -= 1;
+    if ((message.flags & Flag.WantStarted) !== 0) replies.started(seq);
+    return true;
+  }
+
+  /** Starts what waits, in order, while lanes are free. */
+  #pump(): void {
+    if (this.#isPumping || this.#queue.isEmpty) return;
+    this.#isPumping = true;
+    while (this.#free > 0 && !this.#queue.isEmpty) {
+      const message = this.#queue.shift() as Message;
+      const isStarted = this.#start(message);
+      if (message === this.#arriving) this.#arrival = isStarted ? 'started' : 'skipped';
+      else if (isStarted) this.#run(message);
+    }
+    this.#isPumping = false;
+  }
+
+  /** Runs a started attempt whose body is there. Of one that makes no promise nothing is left when this returns. */
+  #run(message: Message): void {
+    const attempt = new Attempt(message.seq, message.time, message.b, this.#host.doors.now());
+    if (this.#aborts.size > 0) this.#applyAbort(attempt);
+    const call = this.#prepare(attempt, message);
+    if (call !== undefined) {
+      let value: unknown;
+      let hasFailed = false;
+      try {
+        value = this.#host.current.run(attempt, call.fn, call.args);
+        if (isThenable(value)) {
+          this.#running.set(attempt.seq, attempt);
+          void this.#await(attempt, value);
+          return;
+        }
+      } catch (thrown) {
+        value = thrown;
+        hasFailed = true;
+      }
+      this.#answer(attempt, value, hasFailed);
+    }
+    this.#end();
+  }
+
+  /** An async function, so that only `await` touches the promise: user code may have replaced `then`. */
+  async #await(attempt: Attempt, promise: PromiseLike<unknown>): Promise<void> {
+    let value: unknown;
+    let hasFailed = false;
+    try {
+      value = await promise;
+    } catch (thrown) {
+      value = thrown;
+      hasFailed = true;
+    }
+    try {
+      this.#running.delete(attempt.seq);
+      this.#answer(attempt, value, hasFailed);
+      this.#end();
+      this.#pump();
+    } catch (error) {
+      this.#host.onFault(error);
+    }
+  }
+
+  /** What to call; or undefined, when the attempt has been answered because there is nothing to call. */
+  #prepare(attempt: Attempt, message: Message): Call | undefined {
+    const { replies, tasks } = this.#host;
+    let value: unknown;
+    try {
+      value = decode(message.codec, message.body, message.attachments);
+    } catch (error) {
+      replies.undecodable(attempt, error);
+      return undefined;
+    }
+    if ((message.flags & Flag.Exec) === 0) {
+      const fn = tasks.byId(message.a);
+      if (fn !== undefined) return { fn, args: value as unknown[] };
+      replies.unknownTask(attempt, tasks.nameOf(message.a), tasks.exports);
+      return undefined;
+    }
+    const [source, args] = value as [string, unknown[]];
+    try {
+      return { fn: tasks.compiled(source), args };
+    } catch (error) {
+      replies.failure(attempt, error);
+      return undefined;
+    }
+  }
+
+  #answer(attempt: Attempt, value: unknown, hasFailed: boolean): void {
+    if (hasFailed) this.#host.replies.failure(attempt, value);
+    else this.#host.replies.result(attempt, value);
+  }
+
+  #end(): void {
+    this.#free += 1;
+    if (this.#isClosed && this.#running.size === 0) this.#host.onIdle();
+  }
+
+  #applyAbort(attempt: Attempt): void {
+    const abort = this.#aborts.get(attempt.seq);
+    if (abort === undefined) return;
+    this.#aborts.delete(attempt.seq);
+    attempt.abort(abort.kind, abort.reason, abort.timeoutMs);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
+  return typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,29 @@
+/**
+ * What joins the task module's `everpool/worker` to the runner of its process.
+ *
+ * It hangs on a global symbol, not on a shared module: the task module may resolve the package to
+ * another copy of its files than the entry did (a symlink, a bundle, a nested node_modules).
+ */
+
+import type { StartHook, StopHook } from './hooks.js';
+import type { TaskContext } from './task-context.js';
+
+const KEY: symbol = Symbol.for('everpool.worker');
+
+export interface WorkerLink {
+  /** The context of the running task. @throws EverpoolError outside of one */
+  context(): TaskContext;
+  /** From now on each task is followed through its asynchronous calls: someone may ask for its context. */
+  track(): void;
+  onStart(hook: StartHook): void;
+  onStop(hook: StopHook): void;
+}
+
+export function installLink(link: WorkerLink): void {
+  Object.defineProperty(globalThis, KEY, { value: link, configurable: true });
+}
+
+/** Undefined in a process that is no worker. */
+export function workerLink(): WorkerLink | undefined {
+  return (globalThis as unknown as Record<symbol, WorkerLink | undefined>)[KEY];
+}

@@ -1,0 +1,52 @@
+/** The real doors of a worker process. */
+import process from 'node:process';
+import { compile } from './compile.js';
+import type { WorkerDoors } from './doors.js';
+import { writeAll } from './node-channel.js';
+import { NodeNote } from './node-note.js';
+
+/** The descriptors that the parent gives. */
+export const READ_FD = 3;
+const WRITE_FD = 4;
+const NOTE_FD = 5;
+const STDERR_FD = 2;
+/** How long a worker that fails to boot waits for a stderr that takes nothing. */
+const PRINT_LIMIT_MS = 500;
+
+// Captured: task modules may replace them (fake timers, mocks).
+const sinceStart: () => number = performance.now.bind(performance);
+const exit: (code: number) => never = process.exit.bind(process);
+
+/** `performance.now` counts from the start of each process; with this it counts from the start of the machine. */
+const offset: number = Number(process.hrtime.bigint()) / 1e6 - sinceStart();
+
+export function openNodeDoors(): WorkerDoors {
+  return {
+    now: () => offset + sinceStart(),
+    note: new NodeNote(NOTE_FD),
+    send: (parts) => {
+      try {
+        writeAll(WRITE_FD, parts);
+      } catch (error) {
+        // The parent is gone (EPIPE), or user code has closed the descriptor: either way nothing can be said any more.
+        if ((error as NodeJS.ErrnoException).code !== 'EPIPE') print(`everpool: the channel to the parent failed: ${error}\n`);
+        exit(1);
+      }
+    },
+    exit,
+    load: async (module) => (module === undefined ? {} : await import(module)),
+    compile,
+    title: (text) => {
+      process.title = text;
+    },
+    print,
+  };
+}
+
+function print(text: string): void {
+  try {
+    writeAll(STDERR_FD, [Buffer.from(text)], PRINT_LIMIT_MS);
+  } catch {
+    // There is no other place to complain to.
+  }
+}

@@ -1,0 +1,40 @@
+/** The real note: the inherited file (ipc/note-layout.ts). A write costs 0.9 µs, a reading 0.6. */
+import fs from 'node:fs';
+import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, abortCellAt, revokeCellAt, STARTED_AT } from '../ipc/note-layout.js';
+import type { AbortKind } from '../shared/doors.js';
+import type { WorkerNote } from './doors.js';
+
+// Captured: task modules may replace the functions of fs.
+const { readSync, writeSync } = fs;
+const CELL_BYTES = 8;
+
+export class NodeNote implements WorkerNote {
+  readonly #fd: number;
+  readonly #written: Buffer = Buffer.alloc(CELL_BYTES);
+  readonly #read: Buffer = Buffer.alloc(CELL_BYTES);
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** @throws when it cannot be written: without a note, an attempt must not start (G2). */
+  start(seq: number): void {
+    this.#written.writeDoubleLE(seq, 0);
+    writeSync(this.#fd, this.#written, 0, CELL_BYTES, STARTED_AT);
+  }
+
+  isRevoked(seq: number): boolean {
+    return this.#cell(revokeCellAt(seq)) === seq;
+  }
+
+  abortKind(seq: number): AbortKind | undefined {
+    const cell = this.#cell(abortCellAt(seq));
+    if (cell === 4 * seq + ABORT_CANCEL) return 'cancel';
+    return cell === 4 * seq + ABORT_SOFT_TIMEOUT ? 'soft-timeout' : undefined;
+  }
+
+  /** A cell past the end of the file was never written: 0. */
+  #cell(at: number): number {
+    return readSync(this.#fd, this.#read, 0, CELL_BYTES, at) === CELL_BYTES ? this.#read.readDoubleLE(0) : 0;
+  }
+}

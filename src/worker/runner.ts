@@ -1,0 +1,198 @@
+/**
+ * The worker's side of the protocol: takes the parent's messages, boots, and leaves.
+ *
+ *   waiting → booting → ready → leaving → gone
+ *
+ * It reaches the world through its doors alone, and waits for nothing but a task and a hook. What an
+ * attempt is and how it ends is decided in lanes.ts; what is said of it, in replies.ts.
+ */
+import { inspect } from 'node:util';
+import type { BootInfo } from '../ipc/boot-info.js';
+import { decode } from '../ipc/codec.js';
+import { FrameType, type Message } from '../ipc/frame.js';
+import { FrameReader } from '../ipc/frame-reader.js';
+import { ABORT_SOFT_TIMEOUT } from '../ipc/note-layout.js';
+import { EverpoolError } from '../shared/errors.js';
+import type { Attempt } from './attempt.js';
+import { type ContextHost, contextOf } from './context.js';
+import { Current } from './current.js';
+import type { WorkerDoors } from './doors.js';
+import { Hooks } from './hooks.js';
+import { Lanes, type LanesHost } from './lanes.js';
+import { Replies } from './replies.js';
+import type { TaskContext } from './task-context.js';
+import { Tasks } from './tasks.js';
+
+type State = 'waiting' | 'booting' | 'ready' | 'leaving' | 'gone';
+
+export class Runner implements LanesHost, ContextHost {
+  readonly doors: WorkerDoors;
+  readonly hooks: Hooks = new Hooks();
+  readonly replies: Replies;
+  readonly tasks: Tasks;
+  readonly current: Current = new Current();
+  workerId = 0;
+  readonly #reader: FrameReader;
+  readonly #lanes: Lanes;
+  #state: State = 'waiting';
+  #stopping: Promise<void> | undefined;
+
+  constructor(doors: WorkerDoors) {
+    this.doors = doors;
+    this.replies = new Replies(doors);
+    this.tasks = new Tasks(doors);
+    this.#lanes = new Lanes(this);
+    this.#reader = new FrameReader(
+      (message) => this.#onMessage(message),
+      (message) => {
+        if (message.type === FrameType.Run) this.#lanes.onHeader(message);
+      },
+    );
+  }
+
+  /** True between messages: nothing holds a part of a chunk that was given to `receive`. */
+  get isAtBoundary(): boolean {
+    return this.#reader.isAtBoundary;
+  }
+
+  /** Bytes from the parent. What goes wrong in here is never a task's doing: the worker is then of no use. */
+  receive(chunk: Buffer): void {
+    if (this.#state === 'gone') return;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  /** The parent is gone, or has closed the channel: nobody waits for a result any more. */
+  parentGone(): void {
+    if (this.#state === 'gone') return;
+    const mayStop = this.#lanes.isIdle && (this.#state === 'ready' || this.#state === 'leaving');
+    if (mayStop) this.#stopAndExit();
+    else this.#exit(1);
+  }
+
+  /** Takes no more, and runs the stop hooks, once. Never rejects. */
+  stop(): Promise<void> {
+    if (this.#state !== 'gone') this.#state = 'leaving';
+    this.#lanes.close();
+    this.#stopping ??= this.hooks.runStop((error) => this.#print(error));
+    return this.#stopping;
+  }
+
+  /** The context of the running task. @throws EverpoolError (ERR_EVERPOOL_NO_CONTEXT) outside of one */
+  context(): TaskContext {
+    const attempt = this.current.find(this.#lanes.running);
+    if (attempt !== undefined) return contextOf(attempt, this);
+    const message = 'context() was called outside of a task: call it in a task function, or in what that calls';
+    throw new EverpoolError(message, 'ERR_EVERPOOL_NO_CONTEXT');
+  }
+
+  progress(attempt: Attempt, value: unknown): void {
+    this.replies.progress(attempt, value);
+  }
+
+  onIdle(): void {
+    if (this.#stopping === undefined) this.#stopAndExit();
+  }
+
+  onFault(error: unknown): void {
+    if (this.#state === 'gone') return;
+    this.#print(error);
+    this.#exit(1);
+  }
+
+  // ---- messages
+
+  #onMessage(message: Message): void {
+    switch (message.type) {
+      case FrameType.Run:
+        this.#lanes.onRun(message);
+        return;
+      case FrameType.Define:
+        this.tasks.define(message.a, bodyOf(message) as string);
+        return;
+      case FrameType.Abort:
+        this.#abort(message);
+        return;
+      case FrameType.Ping:
+        this.replies.pong(message.seq, message.time);
+        return;
+      case FrameType.Boot:
+        void this.#boot(message);
+        return;
+      case FrameType.Leave:
+        this.#leave();
+        return;
+      default:
+        throw new Error(`message ${message.type} is none for a worker`);
+    }
+  }
+
+  /** Never rejects. */
+  async #boot(message: Message): Promise<void> {
+    this.#state = 'booting';
+    try {
+      const info = bodyOf(message) as BootInfo;
+      this.workerId = info.workerId;
+      this.doors.title?.(info.title ?? `${info.name}: worker ${info.workerId}`);
+      this.tasks.use(await this.doors.load(info.module));
+      await this.hooks.runStart(info.workerData);
+      if (!this.#isBooting()) return;
+      this.#state = 'ready';
+      this.replies.ready(this.tasks.exports);
+      this.#lanes.open(info.concurrency);
+    } catch (error) {
+      if (!this.#isBooting()) {
+        this.onFault(error);
+        return;
+      }
+      // The text first: the tail of stderr is kept for it, and it can tell of errors that cannot be encoded.
+      this.#print(error);
+      this.replies.bootFailed(error);
+      this.#exit(1);
+    }
+  }
+
+  /** False once it was told to leave, or has. */
+  #isBooting(): boolean {
+    return this.#state === 'booting';
+  }
+
+  #abort(message: Message): void {
+    const kind = message.b === ABORT_SOFT_TIMEOUT ? 'soft-timeout' : 'cancel';
+    let reason: unknown;
+    try {
+      if (message.body.length > 0) reason = bodyOf(message);
+    } catch {
+      // A reason that cannot be read is no reason to go on: the default one stands in for it.
+    }
+    this.#lanes.abort(message.seq, { kind, reason, timeoutMs: message.a });
+  }
+
+  #leave(): void {
+    this.#state = 'leaving';
+    this.#lanes.close();
+    if (this.#lanes.isIdle) this.onIdle();
+  }
+
+  #stopAndExit(): void {
+    // Without a hook it leaves in this very turn.
+    if (this.hooks.hasStop) void this.stop().then(() => this.#exit(0));
+    else this.#exit(0);
+  }
+
+  #exit(code: number): void {
+    this.#state = 'gone';
+    this.doors.exit(code);
+  }
+
+  #print(error: unknown): void {
+    this.doors.print?.(`${inspect(error)}\n`);
+  }
+}
+
+function bodyOf(message: Message): unknown {
+  return decode(message.codec, message.body, message.attachments);
+}

@@ -1,0 +1,92 @@
+import { fstatSync, readFileSync, readSync, writeSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, abortCellAt, NOTE_BYTES, RING, revokeCellAt, STARTED_AT } from '../../src/ipc/note-layout.js';
+import { FileNote } from '../../src/supervisor/file-note.js';
+
+describe('the file of a note', () => {
+  let note: FileNote;
+
+  beforeEach(() => {
+    note = new FileNote();
+  });
+
+  afterEach(() => note.close());
+
+  const cell = (position: number): number => {
+    const bytes = Buffer.alloc(8);
+    readSync(note.fd, bytes, 0, 8, position);
+    return bytes.readDoubleLE(0);
+  };
+  const start = (seq: number): void => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleLE(seq, 0);
+    writeSync(note.fd, bytes, 0, 8, STARTED_AT);
+  };
+
+  test('has its whole size at once and no name', () => {
+    const bytes = Buffer.alloc(NOTE_BYTES + 1, 1);
+    expect(readSync(note.fd, bytes, 0, bytes.length, 0)).toBe(NOTE_BYTES);
+    expect(bytes.subarray(0, NOTE_BYTES).every((byte) => byte === 0)).toBe(true);
+    expect(fstatSync(note.fd).nlink).toBe(0);
+    expect(fstatSync(note.fd).mode & 0o777).toBe(0o600);
+  });
+
+  test('tells what the worker has started', () => {
+    expect(note.started()).toBe(0);
+    start(7);
+    expect(note.started()).toBe(7);
+    start(2 ** 40);
+    expect(note.started()).toBe(2 ** 40);
+  });
+
+  test('has each attempt from the first to the last revoked, and no other', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 * RING }), fc.integer({ min: 0, max: RING - 1 }), (first, more) => {
+        const fresh = new FileNote();
+        try {
+          fresh.revoke(first, first + more);
+          const bytes = Buffer.alloc(NOTE_BYTES);
+          readSync(fresh.fd, bytes, 0, NOTE_BYTES, 0);
+          const revoked = new Set<number>();
+          for (let seq = first; seq <= first + more; seq++) {
+            expect(bytes.readDoubleLE(revokeCellAt(seq))).toBe(seq);
+            revoked.add(revokeCellAt(seq));
+          }
+          for (let at = 0; at < NOTE_BYTES; at += 8) if (!revoked.has(at)) expect(bytes.readDoubleLE(at)).toBe(0);
+        } finally {
+          fresh.close();
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('revokes nothing for an empty range, and the last ring of one that is too long', () => {
+    note.revoke(5, 4);
+    expect(cell(revokeCellAt(5))).toBe(0);
+    note.revoke(1, 3 * RING);
+    for (let seq = 2 * RING + 1; seq <= 3 * RING; seq++) expect(cell(revokeCellAt(seq))).toBe(seq);
+    expect(cell(abortCellAt(RING))).toBe(0);
+  });
+
+  test('says which attempt is to abort, and why', () => {
+    note.abort(RING + 3, 'cancel');
+    expect(cell(abortCellAt(3))).toBe(4 * (RING + 3) + ABORT_CANCEL);
+    note.abort(RING + 3, 'soft-timeout');
+    expect(cell(abortCellAt(3))).toBe(4 * (RING + 3) + ABORT_SOFT_TIMEOUT);
+  });
+
+  test('tells after it was closed what it told last, and takes what it can no longer do', () => {
+    start(9);
+    const { fd } = note;
+    note.close();
+    note.close();
+    expect(note.fd).toBe(-1);
+    expect(() => readFileSync(fd)).toThrow();
+    expect(note.started()).toBe(9);
+    note.revoke(1, 9);
+    note.abort(1, 'cancel');
+    expect(note.started()).toBe(9);
+  });
+});

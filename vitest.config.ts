@@ -1,0 +1,57 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests start processes of their own, so two files at a time fill a small machine; a flaky test is a bug, so nothing is retried.
+// The groups run one after the other: chaos alone, because it measures what survives under load that it makes itself.
+const common = { pool: 'forks' as const, retry: 0, maxWorkers: 2, hookTimeout: 30_000, teardownTimeout: 10_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          ...common,
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 120_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'types',
+          include: [],
+          sequence: { groupOrder: 0 },
+          typecheck: {
+            enabled: true,
+            only: true,
+            ignoreSourceErrors: true,
+            checker: 'tsc',
+            tsconfig: 'tsconfig.json',
+            include: ['test/types/**/*.test-d.ts'],
+          },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          testTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          testTimeout: 180_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
