@@ -115,10 +115,13 @@ export class Core {
   /** Why no task may be submitted now, if so. */
   refusal(): Error | undefined {
     const { state } = this.supervisor;
-    if (state === 'closing' || state === 'closed') return new PoolClosedError(`the pool '${this.options.name}' is ${state}: it takes no more tasks`);
+    if (state === 'closing' || state === 'closed')
+      return new PoolClosedError(`the pool '${this.options.name}' is ${state}: it takes no more tasks`);
     if (state === 'broken') return this.brokenError();
     if (this.queue.size >= this.options.queueLimit && this.queue.size - this.dispatcher.freePlaces >= this.options.queueLimit) {
-      return new QueueFullError(`the queue of the pool '${this.options.name}' is full: queueLimit is ${this.options.queueLimit}; room() resolves when there is room`);
+      return new QueueFullError(
+        `the queue of the pool '${this.options.name}' is full: queueLimit is ${this.options.queueLimit}; room() resolves when there is room`,
+      );
     }
     return undefined;
   }

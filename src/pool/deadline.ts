@@ -68,7 +68,8 @@ function runTimeout(core: Core, record: TaskRecord, lease: Lease): void {
 
 function queueTimeout(core: Core, record: TaskRecord): void {
   const timeoutMs = record.options.queueTimeoutMs as number;
-  const error = (): TaskTimeoutError => new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
+  const error = (): TaskTimeoutError =>
+    new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
   const lane = record.lease?.lane;
   if (lane !== undefined && record.lease !== undefined) {
     if (lane.look(record.lease)) return; // it has started in time

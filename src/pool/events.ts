@@ -74,6 +74,9 @@ export function guarded(what: string, run: () => void): void {
   try {
     run();
   } catch (error) {
-    process.emitWarning(error instanceof Error ? error : new Error(String(error)), { type: 'EverpoolListenerWarning', detail: `thrown by ${what} of an everpool` });
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)), {
+      type: 'EverpoolListenerWarning',
+      detail: `thrown by ${what} of an everpool`,
+    });
   }
 }

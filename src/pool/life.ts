@@ -27,7 +27,8 @@ export class Life {
     const done = this.#begin('closing');
     if (this.#stage === 'closing') {
       if (options.cancelQueued) {
-        for (const record of [...this.#core.queue, ...this.#core.waiting]) this.#end(record, 'cancel', 'its pool was closed with cancelQueued');
+        for (const record of [...this.#core.queue, ...this.#core.waiting])
+          this.#end(record, 'cancel', 'its pool was closed with cancelQueued');
       }
       if (options.timeoutMs !== undefined) {
         if (this.#timer !== undefined) this.#core.clock.clearTimer(this.#timer);
@@ -79,7 +80,8 @@ export class Life {
 
   #end(record: TaskRecord, how: 'cancel' | 'kill', why: string): void {
     const reason = new Error(why);
-    const error = (isForced: boolean): TaskCancelledError => new TaskCancelledError(`${aboutTask(record)} was cancelled: ${why}`, { reason, forced: isForced });
+    const error = (isForced: boolean): TaskCancelledError =>
+      new TaskCancelledError(`${aboutTask(record)} was cancelled: ${why}`, { reason, forced: isForced });
     const ending: Ending = { at: this.#core.clock.now(), state: 'cancelled', error, reason };
     this.#core.canceller.end(record, ending, how, this.#graceMs);
   }

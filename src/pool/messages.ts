@@ -24,7 +24,7 @@ export function diedError(record: TaskRecord, death: Death, epoch: number): Work
       : `It had been started ${record.starts} times; retries.crash is ${allowed}.`;
   const last = attempts.at(-1);
   const worker = last === undefined ? 'its worker' : `worker ${last.workerId}`;
-  const text = `${aboutTask(record)}: ${worker} ${describeDeath(death)} while it ran. ${advice}${tailOf(death)}`;
+  const text = `${aboutTask(record)}: ${worker} ${describeDeath(death)}. ${advice}${tailOf(death)}`;
   return death.cause === 'memory' || isHeapAbort(death) ? new OutOfMemoryError(text, details) : new WorkerDiedError(text, details);
 }
 
@@ -38,7 +38,7 @@ export function brokenError(poolName: string, death: Death, intensity: number, p
   const why = bootError instanceof Error ? `\nIt threw: ${bootError.stack ?? bootError.message}` : '';
   const text =
     `the pool '${poolName}' is broken: its workers keep dying without finishing a task (more than ${intensity} deaths, restart.periodMs is ${periodMs}). ` +
-    `The last one, pid ${death.pid ?? 'none'}, ${describeDeath(death)} in the phase '${death.phase}'. ` +
+    `The last one ${describeDeath(death)}. ` +
     `It tries again by itself (restart.probeMs), or at once with revive().${why}${tailOf(death)}`;
   return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });
 }

@@ -153,7 +153,8 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const { supervisor, waiters } = this.#core;
     const worker = supervisor.find(workerId);
     if (worker === undefined) {
-      if (workerId > supervisor.lastId || workerId === 0) throw new OptionsError(`id: expected the id of a worker of this pool, got ${workerId}`);
+      if (workerId > supervisor.spawnedCount || workerId === 0)
+        throw new OptionsError(`id: expected the id of a worker of this pool, got ${workerId}`);
       return; // it has gone already
     }
     worker.kill(signal);

@@ -33,7 +33,13 @@ export class Settlement {
     if (record.starts === 1) core.queueMs.record(Math.max(0, lease.startedAt - record.submittedAt));
     if (record.started !== undefined && record.starts === 1) record.started.resolve(toAttempt(lease, core.clock.epoch));
     if (core.events.has('taskStarted')) {
-      core.events.emit('taskStarted', { taskId: record.id, name: record.name.name, attempt: lease.number, workerId: lease.workerId, ...tagOf(record) });
+      core.events.emit('taskStarted', {
+        taskId: record.id,
+        name: record.name.name,
+        attempt: lease.number,
+        workerId: lease.workerId,
+        ...tagOf(record),
+      });
     }
   }
 
@@ -58,7 +64,10 @@ export class Settlement {
       value = decode(message.codec, message.body, message.attachments);
     } catch (cause) {
       lease.outcome = 'error';
-      this.fail(record, new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${String(cause)}`, { side: 'result', cause }));
+      this.fail(
+        record,
+        new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${String(cause)}`, { side: 'result', cause }),
+      );
       return;
     }
     lease.outcome = 'ok';
@@ -212,10 +221,19 @@ export class Settlement {
     record.attachments = NONE;
     core.counts[state] += 1;
     if (core.events.has('taskSettled')) {
-      core.events.emit('taskSettled', { taskId: record.id, name: record.name.name, outcome: state, attempts: record.starts, ...tagOf(record) });
+      core.events.emit('taskSettled', {
+        taskId: record.id,
+        name: record.name.name,
+        outcome: state,
+        attempts: record.starts,
+        ...tagOf(record),
+      });
     }
     if (record.started !== undefined && record.starts === 0) {
-      record.started.reject(record.ending?.error(false) ?? new TaskTimeoutError(`${aboutTask(record)} ended before it started`, { kind: 'queue', timeoutMs: 0 }));
+      record.started.reject(
+        record.ending?.error(false) ??
+          new TaskTimeoutError(`${aboutTask(record)} ended before it started`, { kind: 'queue', timeoutMs: 0 }),
+      );
     }
     const { over, killing } = record;
     if (over !== undefined) {

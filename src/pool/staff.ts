@@ -4,7 +4,7 @@ import type { BootInfo } from '../ipc/boot-info.js';
 import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
 import type { Death } from '../shared/types.js';
 import type { RecycleCause } from '../supervisor/berth.js';
-import type { SupervisorUser } from '../supervisor/supervisor.js';
+import type { SupervisorUser } from '../supervisor/supervisor-user.js';
 import type { Tenant } from '../supervisor/tenant.js';
 import type { Worker } from '../supervisor/worker.js';
 import type { Core } from './core.js';
@@ -122,7 +122,7 @@ export class Staff implements SupervisorUser, LaneUser {
   }
 
   onReply(lease: Lease, message: Message): void {
-    this.#core.supervisor.proven(lease.worker);
+    this.#core.supervisor.onUseful(lease.worker);
     this.#core.settlement.onReply(lease, message);
   }
 

@@ -32,7 +32,14 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
 
 /** Submits a task and gives its promise; refusals reject it. */
 // biome-ignore lint/complexity/noBannedTypes: only passed on to captureStackTrace
-export function submitTask<R>(core: Core, name: string, work: Work | Error, args: readonly unknown[], options: ResolvedTaskOptions, below: Function): Task<R> {
+export function submitTask<R>(
+  core: Core,
+  name: string,
+  work: Work | Error,
+  args: readonly unknown[],
+  options: ResolvedTaskOptions,
+  below: Function,
+): Task<R> {
   const { signal, tag } = options;
   if (signal?.aborted === true) return Task.refused(signal.reason, name, tag, 'cancelled');
   let encoded: Encoded;

@@ -26,13 +26,17 @@ export class Berth {
   /** Of a successor: the slot that it is for, and why. */
   readonly heirOf: Berth | undefined;
   readonly cause: RecycleCause | undefined;
-  /** Of a successor: told when it has taken over (no error), or has died. */
-  onOutcome: ((error?: unknown) => void) | undefined;
+  /** Of a successor: who waits for it to take over (no error), or to fail. */
+  readonly outcomes: ((error?: Error) => void)[] = [];
 
   constructor(role: 'slot' | 'spare' | 'successor', index: number, heirOf?: Berth, cause?: RecycleCause) {
     this.role = role;
     this.index = index;
     this.heirOf = heirOf;
     this.cause = cause;
+  }
+
+  settle(error?: Error): void {
+    for (const tell of this.outcomes.splice(0)) tell(error);
   }
 }

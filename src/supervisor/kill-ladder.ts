@@ -5,11 +5,6 @@ export interface LadderStep {
   readonly waitMs: number;
 }
 
-/** The step at `index`; undefined: the process has outlived the whole ladder (G7). */
-export function nextStep(ladder: readonly LadderStep[], index: number): LadderStep | undefined {
-  return ladder[index];
-}
-
 /**
  * The ladder that begins with `signal`: from the step with that signal on, or, if it has none, that signal
  * before all others, with as much time as the first of them.

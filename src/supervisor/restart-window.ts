@@ -17,14 +17,15 @@ export interface RestartRule {
 export interface RestartState {
   /** When each charged death since the last proof was; no more of them than matter, the latest last. */
   readonly chargedAt: readonly number[];
-  /** The ordinal of the last one. */
+  /** The ordinals of the first and the last of them. */
+  readonly firstCharged: number;
   readonly lastCharged: number;
   /** When each spawn since the first charged death was begun; only those within `periodMs`, the latest last. */
   readonly spawnedAt: readonly number[];
 }
 
 /** No charged death since the last proof. */
-export const calm: RestartState = Object.freeze({ chargedAt: [], lastCharged: 0, spawnedAt: [] });
+export const calm: RestartState = Object.freeze({ chargedAt: [], firstCharged: 0, lastCharged: 0, spawnedAt: [] });
 
 function isCalm(state: RestartState): boolean {
   return state.chargedAt.length === 0;
@@ -34,6 +35,7 @@ function isCalm(state: RestartState): boolean {
 export function charge(state: RestartState, rule: RestartRule, now: number, ordinal: number): RestartState {
   return {
     chargedAt: [...state.chargedAt, now].slice(-(rule.intensity + 1)),
+    firstCharged: isCalm(state) ? ordinal : state.firstCharged,
     lastCharged: ordinal,
     spawnedAt: state.spawnedAt,
   };
@@ -77,9 +79,15 @@ export function nextProbeAt(state: RestartState, rule: RestartRule, now: number,
   return blocking === undefined ? now : Math.max(now, blocking + rule.periodMs);
 }
 
-/** Whether a worker whose spawn has this ordinal proves, by being of use, that the cause of the charged deaths is gone. */
-export function isProof(state: RestartState, spawnOrdinal: number): boolean {
-  return spawnOrdinal > state.lastCharged;
+/**
+ * Whether a worker whose spawn has this ordinal proves that the cause of the charged deaths is gone.
+ *
+ * A healthy worker from before the trouble proves nothing. One that finished a task proves that workers can be
+ * started since it began, though others died meanwhile: with several slots and random kills there is always one
+ * that did, and they must not break the pool. One that was merely ready for a second is a proof only if nothing died since.
+ */
+export function isProof(state: RestartState, spawnOrdinal: number, by: 'task' | 'time'): boolean {
+  return spawnOrdinal > (by === 'task' ? state.firstCharged : state.lastCharged);
 }
 
 /** A worker that `isProof` finished a task or was ready for one second. */

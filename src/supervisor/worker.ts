@@ -8,17 +8,15 @@
  *
  * Any state may be left for `stopping`, `exited` or `gone`; none is ever entered twice.
  */
-import type { FrameHeader, Message } from '../ipc/frame.js';
-import { FrameType, ProtocolError } from '../ipc/frame.js';
-import { FrameReader } from '../ipc/frame-reader.js';
-import { FrameWriter } from '../ipc/frame-writer.js';
-import { type Deferred, deferred } from '../shared/deferred.js';
-import type { Note, ProcessListener, Timer, WorkerProcess } from '../shared/doors.js';
-import { EverpoolError } from '../shared/errors.js';
+import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
+import { Link } from '../ipc/link.js';
+import type { Clock, Note, ProcessListener, Spawner, Timer, WorkerProcess } from '../shared/doors.js';
+import type { Death } from '../shared/types.js';
 import { buildDeath, type Fault } from './death.js';
+import { Departure } from './departure.js';
+import { type LadderStep, ladderFrom } from './kill-ladder.js';
 import { Tail } from './tail.js';
 import type { Tenant } from './tenant.js';
-import type { WorkerHost } from './worker-host.js';
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited' | 'gone';
 const ORDER: Record<WorkerState, number> = { starting: 0, ready: 1, draining: 2, stopping: 3, exited: 4, gone: 5 };
@@ -27,16 +25,36 @@ const ORDER: Record<WorkerState, number> = { starting: 0, ready: 1, draining: 2,
 const DRAIN_LIMIT_MS = 1000;
 /** How long after the end of the read side the exit may come before the process counts as disconnected. */
 const DISCONNECT_LIMIT_MS = 250;
-/** How long the sweep of a dead worker's group may take before it counts as outliving the ladder. */
-const SWEEP_LIMIT_MS = 5000;
+
+export interface WorkerRules {
+  readonly bootTimeoutMs: number;
+  /** How long a worker that was asked to leave may take before the first signal. */
+  readonly graceMs: number;
+  readonly killLadder: readonly LadderStep[];
+}
+
+/** The supervisor, as a worker sees it. */
+export interface WorkerHost {
+  readonly clock: Clock;
+  readonly spawner: Spawner;
+  readonly rules: WorkerRules;
+  /** The message that lets the worker import user code. */
+  boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] };
+  onSpawned(worker: Worker): void;
+  onReady(worker: Worker, message: Message): void;
+  onBootFailed(worker: Worker, message: Message): void;
+  onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void;
+  onPong(worker: Worker): void;
+  onGone(worker: Worker, death: Death): void;
+}
 
 export class Worker implements ProcessListener {
   readonly id: number;
   /** The place of its spawn among all spawns and charged deaths (restart-window.ts). */
   readonly ordinal: number;
   readonly spawnedAt: number;
-  /** Finished a task, or was ready for a second: set by the supervisor. */
-  isProven = false;
+  /** It has finished a task: set by the supervisor. */
+  isUseful = false;
   /** Set by whoever creates it, at once. */
   tenant: Tenant | undefined;
   readyAt = 0;
@@ -46,21 +64,17 @@ export class Worker implements ProcessListener {
 
   readonly #host: WorkerHost;
   readonly #process: WorkerProcess;
-  readonly #reader: FrameReader;
-  readonly #writer = new FrameWriter();
+  readonly #link: Link;
+  readonly #departure: Departure;
   readonly #stderr = new Tail();
   #state: WorkerState = 'starting';
   #timer: Timer | undefined; // the one of the present state: boot, ladder, drain
-  #step = -1; // of the kill ladder; -1: not on it
+  #rungsLeft: number = Number.POSITIVE_INFINITY; // of the kill ladder, the present one included
   #fault: Fault | undefined; // why it is being ended, if through its own fault
   #isRequested = false;
   #spawnError: Error | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
-  #isGarbled = false;
-  #outlived = false;
-  #end: Deferred<void> | undefined;
-  #isSwept = false;
   #wasBooting = true; // never became ready
   #wasLeaving = false; // it was asked to leave, with nothing to do
 
@@ -69,8 +83,9 @@ export class Worker implements ProcessListener {
     this.id = id;
     this.ordinal = ordinal;
     this.spawnedAt = host.clock.now();
-    this.#reader = new FrameReader((message) => this.#onMessage(message));
     this.#process = host.spawner.spawn(id, this);
+    this.#link = new Link(this.#process, (message) => this.#onMessage(message));
+    this.#departure = new Departure(this.#process, id);
     this.#setTimer(host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
   }
 
@@ -100,14 +115,10 @@ export class Worker implements ProcessListener {
 
   /** Adds a message to the next `flush`. */
   add(header: FrameHeader, body?: string | Buffer, attachments?: readonly Buffer[]): void {
-    this.#writer.add(header, body, attachments);
+    this.#link.add(header, body, attachments);
   }
-
   flush(): void {
-    if (this.#writer.isEmpty) return;
-    const isWritten = this.#process.send(this.#writer.take());
-    if (isWritten) this.#writer.recycle();
-    else this.#writer.renew();
+    this.#link.flush();
   }
 
   // ---- ending
@@ -124,28 +135,20 @@ export class Worker implements ProcessListener {
     this.#wasLeaving = true;
     this.#stop();
     if (this.#wasBooting) {
-      this.#climb(0);
+      this.#climb(this.#host.rules.killLadder);
       return;
     }
     this.add({ type: FrameType.Leave });
     this.flush();
-    this.#setTimer(graceMs, () => this.#climb(0));
+    this.#setTimer(graceMs, () => this.#climb(this.#host.rules.killLadder));
   }
 
-  /** The kill ladder from its first step, or, with a signal, that signal and then the last step. */
+  /** The kill ladder from its first step, or from the given signal. A stronger kill overtakes a weaker one. */
   kill(signal?: NodeJS.Signals): void {
     if (ORDER[this.#state] >= ORDER.exited) return;
-    const ladder = this.#host.rules.killLadder;
     if (this.#state !== 'stopping') this.#stop();
-    if (signal === undefined) {
-      if (this.#step < 0) this.#climb(0);
-    } else if (signal === 'SIGKILL') {
-      this.#climb(ladder.length - 1);
-    } else if (this.#step < ladder.length - 1) {
-      this.#process.signal(signal);
-      this.#step = ladder.length - 2;
-      this.#setTimer(ladder[0]?.waitMs ?? 0, () => this.#climb(ladder.length - 1));
-    }
+    const ladder = this.#host.rules.killLadder;
+    this.#climb(signal === undefined ? ladder : ladderFrom(ladder, signal));
   }
 
   /** Ends it through its own fault: at once, and not as requested. */
@@ -163,11 +166,7 @@ export class Worker implements ProcessListener {
 
   /** Resolves when nothing of its process group runs any more; rejects if something outlived the ladder (G7). */
   whenGone(): Promise<void> {
-    if (this.#end === undefined) {
-      this.#end = deferred();
-      if (this.#isSwept) this.#settleEnd();
-    }
-    return this.#end.promise;
+    return this.#departure.whenGone();
   }
 
   // ---- what the process tells
@@ -185,20 +184,14 @@ export class Worker implements ProcessListener {
     this.#spawnError = error;
     this.#hasReadEnded = true;
     this.#exit = { exitCode: null, signal: null };
-    this.#isSwept = true;
+    this.#departure.skip();
     this.#become('exited');
     this.#bury();
   }
 
   onData(chunk: Buffer): void {
-    if (this.#isGarbled || this.#state === 'gone') return;
-    try {
-      this.#reader.push(chunk);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#isGarbled = true;
-      this.#fail('protocol');
-    }
+    if (this.#state === 'gone') return;
+    if (!this.#link.receive(chunk)) this.#fail('protocol');
     this.tenant?.onRead();
   }
 
@@ -220,7 +213,7 @@ export class Worker implements ProcessListener {
     if (this.#exit !== undefined || this.#state === 'gone') return;
     this.#exit = { exitCode, signal };
     this.#become('exited');
-    this.#sweep();
+    this.#departure.sweep();
     if (this.#hasReadEnded) this.#buryAfterPoll();
     else this.#setTimer(DRAIN_LIMIT_MS, () => this.#buryAfterPoll());
   }
@@ -274,21 +267,20 @@ export class Worker implements ProcessListener {
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     if (!this.#isRequested) this.#fault ??= fault;
-    this.#climb(this.#host.rules.killLadder.length - 1);
+    this.#climb(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
   }
 
-  /** Sends the signal of a step, and goes on to the next if the process is still there when its time is up. */
-  #climb(step: number): void {
-    if (step <= this.#step) return;
-    this.#step = step;
-    const rung = this.#host.rules.killLadder[step];
+  /** Sends the first signal of a ladder, and goes on if the process is still there when its time is up. */
+  #climb(ladder: readonly LadderStep[]): void {
+    if (ladder.length >= this.#rungsLeft) return; // it is being ended as strongly already
+    this.#rungsLeft = ladder.length;
+    const [rung, ...rest] = ladder;
     if (rung === undefined) {
-      this.#outlived = true; // a process that SIGKILL does not end: uninterruptible sleep
-      this.#bury();
+      this.#bury(); // a process that SIGKILL does not end: uninterruptible sleep (G7)
       return;
     }
     this.#process.signal(rung.signal);
-    this.#setTimer(rung.waitMs, () => this.#climb(step + 1));
+    this.#setTimer(rung.waitMs, () => this.#climb(rest));
   }
 
   /** What the worker wrote last to stderr may still be in its pipe. */
@@ -314,24 +306,8 @@ export class Worker implements ProcessListener {
     if (this.#state !== 'exited') this.#become('exited');
     this.#become('gone');
     this.#host.onGone(this, death);
-    if (this.#outlived) this.#sweep();
-    else if (this.#isSwept) this.#process.release();
-  }
-
-  /** Ends its descendants, and confirms that nothing of the group is left (G7). */
-  #sweep(): void {
-    this.#process.sweep(SWEEP_LIMIT_MS).then((isEmpty) => {
-      this.#outlived = !isEmpty;
-      this.#isSwept = true;
-      if (this.#state === 'gone') this.#process.release();
-      this.#settleEnd();
-    });
-  }
-
-  #settleEnd(): void {
-    if (this.#end === undefined) return;
-    if (!this.#outlived) this.#end.resolve();
-    else this.#end.reject(new EverpoolError(`process ${this.pid} of worker ${this.id} outlived the whole kill ladder`, 'ERR_EVERPOOL_OUTLIVED'));
+    this.#departure.sweep();
+    this.#departure.release();
   }
 
   #setTimer(delayMs: number, callback: () => void): void {

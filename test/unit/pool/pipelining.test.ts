@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { estimateMs, isShort, mayGoAhead, newNameStats, observe } from '../../../src/pool/pipelining.js';
 
-function after(...durations: number[]) {
+function statsAfter(...durations: number[]) {
   const stats = newNameStats('work', 1);
   for (const ms of durations) observe(stats, ms);
   return stats;
@@ -11,23 +11,23 @@ const times = (count: number, ms: number) => Array.from({ length: count }, () =>
 describe('G11: sending ahead', () => {
   test('a name is short after eight short attempts in a row', () => {
     expect(isShort(newNameStats('work', 1))).toBe(false);
-    expect(isShort(after(...times(7, 0.01)))).toBe(false);
-    expect(isShort(after(...times(8, 0.01)))).toBe(true);
+    expect(isShort(statsAfter(...times(7, 0.01)))).toBe(false);
+    expect(isShort(statsAfter(...times(8, 0.01)))).toBe(true);
   });
 
   test('one attempt of 1 ms ends the streak', () => {
-    expect(isShort(after(...times(100, 0.01), 1))).toBe(false);
-    expect(isShort(after(...times(100, 0.01), 1, ...times(7, 0.01)))).toBe(false);
-    expect(isShort(after(...times(100, 0.01), 1, ...times(8, 0.01)))).toBe(true);
+    expect(isShort(statsAfter(...times(100, 0.01), 1))).toBe(false);
+    expect(isShort(statsAfter(...times(100, 0.01), 1, ...times(7, 0.01)))).toBe(false);
+    expect(isShort(statsAfter(...times(100, 0.01), 1, ...times(8, 0.01)))).toBe(true);
   });
 
   test('a duration that is no number counts as long', () => {
-    expect(isShort(after(...times(20, 0.01), Number.NaN))).toBe(false);
-    expect(estimateMs(after(Number.NaN, ...times(8, 0.5)))).toBeGreaterThan(0.5);
+    expect(isShort(statsAfter(...times(20, 0.01), Number.NaN))).toBe(false);
+    expect(estimateMs(statsAfter(Number.NaN, ...times(8, 0.5)))).toBeGreaterThan(0.5);
   });
 
   test('never more than 1 ms of estimated work is ahead', () => {
-    const stats = after(...times(20, 0.3));
+    const stats = statsAfter(...times(20, 0.3));
     let aheadMs = 0;
     let count = 0;
     while (mayGoAhead(stats, aheadMs)) {
@@ -35,12 +35,12 @@ describe('G11: sending ahead', () => {
       count += 1;
     }
     expect(count).toBe(3);
-    expect(mayGoAhead(after(...times(7, 0.01)), 0)).toBe(false);
+    expect(mayGoAhead(statsAfter(...times(7, 0.01)), 0)).toBe(false);
   });
 
   test('no task is taken to be free', () => {
-    expect(estimateMs(after(...times(20, 0)))).toBe(0.002);
+    expect(estimateMs(statsAfter(...times(20, 0)))).toBe(0.002);
     expect(estimateMs(newNameStats('work', 1))).toBe(0.002);
-    expect(estimateMs(after(0.4))).toBe(0.4);
+    expect(estimateMs(statsAfter(0.4))).toBe(0.4);
   });
 });

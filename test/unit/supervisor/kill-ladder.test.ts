@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type LadderStep, ladderFrom, nextStep } from '../../../src/supervisor/kill-ladder.js';
+import { type LadderStep, ladderFrom } from '../../../src/supervisor/kill-ladder.js';
 
 const ladder: readonly LadderStep[] = [
   { signal: 'SIGTERM', waitMs: 1000 },
@@ -7,10 +7,6 @@ const ladder: readonly LadderStep[] = [
 ];
 
 describe('kill ladder', () => {
-  test('each step comes in turn, then there is none', () => {
-    expect([0, 1, 2].map((index) => nextStep(ladder, index))).toEqual([...ladder, undefined]);
-  });
-
   test('a ladder that begins with one of its signals is the rest from there', () => {
     expect(ladderFrom(ladder, 'SIGTERM')).toEqual(ladder);
     expect(ladderFrom(ladder, 'SIGKILL')).toEqual([{ signal: 'SIGKILL', waitMs: 5000 }]);

@@ -34,7 +34,7 @@ describe('restart intensity', () => {
     for (let n = 1; n < 100; n++) {
       state = charge(state, { intensity: 1, periodMs: 1000 }, n * 2100, 2 * n);
       expect(isExceeded(state, { intensity: 1, periodMs: 1000 })).toBe(false);
-      expect(isProof(state, 2 * n + 1)).toBe(true);
+      expect(isProof(state, 2 * n + 1, 'time')).toBe(true);
       state = prove(state);
     }
   });
@@ -43,9 +43,10 @@ describe('restart intensity', () => {
     expect(isExceeded(chargedTimes([5], { intensity: 0, periodMs: 1000 }), { intensity: 0, periodMs: 1000 })).toBe(true);
   });
 
-  test('only a worker spawned after the last charged death is a proof', () => {
+  test('by time, only a worker spawned after the last charged death is a proof; by a task, one spawned after the first', () => {
     const state = charge(charge(calm, rule, 0, 4), rule, 0, 7);
-    expect([3, 5, 6, 7, 8].map((ordinal) => isProof(state, ordinal))).toEqual([false, false, false, false, true]);
+    expect([3, 5, 6, 8].map((ordinal) => isProof(state, ordinal, 'time'))).toEqual([false, false, false, true]);
+    expect([3, 5, 6, 8].map((ordinal) => isProof(state, ordinal, 'task'))).toEqual([false, true, true, true]);
     expect(prove(state)).toBe(calm);
   });
 
@@ -115,8 +116,8 @@ describe('restart intensity', () => {
           const isWithin = (at: number, time: number) => at > time - by.periodMs;
           const inWindow = deaths.filter((one) => isWithin(one.at, now)).length;
           expect(isExceeded(state, by)).toBe(deaths.length > by.intensity || inWindow > by.intensity);
-          expect(isProof(state, ordinal + 1)).toBe(true);
-          for (const one of story) expect(isProof(state, one.ordinal)).toBe(deaths.every((death) => one.ordinal > death.ordinal));
+          expect(isProof(state, ordinal + 1, 'time')).toBe(true);
+          for (const one of story) expect(isProof(state, one.ordinal, 'time')).toBe(deaths.every((death) => one.ordinal > death.ordinal));
 
           // The earliest time at which one more spawn leaves no period with more than intensity + 1 of them.
           let probeAt = now;

@@ -1,0 +1,42 @@
+/** The parent's end of one worker's channel: messages out, several in one write; bytes in, as messages. */
+import type { WorkerProcess } from '../shared/doors.js';
+import { type FrameHeader, type Message, ProtocolError } from './frame.js';
+import { FrameReader } from './frame-reader.js';
+import { FrameWriter } from './frame-writer.js';
+
+export class Link {
+  readonly #process: WorkerProcess;
+  readonly #reader: FrameReader;
+  readonly #writer = new FrameWriter();
+  #isGarbled = false;
+
+  constructor(process: WorkerProcess, onMessage: (message: Message) => void) {
+    this.#process = process;
+    this.#reader = new FrameReader(onMessage);
+  }
+
+  /** Adds a message to the next `flush`. */
+  add(header: FrameHeader, body?: string | Buffer, attachments?: readonly Buffer[]): void {
+    this.#writer.add(header, body, attachments);
+  }
+
+  flush(): void {
+    if (this.#writer.isEmpty) return;
+    const isWritten = this.#process.send(this.#writer.take());
+    if (isWritten) this.#writer.recycle();
+    else this.#writer.renew();
+  }
+
+  /** Bytes that came. False, once, if they are no message: from then on nothing of it is believed. */
+  receive(chunk: Buffer): boolean {
+    if (this.#isGarbled) return true;
+    try {
+      this.#reader.push(chunk);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#isGarbled = true;
+      return false;
+    }
+  }
+}

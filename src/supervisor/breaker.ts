@@ -1,0 +1,112 @@
+/**
+ * Counts the charged deaths of a supervisor, knows which worker proves that their cause is gone, and
+ * times the probes of a broken pool. The rules themselves are in restart-window.ts.
+ */
+import type { Clock, Timer } from '../shared/doors.js';
+import {
+  calm,
+  charge,
+  isExceeded,
+  isProof,
+  nextProbeAt,
+  nextSpawnAt,
+  prove,
+  type RestartRule,
+  type RestartState,
+  spawned,
+} from './restart-window.js';
+import type { Worker } from './worker.js';
+
+/** A worker that was ready for so long is proven (contract: "Restart intensity"). */
+const PROOF_MS = 1000;
+
+export class Breaker {
+  readonly #clock: Clock;
+  readonly #rule: RestartRule;
+  readonly #probeMs: number | false;
+  readonly #onProven: (worker: Worker) => void;
+  readonly #proofs = new Map<Worker, Timer>();
+  #state: RestartState = calm;
+  #ordinal = 0;
+  #probe: Timer | undefined;
+
+  /** `onProven` is told of a worker that proves that the cause of the charged deaths is gone. */
+  constructor(clock: Clock, rule: RestartRule, probeMs: number | false, onProven: (worker: Worker) => void) {
+    this.#clock = clock;
+    this.#rule = rule;
+    this.#probeMs = probeMs;
+    this.#onProven = onProven;
+  }
+
+  get isExceeded(): boolean {
+    return isExceeded(this.#state, this.#rule);
+  }
+
+  charge(): void {
+    this.#ordinal += 1;
+    this.#state = charge(this.#state, this.#rule, this.#clock.now(), this.#ordinal);
+  }
+
+  /** A spawn begins: its place among spawns and charged deaths. */
+  onSpawn(): number {
+    this.#ordinal += 1;
+    this.#state = spawned(this.#state, this.#rule, this.#clock.now());
+    return this.#ordinal;
+  }
+
+  nextSpawnAt(starting: number, pacing: number): number {
+    return nextSpawnAt(this.#state, this.#rule, this.#clock.now(), starting, pacing);
+  }
+
+  /** From now on it is looked at: if it stays ready for a second, that is a proof. */
+  onReady(worker: Worker): void {
+    const timer = this.#clock.setTimer(() => {
+      this.#proofs.delete(worker);
+      if (isProof(this.#state, worker.ordinal, 'time')) this.#proved(worker);
+    }, PROOF_MS);
+    this.#proofs.set(worker, timer);
+  }
+
+  /** It finished its first task. */
+  onUseful(worker: Worker): void {
+    this.forget(worker);
+    if (isProof(this.#state, worker.ordinal, 'task')) this.#proved(worker);
+  }
+
+  forget(worker: Worker): void {
+    const timer = this.#proofs.get(worker);
+    if (timer !== undefined) this.#clock.clearTimer(timer);
+    this.#proofs.delete(worker);
+  }
+
+  #proved(worker: Worker): void {
+    this.#state = prove(this.#state);
+    this.#onProven(worker);
+  }
+
+  /** Forgets the crash history. */
+  reset(): void {
+    this.#state = calm;
+  }
+
+  /** A probe of a broken pool, when it is due; it is a spawn and obeys the limit of spawns. */
+  armProbe(onDue: () => void): void {
+    if (this.#probeMs === false || this.#probe !== undefined) return;
+    const now = this.#clock.now();
+    const at = Math.max(now + this.#probeMs, nextProbeAt(this.#state, this.#rule, now));
+    this.#probe = this.#clock.setTimer(() => {
+      this.#probe = undefined;
+      onDue();
+    }, at - now);
+  }
+
+  disarmProbe(): void {
+    if (this.#probe !== undefined) this.#clock.clearTimer(this.#probe);
+    this.#probe = undefined;
+  }
+
+  stop(): void {
+    this.disarmProbe();
+    for (const worker of [...this.#proofs.keys()]) this.forget(worker);
+  }
+}

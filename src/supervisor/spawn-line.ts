@@ -1,0 +1,85 @@
+/**
+ * Fills vacant berths with new workers, as fast as the restart intensity and the pacing allow.
+ *
+ * p-queue bounds how many boot at once, so that a storm of deaths cannot fork-bomb the machine.
+ */
+import PQueue from 'p-queue';
+import { type Deferred, deferred } from '../shared/deferred.js';
+import type { Clock, Timer } from '../shared/doors.js';
+import type { Berth } from './berth.js';
+import type { Berths } from './berths.js';
+import type { Breaker } from './breaker.js';
+import type { Worker } from './worker.js';
+
+export interface SpawnLineUser {
+  /** May this berth be given a new worker now? */
+  mayFill(berth: Berth): boolean;
+  /** Starts the process. */
+  spawn(berth: Berth, ordinal: number): Worker;
+}
+
+export class SpawnLine {
+  readonly #clock: Clock;
+  readonly #berths: Berths;
+  readonly #breaker: Breaker;
+  readonly #user: SpawnLineUser;
+  readonly #pacer: PQueue;
+  readonly #booting = new Map<Worker, Deferred<void>>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, berths: Berths, breaker: Breaker, concurrency: number, user: SpawnLineUser) {
+    this.#clock = clock;
+    this.#berths = berths;
+    this.#breaker = breaker;
+    this.#user = user;
+    this.#pacer = new PQueue({ concurrency });
+  }
+
+  /** Starts a worker in every vacant berth that may have one now; the rest follow when they may. */
+  refill(): void {
+    for (const berth of this.#berths.all()) {
+      if (berth.state !== 'vacant' || !this.#user.mayFill(berth)) continue;
+      const now = this.#clock.now();
+      const at = this.#breaker.nextSpawnAt(this.#berths.starting, this.#berths.pacing);
+      if (at > now) {
+        if (at !== Number.POSITIVE_INFINITY) this.#refillAt(at - now);
+        return;
+      }
+      this.fill(berth);
+    }
+  }
+
+  /** Starts one in this berth, whatever the restart intensity says (a probe). */
+  fill(berth: Berth): void {
+    berth.state = 'pacing';
+    void this.#pacer.add(async () => this.#begin(berth));
+  }
+
+  /** The worker has booted, or died: the next may boot. */
+  booted(worker: Worker): void {
+    this.#booting.get(worker)?.resolve();
+    this.#booting.delete(worker);
+  }
+
+  stop(): void {
+    this.#pacer.clear();
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #begin(berth: Berth): Promise<void> | undefined {
+    if (berth.state !== 'pacing') return undefined; // it was retired while it waited its turn
+    const worker = this.#user.spawn(berth, this.#breaker.onSpawn());
+    this.#berths.occupy(berth, worker);
+    const booted = deferred<void>();
+    this.#booting.set(worker, booted);
+    return booted.promise;
+  }
+
+  #refillAt(delayMs: number): void {
+    this.#timer ??= this.#clock.setTimer(() => {
+      this.#timer = undefined;
+      this.refill();
+    }, delayMs);
+  }
+}
