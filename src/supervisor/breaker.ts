@@ -54,8 +54,9 @@ export class Breaker {
     return this.#ordinal;
   }
 
-  nextSpawnAt(starting: number, pacing: number): number {
-    return nextSpawnAt(this.#state, this.#rule, this.#clock.now(), starting, pacing);
+  /** `now`: at once; later: then; Infinity: not before something changes. */
+  nextSpawnAt(now: number, starting: number, pacing: number): number {
+    return nextSpawnAt(this.#state, this.#rule, now, starting, pacing);
   }
 
   /** From now on it is looked at: if it stays ready for a second, that is a proof. */

@@ -40,7 +40,7 @@ export class SpawnLine {
     for (const berth of this.#berths.all()) {
       if (berth.state !== 'vacant' || !this.#user.mayFill(berth)) continue;
       const now = this.#clock.now();
-      const at = this.#breaker.nextSpawnAt(this.#berths.starting, this.#berths.pacing);
+      const at = this.#breaker.nextSpawnAt(now, this.#berths.starting, this.#berths.pacing);
       if (at > now) {
         if (at !== Number.POSITIVE_INFINITY) this.#refillAt(at - now);
         return;
