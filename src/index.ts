@@ -1,7 +1,9 @@
 /** everpool: a supervised pool of worker processes that cannot be hung. */
-export { Pool, type Tasks } from './pool/pool.js';
-export { Task } from './pool/task.js';
+
 export type { Batch } from './pool/batch.js';
+export { Pool } from './pool/pool.js';
+export { Task } from './pool/task.js';
+export type { Tasks } from './pool/tasks-proxy.js';
 export type * from './pool/types.js';
 export * from './shared/errors.js';
 export type { Attempt, Death, Percentiles, WorkerInfo } from './shared/types.js';

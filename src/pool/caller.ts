@@ -3,9 +3,11 @@ import type { TaskRecord } from './record.js';
 
 const FRAMES = 6;
 
+/** Any function, for `captureStackTrace`. */
+export type AnyFunction = (...args: never[]) => unknown;
+
 /** The stack of the caller of `below`, kept unformatted until someone needs it. */
-// biome-ignore lint/complexity/noBannedTypes: captureStackTrace takes any function
-export function captureCaller(below: Function): { stack?: string } {
+export function captureCaller(below: AnyFunction): { stack?: string } {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = FRAMES;

@@ -6,14 +6,14 @@
  */
 import { type Encoded, encode } from '../ipc/codec.js';
 import { TaskCancelledError } from '../shared/errors.js';
-import type { Core } from './core.js';
 import { aboutTask } from './messages.js';
 import type { Ending, Lease, TaskRecord } from './record.js';
+import type { Cancelling, Rooms } from './rooms.js';
 
-export class Canceller {
-  readonly #core: Core;
+export class Canceller implements Cancelling {
+  readonly #core: Rooms;
 
-  constructor(core: Core) {
+  constructor(core: Rooms) {
     this.#core = core;
   }
 
@@ -69,7 +69,6 @@ export class Canceller {
     core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));
     lane.abort(lease, 'cancel', encodedReason(ending.reason));
     lane.withdrawAhead();
-    core.dispatcher.update(lane);
   }
 
   /** Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its way. */

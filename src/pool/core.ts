@@ -20,7 +20,8 @@ import { Life } from './life.js';
 import { NameTable } from './names.js';
 import type { ResolvedPoolOptions } from './options.js';
 import type { NameStats } from './pipelining.js';
-import { TaskRecord } from './record.js';
+import { type Settler, TaskRecord } from './record.js';
+import type { Counts, Rooms } from './rooms.js';
 import { Settlement } from './settlement.js';
 import { Staff } from './staff.js';
 import type { ResolvedTaskOptions } from './task-options.js';
@@ -37,26 +38,10 @@ export interface Doors {
   readonly spawnConcurrency: number;
 }
 
-/** What settles a task: the functions of its promise, or those of a batch. */
-export interface Settler {
-  readonly resolve: (value: unknown, record: TaskRecord) => void;
-  readonly reject: (error: unknown, record: TaskRecord) => void;
-}
-
-export interface Counts {
-  submitted: number;
-  succeeded: number;
-  failed: number;
-  cancelled: number;
-  retried: number;
-  /** Replies to leases that were closed: dropped, never credited to another task. */
-  late: number;
-}
-
-export class Core {
+export class Core implements Rooms {
   readonly clock: Clock;
   readonly options: ResolvedPoolOptions;
-  readonly counts: Counts = { submitted: 0, succeeded: 0, failed: 0, cancelled: 0, retried: 0, late: 0 };
+  readonly counts: Counts = { submitted: 0, succeeded: 0, failed: 0, cancelled: 0, retried: 0 };
   readonly queueMs: Histogram = new Histogram();
   readonly runMs: Histogram = new Histogram();
   readonly queue: TaskQueue<TaskRecord> = new TaskQueue();

@@ -6,11 +6,11 @@
  * A deadline that ends an attempt first lets one poll phase pass: a result that is already in the pipe wins.
  */
 import { TaskTimeoutError } from '../shared/errors.js';
-import type { Core } from './core.js';
 import { aboutTask } from './messages.js';
 import type { Lease, TaskRecord } from './record.js';
+import type { Rooms } from './rooms.js';
 
-export function onDeadline(core: Core, record: TaskRecord): void {
+export function onDeadline(core: Rooms, record: TaskRecord): void {
   switch (record.state) {
     case 'queued':
     case 'sent':
@@ -30,7 +30,7 @@ export function onDeadline(core: Core, record: TaskRecord): void {
 }
 
 /** The attempt is presumed to run from now on. */
-export function armRunDeadlines(core: Core, lease: Lease): void {
+export function armRunDeadlines(core: Rooms, lease: Lease): void {
   const { record } = lease;
   const { softTimeoutMs, timeoutMs } = record.options;
   if (record.ending !== undefined) return;
@@ -44,7 +44,7 @@ export function armRunDeadlines(core: Core, lease: Lease): void {
   core.deadlines.set(record, lease.startedAt + Math.min(soft, hard));
 }
 
-function runTimeout(core: Core, record: TaskRecord, lease: Lease): void {
+function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
   const { softTimeoutMs, timeoutMs } = record.options;
   if (!record.isSoftPast && softTimeoutMs !== undefined) {
     record.isSoftPast = true;
@@ -66,7 +66,7 @@ function runTimeout(core: Core, record: TaskRecord, lease: Lease): void {
   });
 }
 
-function queueTimeout(core: Core, record: TaskRecord): void {
+function queueTimeout(core: Rooms, record: TaskRecord): void {
   const timeoutMs = record.options.queueTimeoutMs as number;
   const error = (): TaskTimeoutError =>
     new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });

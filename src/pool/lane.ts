@@ -6,13 +6,14 @@
  * the parent presumes that the first ones run (`#presumed`). What it acts on it does not presume: before it
  * withdraws an attempt or kills for one, it revokes and then reads the worker's note (doors.ts, Note).
  */
+import type { Encoded } from '../ipc/codec.js';
 import { FrameType, type Message, ProtocolError } from '../ipc/frame.js';
 import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, RING } from '../ipc/note-layout.js';
 import type { AbortKind } from '../shared/doors.js';
 import type { Death } from '../shared/types.js';
 import type { Tenant } from '../supervisor/tenant.js';
 import type { Worker } from '../supervisor/worker.js';
-import { Lease, type TaskRecord } from './record.js';
+import { Lease, type LeaseLane, type TaskRecord } from './record.js';
 
 /** What a lane tells the pool of. */
 export interface LaneUser {
@@ -37,7 +38,7 @@ export interface LaneUser {
 /** In the ring in place of a lease that was withdrawn, until the worker has reported it as dropped. */
 const WITHDRAWN: unique symbol = Symbol('withdrawn');
 
-export class Lane implements Tenant {
+export class Lane implements Tenant, LeaseLane {
   readonly worker: Worker;
   /** The tasks that had started in it when it died. */
   orphans: readonly number[] = [];
@@ -253,6 +254,7 @@ export class Lane implements Tenant {
   withdrawAhead(): void {
     this.#isStalled = true;
     this.withdrawAfter(this.#presumed);
+    this.#user.onRoom(this);
   }
 
   /** Makes sure that the worker may be killed for this attempt and harms no other (G5); false: the attempt has ended. */
@@ -260,11 +262,7 @@ export class Lane implements Tenant {
     return this.withdrawAfter(lease.seq) || this.#user.concurrency > 1;
   }
 
-  abort(
-    lease: Lease,
-    kind: AbortKind,
-    reason: { codec: number; body: string | Buffer | undefined; attachments: readonly Buffer[] } | undefined,
-  ): void {
+  abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void {
     this.worker.note.abort(lease.seq, kind);
     const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;
     this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, b }, reason?.body, reason?.attachments);

@@ -2,24 +2,26 @@
  * The end of a pool: close, terminate, kill, each stronger than the one before; a stronger one
  * upgrades a weaker one under way. Every pending task settles, and then every worker goes.
  */
+
 import { type Deferred, deferred } from '../shared/deferred.js';
 import type { Timer } from '../shared/doors.js';
 import { TaskCancelledError } from '../shared/errors.js';
-import type { Core } from './core.js';
+import { ignore } from '../shared/ignore.js';
 import { aboutTask } from './messages.js';
 import type { Ending, TaskRecord } from './record.js';
+import type { Rooms } from './rooms.js';
 
 type Stage = 'open' | 'closing' | 'terminating' | 'killing' | 'ended';
 const ORDER: Record<Stage, number> = { open: 0, closing: 1, terminating: 2, killing: 3, ended: 4 };
 
 export class Life {
-  readonly #core: Core;
+  readonly #core: Rooms;
   #stage: Stage = 'open';
   #graceMs: number | undefined;
   #timer: Timer | undefined;
   #done: Deferred<void> | undefined;
 
-  constructor(core: Core) {
+  constructor(core: Rooms) {
     this.#core = core;
   }
 
@@ -68,7 +70,7 @@ export class Life {
   #begin(stage: Stage): Promise<void> {
     if (this.#done === undefined) {
       this.#done = deferred();
-      this.#core.waiters.hold(this.#done.promise).catch(() => {});
+      this.#core.waiters.hold(this.#done.promise).catch(ignore);
     }
     if (ORDER[stage] > ORDER[this.#stage]) {
       this.#stage = stage;

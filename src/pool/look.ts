@@ -1,11 +1,11 @@
 /** What users see of a pool: its workers and its figures, as they are at this moment. */
 import type { WorkerInfo } from '../shared/types.js';
 import type { Worker } from '../supervisor/worker.js';
-import type { Core } from './core.js';
 import type { Lane } from './lane.js';
+import type { Rooms } from './rooms.js';
 import type { PoolStats } from './types.js';
 
-export function workersOf(core: Core): WorkerInfo[] {
+export function workersOf(core: Rooms): WorkerInfo[] {
   const now = core.clock.now();
   const list: WorkerInfo[] = [];
   for (const { worker, slot } of core.supervisor.living()) {
@@ -45,7 +45,7 @@ function tasksOf(lane: Lane | undefined, now: number): WorkerInfo['tasks'] {
   }));
 }
 
-export function statsOf(core: Core): PoolStats {
+export function statsOf(core: Rooms): PoolStats {
   let running = 0;
   let ahead = 0;
   for (const lane of core.dispatcher.lanes) {

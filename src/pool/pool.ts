@@ -1,5 +1,6 @@
 import { encode, UnserialisableError } from '../ipc/codec.js';
 import { OptionsError, PoolClosedError } from '../shared/errors.js';
+import { ignore } from '../shared/ignore.js';
 import type { WorkerInfo } from '../shared/types.js';
 import type { Batch } from './batch.js';
 import {
@@ -21,7 +22,7 @@ import { execSource, execWork } from './source.js';
 import { namedWork, submitTask } from './submit.js';
 import type { Task } from './task.js';
 import { resolveTaskOptions } from './task-options.js';
-import { tasksProxy } from './tasks-proxy.js';
+import { type Tasks, tasksProxy } from './tasks-proxy.js';
 import type {
   CloseOptions,
   KillTasksOptions,
@@ -38,9 +39,6 @@ import type {
   TaskResult,
   TerminateOptions,
 } from './types.js';
-
-/** The functions of a task module as methods that give a Task. */
-export type Tasks<M> = { [K in TaskName<M>]: (...args: TaskArgs<M, K>) => Task<TaskResult<M, K>> };
 
 /** @internal What stands behind the next pool: a simulation puts its own doors here. */
 export const doorsOf: { make: (options: ResolvedPoolOptions) => Doors } = { make: nodeDoors };
@@ -71,7 +69,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   readonly #onAbort = (): void => {
-    this.terminate().catch(() => {}); // what outlives the ladder is told to those who call terminate themselves
+    this.terminate().catch(ignore); // what outlives the ladder is told to those who call terminate themselves
   };
 
   /** open → closing → closed; open ⇄ broken (a crash loop; see `revive`). */
@@ -114,7 +112,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
     options?: MapOptions,
   ): Batch<TaskResult<M, K>> {
-    return createBatch(this.#core, checkName(name), items, (item) => [item], options, this.map);
+    return createBatch(this.#core, checkName(name), items, (item) => [item], options);
   }
 
   /** One task per item, the item being its list of arguments. */
@@ -123,7 +121,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
     options?: MapOptions,
   ): Batch<TaskResult<M, K>> {
-    return createBatch(this.#core, checkName(name), items, (item) => checkArgs(item), options, this.starmap);
+    return createBatch(this.#core, checkName(name), items, (item) => checkArgs(item), options);
   }
 
   // ---- killing: the pool goes on working after every one of these

@@ -8,11 +8,11 @@
  * `sent`: with a worker, and not known to have started. Users see it as `queued`.
  */
 
+import type { Encoded } from '../ipc/codec.js';
 import type { Due } from '../shared/deadlines.js';
 import type { Deferred } from '../shared/deferred.js';
+import type { AbortKind } from '../shared/doors.js';
 import type { Attempt } from '../shared/types.js';
-import type { Settler } from './core.js';
-import type { Lane } from './lane.js';
 import type { Worker } from '../supervisor/worker.js';
 import type { NameStats } from './pipelining.js';
 import type { ResolvedTaskOptions } from './task-options.js';
@@ -20,11 +20,28 @@ import type { Level, Queued } from './task-queue.js';
 
 export type RecordState = 'queued' | 'sent' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
 
+/** What settles a task: the functions of its promise, or those of a batch. */
+export interface Settler {
+  readonly resolve: (value: unknown, record: TaskRecord) => void;
+  readonly reject: (error: unknown, record: TaskRecord) => void;
+}
+
+/** The lane of a lease, as it may be asked about it (lane.ts says how). */
+export interface LeaseLane {
+  readonly worker: Worker;
+  look(lease: Lease): boolean;
+  withdraw(lease: Lease): boolean;
+  withdrawAfter(limit: number): boolean;
+  withdrawAhead(): void;
+  mayKillFor(lease: Lease): boolean;
+  abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
+}
+
 /** The parent's record that an attempt is with a worker. */
 export class Lease {
   readonly seq: number;
   readonly record: TaskRecord;
-  lane: Lane | undefined; // undefined once it is closed
+  lane: LeaseLane | undefined; // undefined once it is closed
   readonly worker: Worker;
   readonly workerId: number;
   readonly pid: number;
@@ -46,7 +63,7 @@ export class Lease {
   /** Its revoke cell is written: it will be reported as dropped if it has not started. */
   isRevoked = false;
 
-  constructor(seq: number, record: TaskRecord, lane: Lane, now: number, estimateMs: number, isLong: boolean) {
+  constructor(seq: number, record: TaskRecord, lane: LeaseLane, now: number, estimateMs: number, isLong: boolean) {
     this.seq = seq;
     this.record = record;
     this.lane = lane;

@@ -2,25 +2,27 @@
  * What becomes of a task when an attempt at it has ended: by a reply, by its worker's death, or
  * without having started. Here and nowhere else a task settles (G1) or goes back to the queue (G2, G3).
  */
+
 import { decode } from '../ipc/codec.js';
 import { Flag, FrameType, type Message } from '../ipc/frame.js';
 import { deferred } from '../shared/deferred.js';
 import { SerializationError, TaskTimeoutError, UnknownTaskError } from '../shared/errors.js';
+import { ignore } from '../shared/ignore.js';
 import type { Death } from '../shared/types.js';
 import { addCallerStack } from './caller.js';
-import type { Core } from './core.js';
 import { guarded } from './events.js';
 import { aboutTask, diedError, timeoutError } from './messages.js';
 import { afterDeath } from './orphan-policy.js';
 import { observe } from './pipelining.js';
 import { type Lease, type TaskRecord, toAttempt } from './record.js';
+import type { Rooms, Settling } from './rooms.js';
 
 const NONE: readonly Buffer[] = [];
 
-export class Settlement {
-  readonly #core: Core;
+export class Settlement implements Settling {
+  readonly #core: Rooms;
 
-  constructor(core: Core) {
+  constructor(core: Rooms) {
     this.#core = core;
   }
 
@@ -247,7 +249,7 @@ export class Settlement {
   whenOver(record: TaskRecord): Promise<void> {
     if (record.over === undefined) {
       record.over = deferred();
-      record.over.promise.catch(() => {}); // heard by whoever asked, if anyone still listens
+      record.over.promise.catch(ignore); // heard by whoever asked, if anyone still listens
       if (record.isSettled) {
         if (record.killing === undefined) record.over.resolve();
         else record.killing.whenGone().then(record.over.resolve, record.over.reject);

@@ -1,6 +1,6 @@
 /** Functions by their source, for `exec`. */
 import { OptionsError } from '../shared/errors.js';
-import type { Core } from './core.js';
+import type { Rooms } from './rooms.js';
 import type { Work } from './submit.js';
 
 /** @throws OptionsError */
@@ -13,6 +13,6 @@ export function execSource(fn: unknown): string {
   return source;
 }
 
-export function execWork(core: Core, name: string, source: string): Work {
+export function execWork(core: Rooms, name: string, source: string): Work {
   return { stats: core.names.ofSource(name, source), isExec: true };
 }

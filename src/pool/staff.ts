@@ -1,24 +1,25 @@
 /** What the pool does when its workers come and go: the supervisor's user. It opens and closes lanes. */
-import { decode, encode } from '../ipc/codec.js';
+
 import type { BootInfo } from '../ipc/boot-info.js';
+import { decode, encode } from '../ipc/codec.js';
 import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
 import type { Death } from '../shared/types.js';
 import type { RecycleCause } from '../supervisor/berth.js';
 import type { SupervisorUser } from '../supervisor/supervisor-user.js';
 import type { Tenant } from '../supervisor/tenant.js';
 import type { Worker } from '../supervisor/worker.js';
-import type { Core } from './core.js';
 import { armRunDeadlines } from './deadline.js';
 import { Lane, type LaneUser } from './lane.js';
 import { brokenError } from './messages.js';
 import type { Lease } from './record.js';
+import type { Rooms } from './rooms.js';
 
 export class Staff implements SupervisorUser, LaneUser {
   readonly concurrency: number;
-  readonly #core: Core;
+  readonly #core: Rooms;
   readonly #lanes = new Map<Worker, Lane>();
 
-  constructor(core: Core) {
+  constructor(core: Rooms) {
     this.#core = core;
     this.concurrency = core.options.concurrency;
   }
@@ -83,7 +84,9 @@ export class Staff implements SupervisorUser, LaneUser {
     if (this.#core.options[stream] === 'pipe') this.#core.events.emit(stream, { workerId: worker.id, chunk });
   }
 
-  onPong(_worker: Worker): void {}
+  onPong(_worker: Worker): void {
+    // nobody asks yet
+  }
 
   onBroken(death: Death, bootError: unknown): void {
     const core = this.#core;
@@ -150,7 +153,7 @@ export class Staff implements SupervisorUser, LaneUser {
     this.#core.dispatcher.update(lane);
     if (lane.load === 0) {
       if (lane.worker.state === 'draining') this.#core.supervisor.drained(lane.worker);
-      else this.#core.upkeep.onIdle(lane);
+      else this.#core.upkeep.onIdle();
     }
   }
 

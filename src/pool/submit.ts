@@ -1,10 +1,10 @@
 /** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
 import { type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
 import { SerializationError } from '../shared/errors.js';
-import { captureCaller } from './caller.js';
-import type { Core, Settler } from './core.js';
+import { type AnyFunction, captureCaller } from './caller.js';
+import type { Core } from './core.js';
 import type { NameStats } from './pipelining.js';
-import type { TaskRecord } from './record.js';
+import type { Settler, TaskRecord } from './record.js';
 import { unknownTask } from './settlement.js';
 import { markHandled, Task } from './task.js';
 import type { ResolvedTaskOptions } from './task-options.js';
@@ -31,14 +31,13 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
 }
 
 /** Submits a task and gives its promise; refusals reject it. */
-// biome-ignore lint/complexity/noBannedTypes: only passed on to captureStackTrace
 export function submitTask<R>(
   core: Core,
   name: string,
   work: Work | Error,
   args: readonly unknown[],
   options: ResolvedTaskOptions,
-  below: Function,
+  below: AnyFunction,
 ): Task<R> {
   const { signal, tag } = options;
   if (signal?.aborted === true) return Task.refused(signal.reason, name, tag, 'cancelled');

@@ -1,7 +1,8 @@
 import { deferred } from '../shared/deferred.js';
+import { ignore } from '../shared/ignore.js';
 import type { Attempt } from '../shared/types.js';
-import type { Core } from './core.js';
 import type { TaskRecord } from './record.js';
+import type { Rooms } from './rooms.js';
 
 type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
 
@@ -15,7 +16,7 @@ const LOOK_MS = 1;
  * ends it, this promise itself counts as handled; promises derived from it do not.
  */
 export class Task<R> extends Promise<R> {
-  #core: Core | undefined;
+  #core: Rooms | undefined;
   #record: TaskRecord | undefined;
 
   static override get [Symbol.species](): PromiseConstructor {
@@ -23,13 +24,12 @@ export class Task<R> extends Promise<R> {
   }
 
   /** @internal Tasks are made by a pool. */
-  // biome-ignore lint/complexity/noUselessConstructor: without it the declaration would not say that it is internal
   constructor(executor: Executor<R>) {
     super(executor);
   }
 
   /** @internal */
-  bind(core: Core, record: TaskRecord): this {
+  bind(core: Rooms, record: TaskRecord): this {
     this.#core = core;
     this.#record = record;
     return this;
@@ -68,7 +68,7 @@ export class Task<R> extends Promise<R> {
     if (record === undefined || core === undefined) return this.then(() => Promise.reject(new Error('unreachable')));
     if (record.started === undefined) {
       record.started = deferred();
-      record.started.promise.catch(() => {}); // the task's own promise reports it
+      record.started.promise.catch(ignore); // the task's own promise reports it
       const first = this.attempts[0];
       if (first !== undefined) record.started.resolve(first);
       else if (record.isSettled) this.then(undefined, record.started.reject);
@@ -111,15 +111,13 @@ export class Task<R> extends Promise<R> {
   }
 }
 
-const noop = (): void => {};
-
 /** The caller ended it: that it rejects is no news, and no unhandled rejection. */
 export function markHandled(promise: Promise<unknown>): void {
-  Promise.prototype.then.call(promise, undefined, noop);
+  Promise.prototype.then.call(promise, undefined, ignore);
 }
 
 /** Nobody asked the worker to say when it starts this one: read its note until it has. */
-function watchStart(core: Core, record: TaskRecord): void {
+function watchStart(core: Rooms, record: TaskRecord): void {
   core.clock.setTimer(() => {
     if (record.isSettled || record.starts > 0) return;
     const { lease } = record;

@@ -1,6 +1,9 @@
 /** `pool.tasks`: the names of a module as methods. */
-import type { Tasks } from './pool.js';
 import type { Task } from './task.js';
+import type { TaskArgs, TaskName, TaskResult } from './types.js';
+
+/** The functions of a task module as methods that give a Task. */
+export type Tasks<M> = { [K in TaskName<M>]: (...args: TaskArgs<M, K>) => Task<TaskResult<M, K>> };
 
 export function tasksProxy<M>(run: (name: string, args: unknown[]) => Task<unknown>): Tasks<M> {
   const methods = new Map<string, (...args: unknown[]) => Task<unknown>>();

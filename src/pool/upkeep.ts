@@ -1,19 +1,21 @@
 /** Which living workers are to be replaced or let go, and when: recycling by tasks, age and memory; idle workers beyond the minimum. */
+
 import type { Timer } from '../shared/doors.js';
-import type { Core } from './core.js';
+import { ignore } from '../shared/ignore.js';
 import type { Lane } from './lane.js';
+import type { Keeping, Rooms } from './rooms.js';
 
 /** How often memory is looked at for `recycle.aboveRssBytes`. */
 const RSS_SAMPLE_MS = 1000;
 
-export class Upkeep {
-  readonly #core: Core;
+export class Upkeep implements Keeping {
+  readonly #core: Rooms;
   readonly #random: () => number;
   readonly #ages = new Map<Lane, Timer>();
   #idleTimer: Timer | undefined;
   #rssTimer: Timer | undefined;
 
-  constructor(core: Core, random: () => number) {
+  constructor(core: Rooms, random: () => number) {
     this.#core = core;
     this.#random = random;
   }
@@ -27,7 +29,7 @@ export class Upkeep {
       this.#ages.set(lane, timer);
     }
     if (aboveRssBytes !== undefined) this.#armRss(aboveRssBytes);
-    this.onIdle(lane);
+    this.onIdle();
   }
 
   onGone(lane: Lane): void {
@@ -43,7 +45,7 @@ export class Upkeep {
 
   #replace(lane: Lane, why: 'tasks' | 'age' | 'rss'): void {
     if (lane.worker.state !== 'ready') return;
-    this.#core.supervisor.replace(lane.worker, why).catch(() => {}); // its failures are deaths, dealt with as such
+    this.#core.supervisor.replace(lane.worker, why).catch(ignore); // its failures are deaths, dealt with as such
   }
 
   #armRss(limit: number): void {
@@ -55,7 +57,7 @@ export class Upkeep {
   }
 
   /** One timer looks after all idle workers of an elastic pool. */
-  onIdle(_lane: Lane): void {
+  onIdle(): void {
     const { idleTimeoutMs } = this.#core.options;
     if (this.#idleTimer !== undefined || idleTimeoutMs === Number.POSITIVE_INFINITY || !this.#core.isElastic) return;
     this.#armIdle(idleTimeoutMs);

@@ -40,3 +40,14 @@ export class Berth {
     for (const tell of this.outcomes.splice(0)) tell(error);
   }
 }
+
+/** What is given up first when the pool shrinks: empty places, then booting, idle and busy workers. */
+export function worth(slot: Berth): number {
+  if (slot.worker === undefined) return 0;
+  if (slot.worker.state === 'starting') return 1;
+  return (slot.worker.tenant?.load ?? 0) === 0 ? 2 : 3;
+}
+
+export function isReady(berth: Berth): boolean {
+  return berth.worker?.state === 'ready';
+}

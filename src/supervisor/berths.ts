@@ -22,6 +22,10 @@ export class Berths {
     return this.#byWorker.get(worker);
   }
 
+  /** Slots with a worker that is ready, starting or about to be spawned. */
+  get size(): number {
+    return this.slots.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
+  }
   /** Workers that are booting, or about to be spawned. */
   get starting(): number {
     return this.all().filter((berth) => berth.state === 'pacing' || berth.worker?.state === 'starting').length;

@@ -6,16 +6,14 @@
  * (contract: "Order on a death").
  */
 import type { FrameHeader, Message } from '../ipc/frame.js';
-import { deferred } from '../shared/deferred.js';
 import type { Clock, Spawner } from '../shared/doors.js';
-import { EverpoolError } from '../shared/errors.js';
 import type { Death } from '../shared/types.js';
 import { backoffMs } from './backoff.js';
-import type { Berth, RecycleCause } from './berth.js';
+import { type Berth, isReady, type RecycleCause, worth } from './berth.js';
 import { Berths } from './berths.js';
 import { Breaker } from './breaker.js';
-import { describeDeath } from './death.js';
 import { SpawnLine } from './spawn-line.js';
+import { failedRestart, Succession } from './succession.js';
 import type { SupervisorRules, SupervisorUser } from './supervisor-user.js';
 import { Worker, type WorkerHost } from './worker.js';
 
@@ -30,6 +28,7 @@ export class Supervisor implements WorkerHost {
   readonly #berths: Berths;
   readonly #breaker: Breaker;
   readonly #line: SpawnLine;
+  readonly #succession: Succession;
   readonly #workers = new Map<number, Worker>(); // until the process and its group are confirmed gone
   #state: SupervisorState = 'open';
   #min: number;
@@ -51,6 +50,7 @@ export class Supervisor implements WorkerHost {
       mayFill: (berth) => this.#mayFill(berth),
       spawn: (_berth, ordinal) => this.#spawn(ordinal),
     });
+    this.#succession = new Succession(this.#berths, this.#line, user);
   }
 
   /** Starts the minimum number of workers, and the spares. */
@@ -78,13 +78,13 @@ export class Supervisor implements WorkerHost {
   }
   /** Workers ready or starting in slots. */
   get size(): number {
-    return this.#berths.slots.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
+    return this.#berths.size;
   }
   get spareCount(): number {
-    return this.#berths.spares.filter((spare) => spare.worker?.state === 'ready').length;
+    return this.#berths.spares.filter(isReady).length;
   }
   get readyCount(): number {
-    return this.#berths.slots.filter((slot) => slot.worker?.state === 'ready').length;
+    return this.#berths.slots.filter(isReady).length;
   }
 
   /** Every worker whose process is not known to have ended, with its place (-1: none of the slots). */
@@ -128,67 +128,24 @@ export class Supervisor implements WorkerHost {
   }
 
   #retireSlot(slot: Berth, why: RecycleCause): void {
-    if (slot.successor !== undefined) this.#dropSuccessor(slot.successor);
+    if (slot.successor !== undefined) this.#succession.drop(slot.successor);
     const worker = this.#berths.retire(slot);
-    if (worker !== undefined) this.#retire(worker, why);
+    if (worker !== undefined) this.#succession.retire(worker, why);
   }
 
   // ---- replacing living workers
 
   /** Boots a replacement, which takes the worker's slot when it is ready; then the old one drains and leaves. */
   replace(worker: Worker, why: RecycleCause): Promise<void> {
-    const berth = this.#berths.of(worker);
-    if (berth?.role === 'spare') {
-      this.#berths.empty(berth);
-      this.#retire(worker, why);
-      this.#line.refill();
-    }
-    if (berth?.role !== 'slot') return Promise.resolve(); // it has been replaced already
-    const outcome = deferred<void>();
-    const spare = why === 'restart' || berth.successor !== undefined ? undefined : this.#berths.takeSpare();
-    const successor = berth.successor ?? this.#berths.addSuccessor(berth, why);
-    successor.outcomes.push((error) => (error === undefined ? outcome.resolve() : outcome.reject(error)));
-    if (spare !== undefined) this.#succeed(successor, spare);
-    this.#line.refill();
-    return outcome.promise;
+    return this.#succession.replace(worker, why);
   }
-
   /** Replaces every worker, slot by slot or all at once; the spares follow. */
-  async restart(isRolling: boolean): Promise<void> {
-    const present = this.#berths.slots.flatMap((slot) => slot.worker ?? []);
-    const spares = this.#berths.spares.flatMap((spare) => spare.worker ?? []);
-    if (isRolling) for (const worker of present) await this.replace(worker, 'restart');
-    else await Promise.all(present.map((worker) => this.replace(worker, 'restart')));
-    for (const worker of spares) await this.replace(worker, 'restart');
+  restart(isRolling: boolean): Promise<void> {
+    return this.#succession.restart(isRolling);
   }
-
   /** The tenant of a draining worker is done. */
   drained(worker: Worker): void {
     if (worker.state === 'draining') worker.leave();
-  }
-
-  #retire(worker: Worker, why: RecycleCause): void {
-    if (worker.state !== 'starting' && worker.state !== 'ready') return;
-    this.#user.onRecycled(worker, why);
-    worker.drain();
-    if ((worker.tenant?.load ?? 0) === 0) worker.leave();
-  }
-
-  /** The successor's worker, or a spare in its place, takes the slot. */
-  #succeed(successor: Berth, worker: Worker): void {
-    const slot = successor.heirOf as Berth;
-    this.#berths.retire(successor);
-    const old = this.#berths.empty(slot);
-    this.#berths.occupy(slot, worker);
-    this.#user.onUsable(worker);
-    if (old !== undefined) this.#retire(old, successor.cause ?? 'restart');
-    successor.settle();
-  }
-
-  /** Its slot is no more, or it has failed. */
-  #dropSuccessor(successor: Berth, error?: Error): void {
-    this.#berths.retire(successor)?.kill();
-    successor.settle(error);
   }
 
   // ---- ending
@@ -252,7 +209,7 @@ export class Supervisor implements WorkerHost {
     this.#breaker.onReady(worker);
     this.#user.onReady(worker, message);
     const berth = this.#berths.of(worker);
-    if (berth?.role === 'successor') this.#succeed(berth, worker);
+    if (berth?.role === 'successor') this.#succession.succeed(berth, worker);
     else if (berth?.role === 'slot') this.#user.onUsable(worker);
     this.#line.refill();
   }
@@ -288,16 +245,11 @@ export class Supervisor implements WorkerHost {
     this.#berths.empty(berth);
     if (isCharged) berth.failures += 1;
     if (berth.role === 'successor' && berth.cause === 'restart') {
-      this.#dropSuccessor(berth, failedRestart(worker, death));
+      this.#succession.drop(berth, failedRestart(worker, death));
       return;
     }
     if (berth.role === 'slot') {
-      const heir = berth.successor;
-      const replacement = heir?.worker ?? this.#berths.takeSpare();
-      if (heir !== undefined) {
-        this.#berths.retire(heir);
-        heir.settle();
-      }
+      const replacement = this.#succession.takeOver(berth) ?? this.#berths.takeSpare();
       if (replacement !== undefined) {
         this.#berths.occupy(berth, replacement);
         if (replacement.state === 'ready') this.#user.onUsable(replacement);
@@ -328,10 +280,7 @@ export class Supervisor implements WorkerHost {
     if (this.#state !== 'broken') return;
     const isTrying = this.#berths.starting > 0;
     const berth = [...this.#berths.slots, ...this.#berths.spares].find((candidate) => candidate.worker === undefined);
-    if (!isTrying && berth === undefined) {
-      this.#recover();
-      return;
-    }
+    if (!isTrying && berth === undefined) return this.#recover();
     if (!isTrying && berth !== undefined) {
       this.#berths.empty(berth);
       this.#line.fill(berth);
@@ -364,31 +313,15 @@ export class Supervisor implements WorkerHost {
     this.#user.onSettled();
   }
 
-  // ---- spawning (SpawnLineUser)
-
   #mayFill(berth: Berth): boolean {
     if (this.#state === 'open') return true;
     return this.#state === 'closing' && berth.role === 'slot' && this.#user.hasWork();
   }
 
   #spawn(ordinal: number): Worker {
-    this.#spawnedCount += 1;
-    const worker = new Worker(this, this.#spawnedCount, ordinal);
+    const worker = new Worker(this, ++this.#spawnedCount, ordinal);
     worker.tenant = this.#user.createTenant(worker);
     this.#workers.set(worker.id, worker);
     return worker;
   }
-}
-
-function failedRestart(worker: Worker, death: Death): EverpoolError {
-  const tail = death.stderrTail === '' ? '' : `\n${death.stderrTail}`;
-  const text = `restart: the replacement, worker ${worker.id}, ${describeDeath(death)}; the workers that are not yet replaced stay${tail}`;
-  return new EverpoolError(text, 'ERR_EVERPOOL_RESTART', { cause: worker.bootError });
-}
-
-/** What is given up first when the pool shrinks: empty places, then booting, idle and busy workers. */
-function worth(slot: Berth): number {
-  if (slot.worker === undefined) return 0;
-  if (slot.worker.state === 'starting') return 1;
-  return (slot.worker.tenant?.load ?? 0) === 0 ? 2 : 3;
 }
