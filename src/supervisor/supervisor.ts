@@ -7,6 +7,7 @@
  */
 import type { FrameHeader, Message } from '../ipc/frame.js';
 import type { Clock, Spawner } from '../shared/doors.js';
+import { ignore } from '../shared/ignore.js';
 import type { Death } from '../shared/types.js';
 import { backoffMs } from './backoff.js';
 import { type Berth, isReady, type RecycleCause, worth } from './berth.js';
@@ -53,7 +54,6 @@ export class Supervisor implements WorkerHost {
     this.#succession = new Succession(this.#berths, this.#line, user);
   }
 
-  /** Starts the minimum number of workers, and the spares. */
   start(): void {
     for (let count = 0; count < this.#min; count += 1) this.#berths.addSlot();
     for (let count = 0; count < this.rules.spares; count += 1) this.#berths.addSpare();
@@ -72,11 +72,9 @@ export class Supervisor implements WorkerHost {
   get spawnedCount(): number {
     return this.#spawnedCount;
   }
-  /** Unrequested ones. */
   get deathCount(): number {
     return this.#deathCount;
   }
-  /** Workers ready or starting in slots. */
   get size(): number {
     return this.#berths.size;
   }
@@ -87,7 +85,7 @@ export class Supervisor implements WorkerHost {
     return this.#berths.slots.filter(isReady).length;
   }
 
-  /** Every worker whose process is not known to have ended, with its place (-1: none of the slots). */
+  /** Workers whose process is not known to have ended, and their places (-1: none of the slots). */
   *living(): Iterable<{ worker: Worker; slot: number }> {
     for (const worker of this.#workers.values()) {
       if (worker.isAlive) yield { worker, slot: this.#berths.of(worker)?.index ?? -1 };
@@ -214,7 +212,6 @@ export class Supervisor implements WorkerHost {
     this.#line.refill();
   }
 
-  /** It finished a task. */
   onUseful(worker: Worker): void {
     if (worker.isUseful) return;
     worker.isUseful = true;
@@ -229,8 +226,10 @@ export class Supervisor implements WorkerHost {
     this.#breaker.forget(worker);
     worker.tenant?.onGone(death);
     this.#user.onDied(worker, death);
-    const forget = (): void => void this.#workers.delete(worker.id);
-    worker.whenGone().then(forget, forget);
+    worker
+      .whenGone()
+      .catch(ignore)
+      .then(() => this.#workers.delete(worker.id), ignore);
     const isCharged = !death.requested && death.phase !== 'task';
     if (isCharged) this.#breaker.charge();
     const berth = this.#berths.of(worker);
@@ -265,8 +264,6 @@ export class Supervisor implements WorkerHost {
     this.#berths.backOff(berth, delayMs, () => this.#line.refill());
   }
 
-  // ---- broken and back
-
   #break(worker: Worker, death: Death): void {
     if (this.#state === 'closed') return;
     const isNews = this.#state !== 'broken';
@@ -280,12 +277,12 @@ export class Supervisor implements WorkerHost {
     if (this.#state !== 'broken') return;
     const isTrying = this.#berths.starting > 0;
     const berth = [...this.#berths.slots, ...this.#berths.spares].find((candidate) => candidate.worker === undefined);
-    if (!isTrying && berth === undefined) return this.#recover();
-    if (!isTrying && berth !== undefined) {
+    if (!isTrying && berth === undefined) this.#recover();
+    else if (!isTrying && berth !== undefined) {
       this.#berths.empty(berth);
       this.#line.fill(berth);
     }
-    this.#breaker.armProbe(() => this.#probe());
+    if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
   }
 
   /** Forgets the crash history and starts workers again. */
