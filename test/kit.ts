@@ -4,8 +4,7 @@
  * Call `useKit()` once at the top of a test file. After each test every pool made by `newPool` is killed if it is still
  * open, and then nothing may be left: no child process, no descriptor, no timer.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool, type PoolOptions } from 'everpool';

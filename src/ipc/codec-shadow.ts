@@ -176,7 +176,7 @@ function readItem(value: readonly unknown[], index: number): unknown {
   try {
     return value[index];
   } catch (cause) {
-    throw new Refusal('its getter threw', { cause });
+    throw new Refusal(`its getter threw: ${describe(cause)}`, { cause });
   }
 }
 
@@ -184,7 +184,7 @@ function readField(value: object, name: string): unknown {
   try {
     return (value as Record<string, unknown>)[name];
   } catch (cause) {
-    throw new Refusal('its getter threw', { cause });
+    throw new Refusal(`its getter threw: ${describe(cause)}`, { cause });
   }
 }
 

@@ -312,7 +312,7 @@ export class Supervisor implements WorkerHost {
 
   #mayFill(berth: Berth): boolean {
     if (this.#state === 'open') return true;
-    return this.#state === 'closing' && berth.role === 'slot' && this.#user.hasWork();
+    return this.#state === 'closing' && berth.role !== 'spare' && this.#user.hasWork();
   }
 
   #spawn(ordinal: number): Worker {

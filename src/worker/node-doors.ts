@@ -1,5 +1,6 @@
 /** The real doors of a worker process. */
 import process from 'node:process';
+import { NodeClock } from '../shared/node-clock.js';
 import { compile } from './compile.js';
 import type { WorkerDoors } from './doors.js';
 import { writeAll } from './node-channel.js';
@@ -17,8 +18,8 @@ const PRINT_LIMIT_MS = 500;
 const sinceStart: () => number = performance.now.bind(performance);
 const exit: (code: number) => never = process.exit.bind(process);
 
-/** `performance.now` counts from the start of each process; with this it counts from the start of the machine. */
-const offset: number = Number(process.hrtime.bigint()) / 1e6 - sinceStart();
+/** `performance.now` counts from the start of each process; with this it is the clock that the parent reads too. */
+const offset: number = performance.timeOrigin - new NodeClock().epoch;
 
 export function openNodeDoors(): WorkerDoors {
   return {

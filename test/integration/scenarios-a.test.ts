@@ -17,7 +17,11 @@ describe('A. a worker dies while a task runs', () => {
     const pool = newPool();
     const error = await rejection(pool.run(name, args as never));
     expect(error).toBeInstanceOf(WorkerDiedError);
-    expect(error).toMatchObject({ code: 'ERR_EVERPOOL_WORKER_DIED', taskName: name, death: { exitCode, signal, phase: 'task', requested: false } });
+    expect(error).toMatchObject({
+      code: 'ERR_EVERPOOL_WORKER_DIED',
+      taskName: name,
+      death: { exitCode, signal, phase: 'task', requested: false },
+    });
     expect(error.message).toContain(exitCode === null ? String(signal) : `code ${exitCode}`);
     expect(error['attempts']).toHaveLength(1);
     await expectUsable(pool);

@@ -17,6 +17,13 @@ function gate(): { task: () => Promise<unknown>; open: (value?: unknown) => void
   };
 }
 
+function* items(): Generator<number> {
+  yield 1;
+}
+async function* itemsLater(): AsyncGenerator<number> {
+  yield 1;
+}
+
 describe('boot', () => {
   it('imports the module, runs the start hooks in order, and says which functions there are', async () => {
     const parent = new FakeParent({ one: () => 1, two: async () => 2, notOne: 3, default: () => 0 });
@@ -68,11 +75,11 @@ describe('boot', () => {
   it('reports a boot failure also when what was thrown cannot be sent', async () => {
     const parent = new FakeParent({});
     parent.runner.hooks.onStart(() => {
-      throw Object.assign(new Error('odd'), { callback: () => undefined });
+      throw () => undefined;
     });
     parent.boot();
     expect(await parent.exit()).toBe(1);
-    expect((parent.replies[0]?.value as Error).message).toContain('odd');
+    expect((parent.replies[0]?.value as Error).message).toBe('a function');
   });
 
   it('starts what came before it was ready once it is', async () => {
@@ -245,8 +252,8 @@ describe('running', () => {
 
   it.each<[string, () => unknown, string]>([
     ['a function', () => ({ user: { save: () => undefined } }), 'result.user.save'],
-    ['a generator', function* items() {}, 'result'],
-    ['an async generator', async function* items() {}, 'result'],
+    ['a generator', items, 'result'],
+    ['an async generator', itemsLater, 'result'],
     ['an iterator', () => [1].values(), 'result'],
     [
       'a getter that throws',
@@ -266,21 +273,23 @@ describe('running', () => {
   });
 
   it('describes a thrown value that cannot be sent', async () => {
+    const thrown: unknown = { callback: () => undefined };
     const parent = await FakeParent.of({
       fail: () => {
-        throw Object.assign(new Error('odd'), { callback: () => undefined });
+        throw thrown;
       },
     });
     parent.run(1, 'fail');
     expect(parent.replies[0]).toMatchObject({
       flags: Flag.Unserialisable,
-      value: { side: 'error', path: 'error.callback', message: expect.any(String), thrown: expect.stringContaining('odd') },
+      value: { side: 'error', path: 'error.callback', message: expect.any(String), thrown: 'an object' },
     });
   });
 
   it('survives a result whose `then` throws', async () => {
     const parent = await FakeParent.of({
       odd: () => ({
+        // biome-ignore lint/suspicious/noThenProperty: a `then` that throws is the point
         get then(): never {
           throw new RangeError('then');
         },
