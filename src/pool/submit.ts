@@ -26,10 +26,7 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
     return encode(args, 'args');
   } catch (cause) {
     const text = cause instanceof UnserialisableError ? cause.message : String(cause);
-    throw new SerializationError(`the arguments of ${name} cannot be sent to a worker: ${text}`, {
-      side: 'arguments',
-      cause: (cause as Error).cause ?? cause,
-    });
+    throw new SerializationError(`the arguments of ${name} cannot be sent to a worker: ${text}`, { side: 'arguments', cause });
   }
 }
 

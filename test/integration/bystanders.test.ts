@@ -16,7 +16,7 @@ describe('G5: no bystanders', () => {
           const target = pool.run(task, [file, `target ${round}`], how === 'timeout' ? { timeoutMs: (round % 5) / 2 } : {});
           const bystanders = [0, 1, 2].map((index) => pool.run(task, [file, `bystander ${round}.${index}`]));
           const outcome = Promise.allSettled([target]);
-          await target.started.catch(() => {});
+          await target.started.catch(() => undefined);
           for (let turn = 0; turn < round % 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
           if (how !== 'timeout') await target[how]();
           expect(await Promise.all(bystanders)).toHaveLength(3);

@@ -8,7 +8,7 @@ describe('B. serialization, both directions', () => {
   test('B01, B19, O08: an argument that cannot be sent rejects that task, naming the path; no worker is touched', async () => {
     const pool = newPool({ size: 1 });
     const pid = await pool.run('pid');
-    const error = await rejection(pool.run('echo', [{ user: { save() {} } }]));
+    const error = await rejection(pool.run('echo', [{ user: { save: () => 1 } }]));
     expect(error).toBeInstanceOf(SerializationError);
     expect(error).toMatchObject({ side: 'arguments', code: 'ERR_EVERPOOL_SERIALIZATION' });
     expect(error.message).toContain('args[0].user.save');

@@ -151,7 +151,7 @@ describe('a parent', TIMEOUT, () => {
     parent.stderr?.setEncoding('latin1').on('data', (chunk) => {
       errors += chunk;
     });
-    await until('the last line has come', () => errors.endsWith('last\n'));
+    await until('the last line has come', () => errors.endsWith('last\n'), 40_000);
     expect(errors).toBe(`${Array.from({ length: 20_000 }, (_, i) => `${i}`.padStart(99, '.')).join('\n')}\nlast\n`);
   });
 
