@@ -79,7 +79,7 @@ describe('boot', () => {
     });
     parent.boot();
     expect(await parent.exit()).toBe(1);
-    expect((parent.replies[0]?.value as Error).message).toBe('a function');
+    expect((parent.replies[0]?.value as Error | undefined)?.message).toBe('a function');
   });
 
   it('starts what came before it was ready once it is', async () => {
