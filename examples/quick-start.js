@@ -11,7 +11,7 @@ try {
   await task.kill('it takes too long'); // its process is gone, and the pool goes on
   await task.catch((error) => console.log(error.name, error.reason));
 
-  console.log('still works:', await pool.tasks.add(20, 22));
+  console.log('still works:', await pool.run('add', [20, 22]));
 } finally {
   await pool.close();
 }

@@ -12,6 +12,7 @@ try {
   const long = pool.run('compute', [500]);
   await long.started;
   const idle = pool.workers().find((worker) => worker.state === 'idle');
+  assert(idle?.pid !== undefined);
   process.kill(idle.pid, 'SIGKILL');
   console.log(`worker ${idle.id} (pid ${idle.pid}) was killed while worker ${(await long.started).workerId} was busy`);
   const results = await Promise.all(Array.from({ length: 10 }, (_, index) => pool.run('add', [index, index])));

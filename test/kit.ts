@@ -95,7 +95,7 @@ export function isRunning(pid: number): boolean {
 }
 
 /** The letter of its state in /proc (`T`: stopped); undefined if it is gone. */
-export function processState(pid: number): string | undefined {
+function processState(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return stat.slice(stat.lastIndexOf(')') + 2)[0];
@@ -105,7 +105,7 @@ export function processState(pid: number): string | undefined {
 }
 
 /** Pids of its living direct children. */
-export function childrenOf(parent: number): number[] {
+function childrenOf(parent: number): number[] {
   const pids: number[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;

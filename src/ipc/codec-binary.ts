@@ -9,9 +9,9 @@ import { Refusal } from './codec-refusal.js';
 import { MAX_ATTACHMENTS, MAX_BODY_BYTES } from './frame.js';
 
 /** From this size on, binary data travels as an attachment: raw, past the serializer. */
-export const ATTACHMENT_BYTES: number = 8 * 1024;
+const ATTACHMENT_BYTES: number = 8 * 1024;
 /** From this size on, an attachment is not copied at the call: it must not change until the message is written. */
-export const BY_REFERENCE_BYTES: number = 64 * 1024;
+const BY_REFERENCE_BYTES: number = 64 * 1024;
 
 const NAMES = [
   'Buffer',

@@ -1,5 +1,4 @@
 /** Node's own options for the workers. */
-import { fileURLToPath } from 'node:url';
 import type { ResolvedPoolOptions } from './options.js';
 
 /** Options of the parent that would debug, watch, test or evaluate in each worker. Those marked take a value of their own. */
@@ -25,10 +24,8 @@ export function inheritedExecArgv(execArgv: readonly string[]): string[] {
   return kept;
 }
 
-export function workerExecArgv(options: ResolvedPoolOptions, entry: string): string[] {
+export function workerExecArgv(options: Pick<ResolvedPoolOptions, 'execArgv' | 'limits'>): string[] {
   const argv = options.execArgv === undefined ? inheritedExecArgv(process.execArgv) : [...options.execArgv];
   if (options.limits.heapMb !== undefined) argv.push(`--max-old-space-size=${options.limits.heapMb}`);
-  void fileURLToPath;
-  void entry;
   return argv;
 }

@@ -16,7 +16,7 @@ export function nodeDoors(options: ResolvedPoolOptions): Doors {
   const spawner = new NodeSpawner({
     entry: ENTRY,
     execPath: process.execPath,
-    execArgv: workerExecArgv(options, ENTRY),
+    execArgv: workerExecArgv(options),
     argv,
     env: environment(options.env),
     cwd,

@@ -35,10 +35,6 @@ export const limitFrom1: Rule<number> = numberRule(
 
 export const boolean: Rule<boolean> = { text: 'a boolean', holds: (value) => typeof value === 'boolean' };
 export const string: Rule<string> = { text: 'a string', holds: (value) => typeof value === 'string' };
-export const nonEmptyString: Rule<string> = {
-  text: 'a non-empty string',
-  holds: (value): value is string => typeof value === 'string' && value !== '',
-};
 /** What is handed to the system: a NUL byte there makes `spawn` throw, much later. */
 export const systemString: Rule<string> = {
   text: 'a non-empty string without NUL bytes',
