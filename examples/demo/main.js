@@ -14,7 +14,7 @@ import { Pool } from 'everpool';
 
 const root = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const module = new URL('./tasks.js', import.meta.url);
-const KILL_EVERY_MS = 150;
+const KILL_EVERY_MS = 150; // on average
 const LINE_EVERY_MS = 2000;
 
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
@@ -38,17 +38,29 @@ async function run(name, isKilling) {
     if (!death.requested) died += 1;
   });
   const progress = showProgress(name, files.length);
-  const killer = isKilling ? setInterval(() => (kills += killOne(pool)), KILL_EVERY_MS) : undefined;
   const start = performance.now();
   const results = [];
+  let killer;
+  // While nothing gets done between two kills the next one waits twice as long: the largest file must have its time.
+  const scheduleKill = (meanMs, doneBefore) => {
+    if (!isKilling) return;
+    killer = setTimeout(
+      () => {
+        kills += killOne(pool);
+        scheduleKill(results.length > doneBefore ? KILL_EVERY_MS : meanMs * 2, results.length);
+      },
+      meanMs * 2 * Math.random(),
+    );
+  };
   try {
     // Packing a file twice does no harm: it may be started again when its worker dies.
-    for await (const result of pool.map('pack', files, { retries: 100, ordered: false, bufferSize: 64 })) {
+    scheduleKill(KILL_EVERY_MS, 0);
+    for await (const result of pool.map('pack', files, { retries: 10_000, ordered: false, bufferSize: 64 })) {
       results.push(result);
       progress.update(results.length);
     }
   } finally {
-    clearInterval(killer);
+    clearTimeout(killer);
     progress.stop();
     await pool.close();
   }
