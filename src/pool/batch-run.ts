@@ -1,322 +1,287 @@
 /**
- * The engine of a batch: pulls items as far ahead as it may, submits each as a task, and hands the
- * outcomes on. It retains what is in flight and what is not yet taken, and nothing else (G12).
+ * The engine of a batch: pulls items as far ahead as it may, submits each as a task, and keeps the
+ * outcomes until they are taken. It retains what is in flight and what is not taken, nothing else (G12).
+ *
+ *   input → pull → submit → (the pool) → outlet → consumer
+ *
+ * What settles a task may be in the middle of a decision about others (a death that closes many leases,
+ * a pool that breaks). So a settlement is only noted here; the batch draws its conclusions afterwards, in
+ * a microtask, in `#advance` and nowhere else. A microtask is soon enough for G6: dispatch comes later.
  */
-import { type Deferred, deferred } from '../shared/deferred.js';
-import type { Timer } from '../shared/doors.js';
-import { QueueFullError, TaskCancelledError } from '../shared/errors.js';
+import { show } from '../shared/check.js';
+import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
+import { AbortSignals } from './abort-signals.js';
+import { Meter } from './batch-meter.js';
+import { type Outcome, Outlet } from './batch-outlet.js';
+import { Puller, type PullerUser } from './batch-puller.js';
+import { captureCaller } from './caller.js';
 import type { Core } from './core.js';
-import { guarded } from './events.js';
-import type { TaskRecord } from './record.js';
+import type { Settler, TaskRecord } from './record.js';
 import { encodeArgs, namedWork } from './submit.js';
-import type { ResolvedMapOptions } from './task-options.js';
-import type { BatchProgress } from './types.js';
+import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
 
-export type Outcome = { index: number } & PromiseSettledResult<unknown>;
+/** Why a batch ends otherwise than by its last item. */
+export interface Verdict {
+  /** `item`: one failed, and that stops the rest. `input`: its iterator threw. `refused`: the pool takes no more.
+   *  `cancel`: cancel, kill or the signal. `left`: its iteration was left. */
+  readonly cause: 'item' | 'input' | 'refused' | 'cancel' | 'left';
+  readonly error: () => unknown;
+  /** The consumer hears of it at once, and not only when everything in flight has settled. */
+  readonly isPrompt: boolean;
+}
 
-/** So many items are pulled before others get a turn: a long synchronous input must not hold the event loop. */
-const GULP = 256;
-const PROGRESS_MS = 100;
+/** Whoever takes the outcomes: awaits all of them, or iterates. */
+export interface Consumer {
+  /** Outcomes have come, or the batch is over. */
+  consume(): void;
+}
+
+/** How what is left is ended. */
+type End = (record: TaskRecord) => Promise<void>;
+
+/** One listener for each signal, however many batches share it. */
+const signals = new AbortSignals<BatchRun>((run, reason) => run.abort(reason));
 let lastId = 0;
 
-export class BatchRun {
+/** One item on its way through the pool. (A chunk would be the same with several indexes.) */
+class Item implements Settler {
+  readonly #run: BatchRun;
+  readonly #index: number;
+  record: TaskRecord | undefined;
+
+  constructor(run: BatchRun, index: number) {
+    this.#run = run;
+    this.#index = index;
+  }
+  resolve(value: unknown): void {
+    this.#run.onSettled(this, { index: this.#index, status: 'fulfilled', value });
+  }
+  reject(reason: unknown): void {
+    this.#run.onSettled(this, { index: this.#index, status: 'rejected', reason });
+  }
+}
+
+export class BatchRun implements PullerUser {
   readonly id: number = ++lastId;
+  readonly name: string;
+  readonly meter: Meter;
+  readonly outlet: Outlet;
+  onError: 'stop' | 'continue';
+  verdict: Verdict | undefined;
+  consumer: Consumer | undefined;
   readonly #core: Core;
-  readonly #name: string;
-  readonly #input: Iterator<unknown> | AsyncIterator<unknown>;
+  readonly #puller: Puller;
   readonly #toArgs: (item: unknown) => readonly unknown[];
-  readonly #options: ResolvedMapOptions;
-  readonly #limit: number;
-  readonly #startedAt: number;
-  readonly #records = new Map<number, TaskRecord>(); // in flight, by index
-  readonly #ready = new Map<number, Outcome>(); // settled and not taken
-  #state: 'pulling' | 'pulled' | 'ended' = 'pulling'; // ended: by a failure, a cancel, or from outside
-  #isPulling = false;
-  #takesAll = false;
-  #goesOn: boolean;
-  #pulled = 0;
-  #taken = 0;
-  #done = 0;
-  #failed = 0;
-  #total: number | undefined;
-  #fatal: { reason: unknown } | undefined; // what ended the whole batch
-  #first: { reason: unknown } | undefined; // the first failure of an item
-  #isOwnEnd = false;
-  #onOwnEnd: (() => void) | undefined;
-  #change: Deferred<void> | undefined; // resolved at the next change
-  readonly #listeners: ((progress: BatchProgress) => void)[] = [];
-  #progressTimer: Timer | undefined;
-  readonly #onAbort = (): void => this.#endWith({ reason: this.#options.task.signal?.reason }, 'cancel', true);
+  readonly #task: ResolvedTaskOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #caller: { stack?: string };
+  readonly #inFlight = new Set<Item>();
+  #failure: { readonly error: unknown } | undefined; // the first of an item
+  /** What happens to a record that is still there, or comes, after the batch was ended. */
+  #end: End | undefined;
+  #isForced = false;
+  #isDue = false;
+  #isOver = false;
 
   constructor(
     core: Core,
     name: string,
-    input: Iterator<unknown> | AsyncIterator<unknown>,
-    total: number | undefined,
+    items: Iterable<unknown> | AsyncIterable<unknown>,
     toArgs: (item: unknown) => readonly unknown[],
     options: ResolvedMapOptions,
+    below: Parameters<typeof captureCaller>[0],
   ) {
+    this.name = name;
+    this.outlet = new Outlet(options.ordered);
+    this.onError = options.onError;
     this.#core = core;
-    this.#name = name;
-    this.#input = input;
-    this.#total = total;
+    this.#puller = new Puller(core, items, options, this);
+    this.meter = new Meter(core.clock, core.events, this);
     this.#toArgs = toArgs;
-    this.#options = options;
-    this.#goesOn = options.onError === 'continue';
-    this.#limit = options.bufferSize ?? 4 * core.supervisor.max * core.options.concurrency;
-    this.#startedAt = core.clock.now();
-    const { signal } = options.task;
-    if (signal?.aborted === true) this.#onAbort();
-    else signal?.addEventListener('abort', this.#onAbort, { once: true });
-    this.#pull();
-  }
-
-  get goesOn(): boolean {
-    return this.#goesOn;
-  }
-  /** What ended the whole batch: the input's own error, a cancel, a signal, the end of the pool. */
-  get fatal(): { reason: unknown } | undefined {
-    return this.#fatal;
-  }
-  get progress(): BatchProgress {
-    const seconds = Math.max(1e-3, (this.#core.clock.now() - this.#startedAt) / 1000);
-    const perSecond = this.#done / seconds;
-    const left = this.#total === undefined ? undefined : this.#total - this.#done;
-    const etaMs = left === undefined || (perSecond === 0 && left > 0) ? undefined : left === 0 ? 0 : (left / perSecond) * 1000;
-    return { total: this.#total, done: this.#done, failed: this.#failed, running: this.#records.size, perSecond, etaMs };
-  }
-
-  goOnAfterErrors(): void {
-    this.#goesOn = true;
-  }
-
-  /** What the batch as a whole rejects with, if it does. */
-  failure(outcomes: readonly Outcome[]): { reason: unknown } | undefined {
-    if (this.#fatal !== undefined) return this.#fatal;
-    if (this.#first === undefined) return undefined;
-    if (!this.#goesOn) return this.#first;
-    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-    return { reason: new AggregateError(errors, `${errors.length} of ${outcomes.length} items of the batch failed (${this.#name})`) };
-  }
-
-  /** Takes everything; resolves, with the outcomes in the order of the items, when nothing is left. */
-  async takeAll(): Promise<Outcome[]> {
-    this.#takesAll = true;
-    this.#pull();
-    const all: Outcome[] = [];
-    for (let outcome = await this.take(); outcome !== undefined; outcome = await this.take()) all[outcome.index] = outcome;
-    return all;
-  }
-
-  /** The next outcome, in order or as they come; undefined: there are no more. */
-  async take(): Promise<Outcome | undefined> {
-    for (;;) {
-      const index = this.#options.ordered && !this.#takesAll ? this.#taken : this.#ready.keys().next().value;
-      const outcome = index === undefined ? undefined : this.#ready.get(index);
-      if (outcome !== undefined) {
-        this.#ready.delete(outcome.index);
-        this.#taken += 1;
-        this.#pull();
-        return outcome;
-      }
-      if (this.#state !== 'pulling' && this.#records.size === 0 && this.#ready.size === 0) return undefined;
-      if (this.#change === undefined) this.#change = deferred();
-      await this.#change.promise;
+    this.#signal = options.task.signal;
+    this.#task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
+    this.#caller = captureCaller(below);
+    if (this.#signal?.aborted === true) this.abort(this.#signal.reason);
+    else {
+      if (this.#signal !== undefined) signals.watch(this.#signal, this);
+      this.#puller.pull();
     }
+    this.schedule();
   }
 
-  /** The consumer has left early, or is done. */
-  async abandon(): Promise<void> {
-    if (this.#state === 'pulled' && this.#records.size === 0) return;
-    await this.end('cancel', new Error('its iteration was left early'));
+  /** Everything in flight has settled, and nothing more comes. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
-  /** Called when the batch is ended by its own cancel, kill or signal. */
-  onOwnEnd(tell: () => void): void {
-    this.#onOwnEnd = tell;
-    if (this.#isOwnEnd) tell();
+  /** The consumer has taken so many outcomes: that many more may be pulled. */
+  free(count: number): void {
+    this.#puller.free(count);
+    if (count > 0) this.schedule();
   }
 
-  async end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
-    const why = reason === undefined ? '' : `: ${reason instanceof Error ? reason.message : String(reason)}`;
-    const records = [...this.#records.values()];
-    if (this.#state === 'pulling' || records.length > 0) {
-      const error = new TaskCancelledError(`batch ${this.id} (${this.#name}) was cancelled${why}`, { reason, forced: how === 'kill' });
-      this.#endWith({ reason: error }, how, true, reason);
-    }
-    await this.#core.waiters.hold(Promise.all(records.map((record) => this.#core.settlement.whenOver(record))));
+  /** The first consumer decides how the batch is consumed. */
+  attach(consumer: Consumer): void {
+    this.consumer = consumer;
+    consumer.consume();
   }
 
-  listen(listener: (progress: BatchProgress) => void): void {
-    this.#listeners.push(listener);
-    this.#tellProgress();
+  // ---- after a change
+
+  schedule(): void {
+    if (this.#isDue || this.#isOver) return;
+    this.#isDue = true;
+    this.#core.clock.soon(() => this.#advance());
   }
 
-  // ---- pulling
-
-  #mayPull(): boolean {
-    if (this.#state !== 'pulling') return false;
-    const ahead = this.#takesAll ? this.#records.size : this.#pulled - this.#taken;
-    return ahead < this.#limit;
+  #advance(): void {
+    this.#isDue = false;
+    if (this.#isOver) return;
+    this.#conclude();
+    this.consumer?.consume();
+    this.#puller.pull();
+    if (this.#hasNews || !this.#puller.isSpent || this.#inFlight.size > 0) return;
+    this.#isOver = true;
+    this.#puller.stop();
+    if (this.#signal !== undefined) signals.unwatch(this.#signal, this);
+    this.meter.end();
+    this.consumer?.consume();
   }
 
-  /** Pulls as far ahead as it may. Never more than one of these runs. */
-  #pull(): void {
-    if (this.#isPulling || !this.#mayPull()) return;
-    this.#isPulling = true;
-    this.#pullOn(0);
+  /** A failure that `#conclude` has not looked at: until then nothing more is pulled. */
+  get #hasNews(): boolean {
+    const { verdict } = this;
+    if (this.#puller.error !== undefined && verdict === undefined) return true;
+    return this.#failure !== undefined && this.onError === 'stop' && (verdict === undefined || verdict.cause === 'refused');
   }
 
-  #pullOn(count: number): void {
-    for (let gulp = count; this.#mayPull(); gulp += 1) {
-      if (gulp >= GULP) {
-        this.#core.clock.afterPoll(() => this.#pullOn(0));
-        return;
-      }
-      if (this.#core.refusal() instanceof QueueFullError) {
-        this.#core.waiters.until(() => !(this.#core.refusal() instanceof QueueFullError)).then(() => this.#pullOn(0), ignore);
-        return;
-      }
-      try {
-        const next = this.#input.next();
-        if (next instanceof Promise) {
-          next.then(
-            (result) => {
-              if (this.#onNext(result)) this.#pullOn(gulp + 1);
-            },
-            (error) => this.#onInputError(error),
-          );
-          return;
-        }
-        if (!this.#onNext(next as IteratorResult<unknown>)) return;
-      } catch (error) {
-        this.#onInputError(error);
-        return;
-      }
-    }
-    this.#isPulling = false;
+  #conclude(): void {
+    if (!this.#hasNews) return;
+    const stops = this.onError === 'stop';
+    const isItem = this.#failure !== undefined && stops;
+    const { error } = (isItem ? this.#failure : this.#puller.error) as { error: unknown };
+    this.verdict = { cause: isItem ? 'item' : 'input', error: () => error, isPrompt: stops };
+    if (!stops) return;
+    this.#puller.close().catch(ignore);
+    const reason = new Error(isItem ? 'another item of its batch failed' : 'the input of its batch failed', { cause: error });
+    this.#endRest((record) => this.#core.canceller.cancel(record, reason)).catch(ignore); // nobody asked to be told
   }
 
-  /** False: nothing more is to be pulled. */
-  #onNext(result: IteratorResult<unknown>): boolean {
-    if (this.#state !== 'pulling') return false;
-    if (result.done === true) {
-      this.#state = 'pulled';
-      this.#total = this.#pulled;
-      this.#options.task.signal?.removeEventListener('abort', this.#onAbort);
-      this.#changed();
-      return false;
-    }
-    this.#submit(this.#pulled++, result.value);
-    return this.#state === 'pulling';
+  // ---- submitting (PullerUser)
+
+  wantsMore(): boolean {
+    return this.verdict === undefined && !this.#hasNews;
   }
 
-  #onInputError(reason: unknown): void {
-    if (this.#state !== 'pulling') return;
-    if (this.#goesOn) {
-      this.#fatal = { reason };
-      this.#state = 'pulled';
-      this.#total = this.#pulled;
-      this.#changed();
-    } else this.#endWith({ reason }, 'cancel', false);
-  }
-
-  #submit(index: number, item: unknown): void {
+  onItem(index: number, value: unknown): void {
     const core = this.#core;
-    const refusal = core.refusal();
-    if (refusal !== undefined) {
-      this.#pulled -= 1;
-      this.#endWith({ reason: refusal }, undefined, false);
-      return;
-    }
+    const item = new Item(this, index);
+    this.#inFlight.add(item);
     try {
-      const work = namedWork(core, this.#name);
+      const work = namedWork(core, this.name);
       if (work instanceof Error) throw work;
-      const encoded = encodeArgs(this.#name, this.#toArgs(item));
-      const record = core.submit(
-        work.stats,
-        false,
-        encoded,
-        { ...this.#options.task, signal: undefined },
-        {
-          resolve: (value) => this.#onSettled({ index, status: 'fulfilled', value }),
-          reject: (reason) => this.#onSettled({ index, status: 'rejected', reason }),
-        },
-      );
-      if (!record.isSettled) this.#records.set(index, record);
-    } catch (reason) {
-      this.#onSettled({ index, status: 'rejected', reason });
+      const encoded = encodeArgs(this.name, this.#toArgs(value));
+      const record = core.submit(work.stats, work.isExec, encoded, this.#task, item);
+      record.caller = this.#caller;
+      item.record = record;
+      // The user's code runs while arguments are encoded, and may have ended the batch: then this one never starts.
+      this.#end?.(record).catch(ignore);
+    } catch (error) {
+      item.reject(error);
     }
   }
 
-  #onSettled(outcome: Outcome): void {
-    this.#records.delete(outcome.index);
-    this.#ready.set(outcome.index, outcome);
-    this.#done += 1;
-    if (outcome.status === 'rejected') {
-      this.#failed += 1;
-      if (this.#first === undefined && this.#state !== 'ended') this.#first = { reason: outcome.reason };
-      if (!this.#goesOn) this.#endWith(undefined, 'cancel', false);
+  /** The pool takes no more tasks, and there was more to come. What is in flight settles by itself. */
+  onRefused(error: unknown): void {
+    this.verdict = { cause: 'refused', error: () => error, isPrompt: false };
+    this.#puller.close().catch(ignore); // it has failed: what its input says to that is no news
+  }
+
+  // ---- settling
+
+  /** Called in the middle of a settlement: only notes it. */
+  onSettled(item: Item, outcome: Outcome): void {
+    if (!this.#inFlight.delete(item)) return;
+    const hasFailed = outcome.status === 'rejected';
+    if (hasFailed) {
+      this.#failure ??= { error: outcome.reason };
+      if (outcome.reason instanceof TaskCancelledError && outcome.reason.forced) this.#isForced = true;
     }
-    this.#changed();
-    this.#pull();
+    this.outlet.put(outcome);
+    this.meter.count(hasFailed);
+    this.schedule();
   }
 
-  /** Ends what is left: nothing more is pulled, the input is told, what is in flight is ended. */
-  #endWith(fatal: { reason: unknown } | undefined, how: 'cancel' | 'kill' | undefined, isOwn: boolean, reason?: unknown): void {
-    const wasPulling = this.#state === 'pulling';
-    if (this.#state === 'ended' && how !== 'kill') return;
-    this.#state = 'ended';
-    this.#fatal ??= this.#first === undefined ? fatal : undefined;
-    this.#total = this.#pulled;
-    this.#options.task.signal?.removeEventListener('abort', this.#onAbort);
-    if (wasPulling) this.#returnInput();
-    if (isOwn) {
-      this.#isOwnEnd = true;
-      this.#onOwnEnd?.();
+  // ---- ending: this batch and no other (G5)
+
+  /** Resolves when it runs nowhere. */
+  end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
+    this.#judge(() => this.#cancellation(reason));
+    const { canceller, waiters } = this.#core;
+    return waiters.hold(this.#endRest((record) => canceller[how](record, reason)));
+  }
+
+  /** Its signal fired: as `cancel`, but everything rejects with the signal's own reason. */
+  abort(reason: unknown): void {
+    this.#judge(() => reason);
+    const { canceller, settlement } = this.#core;
+    this.#endRest((record) => {
+      canceller.abort(record, reason);
+      return settlement.whenOver(record);
+    }).catch(ignore); // what outlives the kill ladder is told to those who call cancel or kill
+  }
+
+  /** Its iteration was left: resolves when nothing of it runs, and its input has closed. */
+  async leave(): Promise<void> {
+    this.outlet.close();
+    if (this.#isOver) return;
+    const hadFailed = this.verdict !== undefined;
+    this.verdict ??= { cause: 'left', error: () => undefined, isPrompt: true };
+    const closed = this.#puller.close();
+    closed.catch(ignore); // waited for below, unless it has failed already: then what its input says is no news
+    const reason = new Error('the iteration over its batch was left');
+    const { canceller, waiters } = this.#core;
+    await waiters.hold(this.#endRest((record) => canceller.cancel(record, reason)));
+    if (!hadFailed) await closed;
+  }
+
+  /** A failure that was reported at once stays; one that waits for the rest gives way. */
+  #judge(error: () => unknown): void {
+    if (this.verdict?.isPrompt !== true && this.verdict?.cause !== 'cancel') this.verdict = { cause: 'cancel', error, isPrompt: false };
+    this.#puller.close().catch(ignore);
+  }
+
+  /** The queued ones first: none of them may take the place of one that is ended. */
+  async #endRest(end: End): Promise<void> {
+    this.#end = end;
+    this.schedule();
+    const records = [...this.#inFlight].flatMap(({ record }) => record ?? []);
+    records.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
+    await Promise.all(records.map(end));
+  }
+
+  #cancellation(reason: unknown): TaskCancelledError {
+    const why =
+      reason === undefined ? '' : `: ${reason instanceof Error ? reason.message : typeof reason === 'string' ? reason : show(reason)}`;
+    return new TaskCancelledError(`batch ${this.id} (${this.name}) was cancelled after ${this.meter.done} items${why}`, {
+      reason,
+      forced: this.#isForced,
+    });
+  }
+
+  // ---- what the meter shows
+
+  get total(): number | undefined {
+    return this.#puller.total;
+  }
+
+  get running(): number {
+    let count = 0;
+    for (const { record } of this.#inFlight) {
+      if (record?.lease?.lane?.look(record.lease) === true) count += 1;
     }
-    const why = reason ?? fatal?.reason ?? this.#first?.reason;
-    if (how !== undefined) for (const record of [...this.#records.values()]) this.#core.canceller[how](record, why).catch(ignore);
-    this.#changed();
-  }
-
-  /** It has failed already: what the input says to its end is no news. */
-  #returnInput(): void {
-    try {
-      const answer = this.#input.return?.();
-      if (answer instanceof Promise) answer.catch(ignore);
-    } catch {
-      // as above
-    }
-  }
-
-  // ---- telling
-
-  #changed(): void {
-    const change = this.#change;
-    this.#change = undefined;
-    change?.resolve();
-    this.#tellProgress();
-  }
-
-  #tellProgress(): void {
-    if (this.#listeners.length === 0) return;
-    const isOver = this.#state !== 'pulling' && this.#records.size === 0;
-    if (isOver) {
-      if (this.#progressTimer !== undefined) this.#core.clock.clearTimer(this.#progressTimer);
-      this.#progressTimer = undefined;
-      this.#emitProgress();
-    } else {
-      this.#progressTimer ??= this.#core.clock.setTimer(() => {
-        this.#progressTimer = undefined;
-        this.#emitProgress();
-      }, PROGRESS_MS);
-    }
-  }
-
-  #emitProgress(): void {
-    const { progress } = this;
-    for (const listener of this.#listeners) this.#core.events.after(() => guarded('onProgress of a batch', () => listener(progress)));
+    return count;
   }
 }

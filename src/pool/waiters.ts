@@ -8,6 +8,7 @@ export type Condition = () => boolean | Error;
 export class Waiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<Deferred<void>, Condition>();
+  readonly #watching = new Set<() => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -21,8 +22,15 @@ export class Waiters {
     return waiter.promise;
   }
 
+  /** Calls back after every change, in the middle of a decision, until the function it gives is called. Keeps nothing alive. */
+  watch(onChange: () => void): () => void {
+    this.#watching.add(onChange);
+    return () => this.#watching.delete(onChange);
+  }
+
   /** Something has changed. */
   check(): void {
+    for (const onChange of this.#watching) onChange();
     if (this.#waiting.size === 0) return;
     for (const [waiter, condition] of this.#waiting) {
       const answer = condition();

@@ -118,13 +118,11 @@ describe('K. map, order, chunks', TIMEOUT, () => {
     const pool = mapPool({ size: 1 });
     const file = `${newFolder()}/marks`;
     const items = count(40).map((item) => ({ file, item, how: item === 3 ? 'throw' : 'return' }));
-    const { seen } = endless();
     expect(await rejection(pool.map('mark', items, { bufferSize: 20 }))).toMatchObject({ name: 'RangeError', message: 'item 3' });
     await pool.idle();
     const marks = linesOf(file).map(Number);
     expect(marks.slice(0, 4)).toEqual([0, 1, 2, 3]);
     expect(marks.length).toBeLessThan(40);
-    expect(seen.pulled).toBe(0);
     expect(await pool.map('square', [2])).toEqual([4]);
   });
 
@@ -168,17 +166,7 @@ describe('K. map, order, chunks', TIMEOUT, () => {
   test('K15: five tasks on two workers run in two processes', async () => {
     const pool = mapPool();
     await pool.ready();
-    const pids = new Set(await pool.starmap('pid', [[], [], [], [], []]));
-    expect(pids.size).toBeLessThanOrEqual(2);
-    expect(
-      new Set(
-        await pool.map(
-          'mark',
-          count(5).map((item) => ({ file: '/dev/null', item, ms: 20 })),
-        ),
-      ),
-    ).toEqual(new Set(count(5)));
-    expect(pool.workers().filter(({ completed }) => completed > 0)).toHaveLength(2);
+    expect(new Set(await pool.map('pidAfter', Array(5).fill(30))).size).toBe(2);
   });
 
   test('a name that the module does not export rejects, and empty input does not', async () => {
@@ -424,7 +412,10 @@ describe('L. lazy iteration', TIMEOUT, () => {
   });
 
   test('L07: an iterator outlives every variable of its pool, and a forgotten batch keeps nothing alive', async () => {
-    const program = spawn(process.execPath, ['--expose-gc', fileURLToPath(fixture('program-maps-and-forgets.js'))]);
+    const program = spawn(process.execPath, ['--expose-gc', fileURLToPath(fixture('program-maps-and-forgets.js'))], {
+      timeout: 20_000,
+      killSignal: 'SIGKILL',
+    });
     let output = '';
     program.stdout.on('data', (chunk) => {
       output += chunk;

@@ -1,0 +1,153 @@
+/**
+ * The pulling side of a batch: takes items out of the input as far ahead as the buffer allows, and hands
+ * them on one by one while the pool has room for them.
+ */
+import type { Answer } from './batch-input.js';
+import { BatchInput } from './batch-input.js';
+import type { Core } from './core.js';
+
+/** So many items, or so many milliseconds, and the event loop has its turn: a long input must not starve it. */
+const GULP_ITEMS = 256;
+const GULP_MS = 5;
+/** By default so many items are pulled ahead for each place in which a task can run. */
+const AHEAD = 4;
+
+export interface PullerUser {
+  /** The batch goes on. */
+  wantsMore(): boolean;
+  onItem(index: number, value: unknown): void;
+  /** The pool takes no more tasks, and there was more to come. */
+  onRefused(error: unknown): void;
+  /** Something has changed: calls `pull` again, but not from within this call. */
+  schedule(): void;
+}
+
+export class Puller {
+  readonly #core: Core;
+  readonly #user: PullerUser;
+  readonly #input: BatchInput;
+  readonly #bufferSize: number | undefined;
+  readonly #chunkSize: number;
+  readonly #unwatch: () => void;
+  /** Pulled, and the pool has no room for it yet. */
+  #inHand: { readonly value: unknown } | undefined;
+  #pulled = 0;
+  #freed = 0;
+  #gulp = GULP_ITEMS; // what is left of it; -1: the event loop has its turn
+  /** How many items there are: known beforehand, or when the input has ended. */
+  total: number | undefined;
+  /** What the input threw. */
+  error: { readonly error: unknown } | undefined;
+
+  constructor(
+    core: Core,
+    items: Iterable<unknown> | AsyncIterable<unknown>,
+    options: { readonly bufferSize: number | undefined; readonly chunkSize: number | 'auto' },
+    user: PullerUser,
+  ) {
+    this.#core = core;
+    this.#user = user;
+    this.#input = new BatchInput(items, (answer) => {
+      this.#take(answer);
+      user.schedule();
+    });
+    this.total = this.#input.size;
+    this.#bufferSize = options.bufferSize;
+    this.#chunkSize = options.chunkSize === 'auto' ? 1 : options.chunkSize;
+    this.#unwatch = core.waiters.watch(() => {
+      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) user.schedule();
+    });
+  }
+
+  /** Nothing more comes from here. */
+  get isSpent(): boolean {
+    return this.#input.hasEnded && this.#inHand === undefined;
+  }
+
+  /** So many places in the buffer are free again. */
+  free(count: number): void {
+    this.#freed += count;
+  }
+
+  /** Never called from within itself, nor by the user's code. */
+  pull(): void {
+    if (this.#core.supervisor.state !== 'open') this.#refuse();
+    const start = this.#core.clock.now();
+    while (this.#mayPull()) {
+      if (this.#gulp === 0 || this.#core.clock.now() - start > GULP_MS) {
+        this.#pullLater();
+        return;
+      }
+      this.#gulp -= 1;
+      this.#pullOne();
+    }
+  }
+
+  get #limit(): number {
+    return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#chunkSize;
+  }
+
+  get #hasRoom(): boolean {
+    const { queue, dispatcher, options } = this.#core;
+    return queue.size - dispatcher.freePlaces < options.queueLimit;
+  }
+
+  #mayPull(): boolean {
+    if (this.#gulp < 0 || this.#core.supervisor.state !== 'open' || !this.#user.wantsMore()) return false;
+    if (this.#inHand !== undefined) return this.#hasRoom;
+    return !this.#input.hasEnded && !this.#input.isAsking && this.#pulled - this.#freed < this.#limit;
+  }
+
+  #pullLater(): void {
+    this.#gulp = -1;
+    this.#core.clock.afterPoll(() => {
+      this.#gulp = GULP_ITEMS;
+      this.#user.schedule();
+    });
+  }
+
+  #pullOne(): void {
+    if (this.#inHand === undefined) {
+      const answer = this.#input.ask();
+      if (answer !== undefined) this.#take(answer);
+    }
+    // The input is the user's code: it may have ended the batch or the pool.
+    if (this.#inHand === undefined || !this.#mayPull()) return;
+    const { value } = this.#inHand;
+    this.#inHand = undefined;
+    this.#user.onItem(this.#pulled - 1, value);
+  }
+
+  #take(answer: Answer): void {
+    if (answer.kind === 'item') {
+      this.#inHand = answer;
+      this.#pulled += 1;
+      return;
+    }
+    this.total = this.#pulled;
+    if (answer.kind === 'error') this.error = answer;
+    this.#user.schedule();
+  }
+
+  /** Only an input that has more to give is refused; a synchronous one is asked, so that `close()` right behind a map is no failure. */
+  #refuse(): void {
+    if (!this.#user.wantsMore() || this.isSpent) return;
+    if (!this.#input.isAsync && this.#inHand === undefined && this.#pulled > 0) {
+      const answer = this.#input.ask();
+      if (answer !== undefined && answer.kind !== 'item') this.#take(answer);
+      if (answer?.kind !== 'item') return;
+    }
+    this.#user.onRefused(this.#core.refusal());
+  }
+
+  /** No more is wanted. Resolves when the input's `return()` has answered, and rejects with what it throws. */
+  close(): Promise<void> {
+    this.#inHand = undefined;
+    return this.#input.close();
+  }
+
+  /** The batch is over. */
+  stop(): void {
+    this.#unwatch();
+  }
+}
