@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Codec, encode } from '../../src/ipc/codec.js';
 import { Flag, FrameType, HEADER_BYTES } from '../../src/ipc/frame.js';
@@ -310,6 +312,29 @@ describe('running', () => {
     expect(await parent.reply(2)).toMatchObject({ type: 'Result', value: 8 });
     expect(await parent.reply(3)).toMatchObject({ type: 'Failure', flags: 0, value: { name: 'SyntaxError' } });
     expect(await parent.reply(4)).toMatchObject({ type: 'Failure', flags: 0, value: { message: 'mine' } });
+  });
+});
+
+describe('memory', () => {
+  it.each([
+    ['synchronous', (keep: (value: object) => object) => (value: object) => keep(value)],
+    ['asynchronous', (keep: (value: object) => object) => async (value: object) => keep(value)],
+  ])('holds neither arguments nor results of a %s task that has ended', async (_what, taskOf) => {
+    const kept: WeakRef<object>[] = [];
+    const task = taskOf((value) => {
+      const result = { twice: value };
+      kept.push(new WeakRef(value), new WeakRef(result));
+      return result;
+    });
+    const parent = await FakeParent.of({ task });
+    parent.run(1, 'task', [{ name: 'x' }]);
+    await parent.reply(1);
+    parent.forget();
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef holds until the end of the turn
+    gc();
+    expect(kept.map((ref) => ref.deref())).toEqual([undefined, undefined]);
   });
 });
 
