@@ -5,7 +5,7 @@ import type { BatchRun, Consumer } from './batch-run.js';
 
 type Answer<T> = IteratorResult<T, undefined>;
 
-export abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined, unknown> {
+abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined, unknown> {
   protected readonly run: BatchRun;
   /** Callers of `next()` that wait, first come first served. */
   #callers: Deferred<Answer<T>>[] = [];
