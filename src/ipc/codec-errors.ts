@@ -106,8 +106,19 @@ function isEnumerable(object: object, key: string): boolean {
   return Object.prototype.propertyIsEnumerable.call(object, key);
 }
 
-/** A bare error of `kind`. `text` reads what is fixed when it is made. */
+/** A bare error of `kind`, without a stack of its own. `text` reads what is fixed when it is made. */
 export function errorOf(kind: number, text: () => string): Error {
+  const limit = Error.stackTraceLimit;
+  // Taking a stack, to replace it, would cost ten times the rest. Reflect: it may be frozen.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return bare(kind, text);
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', limit);
+  }
+}
+
+function bare(kind: number, text: () => string): Error {
   if (kind === DOM) {
     const message = text();
     return new DOMException(message, text()) as Error;
@@ -124,7 +135,11 @@ export function fill(error: Error, record: unknown): void {
   for (let i = 0; i < record.length; i += 3) {
     const key: unknown = record[i];
     if (typeof key !== 'string') throw new Error('an error whose property has no name');
-    const enumerable = record[i + 2] === true;
-    Object.defineProperty(error, key, { value: record[i + 1], writable: true, configurable: true, enumerable });
+    define(error, key, record[i + 1], record[i + 2] === true);
   }
+}
+
+/** The descriptor has no prototype: `Object.prototype.get` would make it another. */
+export function define(object: object, key: string, value: unknown, enumerable: boolean): void {
+  Object.defineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable } as PropertyDescriptor);
 }

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { type Piece, pieceOf } from './codec-binary.js';
-import { anatomyOf, fieldsOf } from './codec-errors.js';
+import { anatomyOf, define, fieldsOf } from './codec-errors.js';
 import { describe, entry, field, item, Refusal, within } from './codec-refusal.js';
 import { Kind, kindOf, MAX_DEPTH } from './codec-scan.js';
 import type { ErrorMark } from './codec-stream.js';
@@ -62,9 +62,8 @@ export class Shadow {
     let dense = 0;
     for (; dense < length; dense++) {
       try {
-        const each = readItem(value, dense);
-        if (each === undefined && !Object.hasOwn(value, dense)) break;
-        copy.push(this.copy(each, depth));
+        if (!Object.hasOwn(value, dense)) break;
+        copy.push(this.copy(readItem(value, dense), depth));
       } catch (error) {
         throw within(error, item(dense));
       }
@@ -82,7 +81,7 @@ export class Shadow {
       try {
         const held = this.copy(readField(value, name), depth);
         if (bare) (copy as Record<string, unknown>)[name] = held;
-        else Object.defineProperty(copy, name, { value: held, writable: true, configurable: true, enumerable: true });
+        else define(copy, name, held, true);
       } catch (error) {
         throw within(error, bare ? field(name) : element(name));
       }
