@@ -106,6 +106,11 @@ function isEnumerable(object: object, key: string): boolean {
   return Object.prototype.propertyIsEnumerable.call(object, key);
 }
 
+/** Whether message and name are fixed when an error of `kind` is made. */
+export function hasText(kind: number): boolean {
+  return kind === DOM;
+}
+
 /** A bare error of `kind`, without a stack of its own. `text` reads what is fixed when it is made. */
 export function errorOf(kind: number, text: () => string): Error {
   const limit = Error.stackTraceLimit;

@@ -3,14 +3,17 @@
  * recognised by their descriptors, so whoever writes the value later runs each of them once.
  */
 import { types } from 'node:util';
+import { BARE_ARRAY_ITEMS, HOLEY_ITEMS } from './codec-sparse.js';
 
 export const Shape = {
   /** JSON gives back exactly this value, and is the fastest. */
   Json: 0,
   /** V8's serializer does it justice. */
   Rich: 1,
+  /** As Rich, but with long arrays that were not looked through for named properties. */
+  Long: 2,
   /** There is something inside that V8 loses, or refuses without naming it: errors, binary data, getters, functions … */
-  Special: 2,
+  Special: 3,
 } as const;
 export type Shape = (typeof Shape)[keyof typeof Shape];
 
@@ -19,8 +22,6 @@ export type Shape = (typeof Shape)[keyof typeof Shape];
  * A deeper value is refused here, where the caller learns of it, and not by the process that receives it.
  */
 export const MAX_DEPTH = 1500;
-/** Listing the keys of an array costs 10 to 100 ns an item; above this size it is done only among objects. */
-const BARE_ARRAY_ITEMS = 10_000;
 /** Up to so many objects are looked up in an array, which is faster than a Set. */
 const FEW = 16;
 
@@ -55,6 +56,7 @@ class Scan {
   #many: Set<object> | undefined;
   #json = true;
   #deep = false;
+  #long = false;
   #gain = PER_CALL;
 
   shape(value: unknown): Shape {
@@ -62,6 +64,7 @@ class Scan {
     const json = this.#json;
     const deep = this.#deep;
     const gain = this.#gain;
+    const long = this.#long;
     // Nothing of the user's is kept alive by a scan that waits to be used again (G12).
     if (this.#many === undefined) for (let i = 0; i < this.#count; i++) this.#few[i] = undefined;
     else this.#few.fill(undefined);
@@ -69,9 +72,11 @@ class Scan {
     this.#many = undefined;
     this.#json = true;
     this.#deep = false;
+    this.#long = false;
     this.#gain = PER_CALL;
     if (!known || (deep && !json)) return Shape.Special;
-    return json && (deep || gain <= 0) ? Shape.Json : Shape.Rich;
+    if (json && (deep || gain <= 0)) return Shape.Json;
+    return long ? Shape.Long : Shape.Rich;
   }
 
   /** False ends the scan: Special. */
@@ -126,11 +131,13 @@ class Scan {
       if (typeof each === 'number') this.#number(each);
       else if (each === undefined && !hasOwn(value, i)) {
         this.#json = false;
-        return this.#fields(value, keys(value), 0, depth);
+        return length <= HOLEY_ITEMS && this.#fields(value, keys(value), 0, depth);
       } else if (!this.#visit(each, depth)) return false;
     }
+    // Listing the keys costs 10 to 100 ns an item, as much as all the rest where no objects are among them.
     if (length > BARE_ARRAY_ITEMS && this.#count === before) {
       this.#json = false;
+      this.#long = true;
       return true;
     }
     if (getPrototypeOf(value) !== ARRAY || (value as { toJSON?: unknown }).toJSON !== undefined) this.#json = false;

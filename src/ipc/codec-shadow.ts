@@ -1,19 +1,21 @@
 /**
- * The slow walk: copies a value, as far as V8 can be trusted with it, into one of plain data. Errors become markers
- * with a record each, binary data is listed, every getter is run once, and what cannot be sent is named by its path.
+ * The slow walk: copies a value, as far as V8 can be trusted with it, into one of plain data. Errors, and long arrays
+ * with holes, become markers with a record each, binary data is listed, every getter is run once, and what cannot be
+ * sent is named by its path.
  */
 import { types } from 'node:util';
 import { type Piece, pieceOf } from './codec-binary.js';
 import { anatomyOf, define, fieldsOf } from './codec-errors.js';
 import { describe, entry, field, item, Refusal, within } from './codec-refusal.js';
 import { Kind, kindOf, MAX_DEPTH } from './codec-scan.js';
-import type { ErrorMark } from './codec-stream.js';
+import { isSparse } from './codec-sparse.js';
+import { type Mark, SPARSE } from './codec-stream.js';
 
 const DROPPED: unique symbol = Symbol('dropped');
 
 export class Shadow {
-  readonly hosts: Map<object, Piece | ErrorMark> = new Map();
-  /** For each error its properties: key, value, enumerable, key, … */
+  readonly hosts: Map<object, Piece | Mark> = new Map();
+  /** What each marker stands for; an error's properties: key, value, enumerable, key, … */
   readonly records: unknown[][] = [];
   readonly pieces: Piece[] = [];
   readonly #copies: Map<object, object> = new Map();
@@ -28,7 +30,7 @@ export class Shadow {
     if (known !== undefined) return known;
     if (types.isProxy(value)) throw Refusal.of(value);
     if (depth >= MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} levels deep`);
-    if (Array.isArray(value)) return this.#array(value, depth + 1);
+    if (Array.isArray(value)) return isSparse(value) ? this.#sparse(value, depth + 1) : this.#array(value, depth + 1);
     const prototype: unknown = Object.getPrototypeOf(value);
     const kind = prototype === Object.prototype ? Kind.Ordinary : kindOf(value);
     switch (kind) {
@@ -73,6 +75,26 @@ export class Shadow {
     const others = names.length === dense ? [] : names.filter((name) => !Object.hasOwn(copy, name));
     this.#fields(value, others, copy, depth);
     return copy;
+  }
+
+  /** Its record: the length, then key, value, key, … */
+  #sparse(value: readonly unknown[], depth: number): object {
+    const marker = this.#keep(value, new Uint8Array(0));
+    const record: unknown[] = [value.length];
+    this.#mark(marker, SPARSE, undefined, record);
+    for (const name of Object.keys(value)) {
+      try {
+        record.push(name, this.copy(readField(value, name), depth));
+      } catch (error) {
+        throw within(error, element(name));
+      }
+    }
+    return marker;
+  }
+
+  #mark(marker: object, kind: number, fixed: Mark['fixed'], record: unknown[]): void {
+    this.hosts.set(marker, { index: this.records.length, kind, fixed });
+    this.records.push(record);
   }
 
   #fields(value: object, names: readonly string[], copy: object, depth: number): void {
@@ -131,9 +153,8 @@ export class Shadow {
   #error(value: object, depth: number): object {
     const marker = this.#keep(value, new Uint8Array(0));
     const { kind, fixed } = anatomyOf(value);
-    this.hosts.set(marker, { index: this.records.length, kind, fixed });
     const record: unknown[] = [];
-    this.records.push(record);
+    this.#mark(marker, kind, fixed, record);
     for (const [key, held, enumerable] of fieldsOf(value, kind)) {
       const copy = key === 'errors' && Array.isArray(held) ? this.#errors(held, depth) : this.#salvaged(held, depth);
       if (copy !== DROPPED) record.push(key, copy, enumerable);

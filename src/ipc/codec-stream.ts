@@ -1,27 +1,32 @@
 /**
  * V8's serializer and deserializer with room for what they cannot carry themselves.
  *
- * Binary data and errors reach them as "host objects": the only ones that V8 hands out to be written by us, once
- * each, while it keeps track of identity and cycles. The walk (codec-shadow.ts) puts a marker in each error's place.
+ * Binary data, errors and long arrays with holes reach them as "host objects": the only ones that V8 hands out to be
+ * written by us, once each, while it keeps track of identity and cycles. The walk (codec-shadow.ts) puts a marker in
+ * the place of the latter two.
  */
 import { Deserializer, Serializer } from 'node:v8';
 import { adopted, bytesOf, INLINE, owned, type Piece, revive, type Store } from './codec-binary.js';
 import { errorOf } from './codec-errors.js';
 
 const EMPTY = Buffer.alloc(0);
-const ERROR = 0;
+/** A kind beside those of errors (codec-errors.ts). */
+export const SPARSE = 100;
+const MARK = 0;
 const VIEW = 1; // and the types of codec-binary.ts above it
 
-export interface ErrorMark {
+/** What stands in the place of an error, or of an array with holes. */
+export interface Mark {
   /** Its place in the table of records that follows the value. */
   readonly index: number;
+  /** Of the error, or SPARSE. */
   readonly kind: number;
   /** Fixed when it is made, and only there: a DOMException's. */
   readonly fixed: readonly [message: string, name: string] | undefined;
 }
 
 /** What stands for a host object, by the view or marker that V8 meets. */
-export type Hosts = ReadonlyMap<object, Piece | ErrorMark>;
+export type Hosts = ReadonlyMap<object, Piece | Mark>;
 
 /** The methods of Node's Serializer that its types leave out. */
 interface Hooks {
@@ -42,12 +47,12 @@ class Writer extends Serializer {
   _writeHostObject(object: object): void {
     const host = this.#hosts.get(object);
     if (host === undefined) throw new TypeError('an object of a kind that cannot be sent');
-    if ('kind' in host) this.#error(host);
+    if ('kind' in host) this.#mark(host);
     else this.#view(host);
   }
 
-  #error(mark: ErrorMark): void {
-    this.writeUint32(ERROR);
+  #mark(mark: Mark): void {
+    this.writeUint32(MARK);
     this.writeUint32(mark.index);
     this.writeUint32(mark.kind);
     for (const text of mark.fixed ?? []) {
@@ -82,8 +87,10 @@ export function write(value: unknown, hosts: Hosts): Buffer {
   return writer.releaseBuffer();
 }
 
+type Marked = Error | unknown[];
+
 class Reader extends Deserializer {
-  readonly errors: Map<number, Error> = new Map();
+  readonly marked: Map<number, Marked> = new Map();
   readonly #attachments: (Buffer | undefined)[];
   readonly #stores: ArrayBuffer[] = [];
 
@@ -95,15 +102,16 @@ class Reader extends Deserializer {
   /** Called by V8 in place of each host object. Every number in it may be wrong. */
   _readHostObject(): object {
     const tag = this.readUint32();
-    return tag === ERROR ? this.#error() : this.#view(tag - VIEW);
+    return tag === MARK ? this.#marked() : this.#view(tag - VIEW);
   }
 
-  #error(): Error {
+  #marked(): Marked {
     const index = this.readUint32();
-    const error = errorOf(this.readUint32(), () => this.#text());
-    if (this.errors.has(index)) throw new Error('two errors in one place');
-    this.errors.set(index, error);
-    return error;
+    const kind = this.readUint32();
+    const marked = kind === SPARSE ? [] : errorOf(kind, () => this.#text());
+    if (this.marked.has(index)) throw new Error('two records in one place');
+    this.marked.set(index, marked);
+    return marked;
   }
 
   #text(): string {
@@ -131,13 +139,13 @@ class Reader extends Deserializer {
 
 export interface Stream {
   readonly value: unknown;
-  /** The errors in it, still bare, by their places in the table. */
-  readonly errors: ReadonlyMap<number, Error>;
+  /** The errors, and the arrays with holes, in it: still empty, by their places in the table. */
+  readonly marked: ReadonlyMap<number, Marked>;
 }
 
 /** @throws whatever V8 or Node makes of bytes that are no such stream. */
 export function read(body: Buffer, attachments: readonly Buffer[]): Stream {
   const reader = new Reader(body.length === 0 ? EMPTY : body, attachments);
   reader.readHeader();
-  return { value: reader.readValue(), errors: reader.errors };
+  return { value: reader.readValue(), marked: reader.marked };
 }

@@ -5,6 +5,7 @@ import { Codec, decode, encode } from '../../src/ipc/codec.js';
 
 const SAMPLES: readonly unknown[] = [
   ['abc', { a: 1 }],
+  [Object.assign(new Array(1000), { 5: 1, a: new Error('x') }), new Array(1000).fill(1), Object(1n), Object('s')],
   [undefined, new Map([[{ a: 1 }, new Set([1n])]]), /x/, new Date(0), new Array(3)],
   [new AggregateError([new TypeError('a', { cause: 1 })], 'm'), new DOMException('m', 'AbortError')],
   [Buffer.from('abc'), new Float64Array([1, 2]), new ArrayBuffer(8), Buffer.alloc(9000)],
@@ -104,6 +105,42 @@ describe('bytes that no codec wrote', () => {
     expect(after.external + after.heapUsed - before.external - before.heapUsed).toBeLessThan(100 * 1024 * 1024);
   });
 
+  it('with a few bytes for many arrays of millions allocate none of them', () => {
+    // Each would take 250 MB: together, they would end the process.
+    const million = [0x61, ...varint(31_000_000), 0x40, 0, ...varint(31_000_000)];
+    const many = Buffer.from([0xff, 0x0f, 0x41, 100, ...new Array<number[]>(100).fill(million).flat(), 0x24, 0, 100]);
+    // Each claims all that is left of the stream, and is the first item of the one before.
+    const left = 1_000_000;
+    const nested = Buffer.concat([
+      Buffer.from([0xff, 0x0f]),
+      Buffer.alloc(8000, Buffer.from([0x41, ...varint(left)])),
+      Buffer.alloc(left, 0x30),
+    ]);
+    const before = process.resourceUsage().maxRSS;
+    for (const body of [many, nested]) {
+      for (const codec of [Codec.V8, Codec.Composite]) expect(() => decode(codec, body, [])).toThrow('longer than what they hold');
+    }
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(200 * 1024);
+  });
+
+  it.each<[string, unknown]>([
+    ['no record', 'text'],
+    ['a record that is cut', [5, 'key']],
+    ['no length', ['5']],
+    ['a length that is none', [-1]],
+    ['a length beyond the longest', [2 ** 32]],
+    ['a key that is none', [5, {}, 1]],
+    ['its length as a key', [5, 'length', 1]],
+  ])('an array with holes and %s is an error', (_, record) => {
+    expect(() =>
+      decode(
+        Codec.Composite,
+        composite((out) => out.numbers(0, 0, 100), [record]),
+        [],
+      ),
+    ).toThrow('an array w');
+  });
+
   it('nested without end are errors', () => {
     const arrays = Buffer.concat([Buffer.from([0xff, 0x0f]), Buffer.alloc(400_000, Buffer.from([0x41, 0x01]))]);
     for (const codec of [Codec.V8, Codec.Composite]) expect(() => decode(codec, arrays, [])).toThrow();
@@ -132,6 +169,10 @@ class Hostile extends Serializer {
   numbers(...numbers: number[]): void {
     for (const number of numbers) this.writeUint32(number);
   }
+}
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
 }
 
 function composite(first: (out: Hostile) => void, records: unknown, second?: (out: Hostile) => void): Buffer {

@@ -88,6 +88,9 @@ const shared = { a: 1 };
 const cycle: unknown[] = [1];
 cycle.push({ cycle }, new Map([[cycle, new Set([cycle])]]));
 
+const sparse = holed(1000, { 3: shared });
+sparse[500] = { sparse, shared };
+
 const VALUES: Record<string, unknown> = {
   'no arguments': [],
   primitives: [1, -1.5, 'text', true, false, null, 2 ** 53, 1e300, 5e-324],
@@ -111,11 +114,19 @@ const VALUES: Record<string, unknown> = {
     Array.from({ length: 20_000 }, (_, index) => index),
     { 20001: 'x' },
   ),
+  'a large array with a name': Object.assign(
+    Array.from({ length: 10_001 }, () => 'x'),
+    { last: { y: 1 } },
+  ),
+  'a large array filled later': new Array(1000).fill(7),
+  'holes around the length that is left to V8': [holed(128, { 5: 1 }), holed(129, { 5: 1 }), holed(129, {})],
+  'holes by the million': [holed(31_000_000, { 7: 'x', 30000000: { y: 1 } })],
   'a large array of objects with a name': Object.assign(
     Array.from({ length: 10_001 }, (_, index) => ({ index })),
     { last: 'x' },
   ),
   'a cycle': cycle,
+  'a cycle through holes': [sparse, shared],
   'one object twice': [shared, shared],
   'more objects than a handful, one of them twice': [...Array.from({ length: 30 }, () => ({})), shared, shared],
   'no prototype': Object.assign(Object.create(null), { a: 1, rawJSON: '1' }),
@@ -172,6 +183,12 @@ describe('every value arrives as structured clone would give it', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('with errors among the named properties of a long array, which V8 alone would strip', () => {
+    const list = Object.assign(new Array(20_000).fill(1), { failed: Object.assign(new TypeError('m'), { code: 'E' }), at: new Date(1) });
+    expect(sent([list])).toMatchObject([{ failed: { name: 'TypeError', code: 'E' }, at: new Date(1), length: 20_000 }]);
+    expect(() => encode([Object.assign(new Array(20_000).fill(1), { f: () => 1 })])).toThrow('value[0].f: a function');
   });
 
   it('with dates that are none', () => {
