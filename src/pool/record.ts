@@ -114,7 +114,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   ending: Ending | undefined;
   /** Who waits for it to run nowhere. */
   over: Deferred<void> | undefined;
-  /** The worker that is being killed for it. */
+  /** The worker that is being killed for it, or died with it. */
   killing: Worker | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */

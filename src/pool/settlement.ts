@@ -86,10 +86,13 @@ export class Settlement implements Settling {
     }
     lease.outcome = 'error';
     const { error, mayRetry } = this.#thrown(record, message);
-    if (mayRetry && record.errors < record.options.retries.error) {
+    if (!mayRetry || record.errors >= record.options.retries.error) this.fail(record, error);
+    else if (record.ending !== undefined)
+      this.#end(record, false); // it was cancelled meanwhile: it is not started again (G6)
+    else {
       record.errors += 1;
       this.#retry(lease, error);
-    } else this.fail(record, error);
+    }
   }
 
   /** The task was cancelled, and its reply was not sent before that. */
@@ -140,6 +143,7 @@ export class Settlement implements Settling {
       timeoutRetriesLeft: retries.timeout - record.timeouts,
     });
     if (lease.hasStarted) {
+      record.killing = lease.worker; // who asked for its end waits until that is gone (G7)
       lease.outcome = decision === 'cancelled' ? 'cancelled' : lease.target === 'timeout' ? 'timeout' : 'orphaned';
       record.name.shortStreak = 0;
     } else record.lease = undefined;

@@ -1,7 +1,6 @@
 /** Which living workers are to be replaced or let go, and when: recycling by tasks, age and memory; idle workers beyond the minimum. */
 
 import type { Timer } from '../shared/doors.js';
-import { ignore } from '../shared/ignore.js';
 import type { Lane } from './lane.js';
 import type { Keeping, Rooms } from './rooms.js';
 
@@ -45,7 +44,8 @@ export class Upkeep implements Keeping {
 
   #replace(lane: Lane, why: 'tasks' | 'age' | 'rss'): void {
     if (lane.worker.state !== 'ready') return;
-    this.#core.supervisor.replace(lane.worker, why).catch(ignore); // its failures are deaths, dealt with as such
+    // The replacement of a restart under way serves for this as well; if it fails, the restart is off, and this is not.
+    this.#core.supervisor.replace(lane.worker, why).catch(() => this.#replace(lane, why));
   }
 
   #armRss(limit: number): void {

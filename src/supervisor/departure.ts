@@ -22,7 +22,7 @@ export class Departure {
     this.#workerId = workerId;
   }
 
-  /** Resolves when nothing of its process group runs any more; rejects, naming the pid, if something outlived every signal. */
+  /** Resolves when nothing of its process group runs any more and its tasks are dealt with; rejects, naming the pid, if something outlived every signal. */
   whenGone(): Promise<void> {
     if (this.#waiter === undefined) {
       this.#waiter = deferred();
@@ -43,22 +43,22 @@ export class Departure {
     this.#end('gone');
   }
 
-  /** Its note is no longer needed: what the process holds is given back as soon as it is swept. */
+  /** Its death has been dealt with, and its note is no longer needed: what the process holds is given back as soon as it is swept. */
   release(): void {
     this.#mayRelease = true;
     if (this.#isReleased || this.#state === 'present' || this.#state === 'sweeping') return;
     this.#isReleased = true;
     this.#process.release();
+    this.#settle();
   }
 
   #end(state: 'gone' | 'outlived'): void {
     this.#state = state;
     if (this.#mayRelease) this.release();
-    this.#settle();
   }
 
   #settle(): void {
-    if (this.#waiter === undefined) return;
+    if (this.#waiter === undefined || !this.#isReleased) return;
     if (this.#state === 'gone') this.#waiter.resolve();
     if (this.#state === 'outlived') {
       const text = `process ${this.#process.pid} of worker ${this.#workerId}, or one of its descendants, outlived the whole kill ladder`;

@@ -39,20 +39,31 @@ export class SpawnLine {
   refill(): void {
     for (const berth of this.#berths.all()) {
       if (berth.state !== 'vacant' || !this.#user.mayFill(berth)) continue;
-      const now = this.#clock.now();
-      const at = this.#breaker.nextSpawnAt(now, this.#berths.starting, this.#berths.pacing);
-      if (at > now) {
-        if (at !== Number.POSITIVE_INFINITY) this.#refillAt(at - now);
-        return;
-      }
-      this.fill(berth);
+      if (!this.#isTime()) return;
+      this.#queue(berth, () => this.#user.mayFill(berth) && this.#isTime());
     }
   }
 
   /** Starts one in this berth, whatever the restart intensity says (a probe). */
   fill(berth: Berth): void {
+    this.#queue(berth, () => true);
+  }
+
+  /** The restart intensity allows a spawn now; else it is tried again when it does. */
+  #isTime(): boolean {
+    const now = this.#clock.now();
+    const at = this.#breaker.nextSpawnAt(now, this.#berths.starting, this.#berths.pacing);
+    if (at > now && at !== Number.POSITIVE_INFINITY) this.#refillAt(at - now);
+    return at <= now;
+  }
+
+  #queue(berth: Berth, mayStill: () => boolean): void {
     berth.state = 'pacing';
-    void this.#pacer.add(async () => this.#begin(berth));
+    void this.#pacer.add(async () => {
+      if (berth.state !== 'pacing') return; // it was retired while it waited its turn
+      berth.state = 'vacant';
+      if (mayStill()) await this.#begin(berth);
+    });
   }
 
   /** The worker has booted, or died: the next may boot. */
@@ -67,8 +78,7 @@ export class SpawnLine {
     this.#timer = undefined;
   }
 
-  #begin(berth: Berth): Promise<void> | undefined {
-    if (berth.state !== 'pacing') return undefined; // it was retired while it waited its turn
+  #begin(berth: Berth): Promise<void> {
     const worker = this.#user.spawn(berth, this.#breaker.onSpawn());
     this.#berths.occupy(berth, worker);
     const booted = deferred<void>();

@@ -1,0 +1,263 @@
+/**
+ * What a simulated process runs: the real runner, over doors that take virtual time.
+ *
+ * JavaScript that spins cannot be suspended here. So a task that spins returns at once, its process is
+ * deaf until its time is over, and what it says is heard only then. Where the runner would go on to
+ * the next attempt at once, the task returns a promise instead, which nobody outside can tell apart.
+ */
+import { FrameType, HEADER_BYTES } from '../../src/ipc/frame.js';
+import type { WorkerDoors } from '../../src/worker/doors.js';
+import { Runner } from '../../src/worker/runner.js';
+import type { Ledger, Witnessed } from './ledger.js';
+import type { Random } from './random.js';
+import type { SimNote } from './sim-note.js';
+import { type TaskHost, tasksOf } from './tasks.js';
+import type { World } from './world.js';
+
+/** The process around it, as the kernel gives it to its program. */
+export interface ChildHost extends Witnessed {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly random: Random;
+  readonly note: SimNote;
+  readonly isStopped: boolean;
+  /** It has read so many bytes. */
+  taken(count: number): void;
+  /** When it arrives at the parent; undefined: nobody can hear it any more. */
+  write(bytes: Buffer): number | undefined;
+  print(text: string): void;
+  die(exitCode: number | null, signal: NodeJS.Signals | null): void;
+}
+
+export class Child implements TaskHost {
+  readonly process: ChildHost;
+  readonly runner: Runner;
+  #state: 'loading' | 'running' | 'over' = 'loading';
+  #bytes: Buffer = Buffer.alloc(0);
+  #isFeeding = false;
+  /** Its own time, which a spinning task takes ahead of the world's. */
+  #time = 0;
+  #doorsUsed = 0;
+  #runsTaken = 0; // Run frames given to the runner, and those it has noted: the difference waits in it
+  #runsNoted = 0;
+  readonly #waiting: (() => void)[] = []; // while it is stopped, or spins without end
+  #isHungUp = false;
+  #header: Buffer = Buffer.alloc(0); // of the present frame, as far as it has come
+  #missing = 0; // bytes of its body that are still to come
+  /** What each Run frame that it was given is about. */
+  readonly #taskIds = new Map<number, number>();
+
+  constructor(process: ChildHost) {
+    this.process = process;
+    this.runner = new Runner(this.#doors());
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over' || !this.process.isAlive;
+  }
+  get now(): number {
+    return Math.max(this.#time, this.process.world.now());
+  }
+
+  /** Node has started, and reads. */
+  start(): void {
+    this.#state = 'running';
+    this.#feed();
+  }
+
+  receive(bytes: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
+    this.#feed();
+  }
+
+  parentGone(): void {
+    this.later(0, () => this.runner.parentGone());
+  }
+
+  hungUp(): void {
+    this.#isHungUp = true;
+    this.#bytes = Buffer.alloc(0);
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    for (const run of this.#waiting.splice(0)) this.later(0, run);
+  }
+
+  later(delayMs: number, run: () => void): void {
+    const { world } = this.process;
+    if (this.now === Number.POSITIVE_INFINITY) {
+      this.#waiting.push(run);
+      return;
+    }
+    world.at(this.now + delayMs, () => {
+      if (!this.process.isAlive) return;
+      if (this.process.isStopped) this.#waiting.push(run);
+      else if (this.#time > world.now()) this.later(0, run);
+      else run();
+    });
+  }
+
+  within(delayMs: number, run: () => void): void {
+    const { world } = this.process;
+    world.at(world.now() + delayMs, () => {
+      if (!this.process.isAlive) return;
+      if (this.process.isStopped) this.within(1, run);
+      else run();
+    });
+  }
+
+  spin(ms: number): boolean {
+    this.#time = this.now + ms;
+    return this.#runsTaken === this.#runsNoted;
+  }
+  stopSpinning(): void {
+    this.#time = this.process.world.now();
+    this.resume();
+  }
+
+  /** Gives the runner what has come, cut anywhere, but never beyond a whole message: it would run two tasks in no time. */
+  #feed(): void {
+    if (this.#isFeeding || this.#state !== 'running' || this.#bytes.length === 0) return;
+    this.#isFeeding = true;
+    this.later(0, () => {
+      this.#isFeeding = false;
+      const { random } = this.process;
+      const length = this.#bytes.length < HEADER_BYTES ? this.#bytes.length : this.#rest;
+      const take = random.chance(0.1) ? random.integer(1, length) : length;
+      const piece = this.#take(take);
+      if (piece.length === 0) return;
+      this.runner.receive(piece);
+      this.#feed();
+    });
+  }
+
+  get #rest(): number {
+    if (this.#missing > 0) return Math.min(this.#missing, this.#bytes.length);
+    const head = Buffer.concat([this.#header, this.#bytes.subarray(0, HEADER_BYTES - this.#header.length)]);
+    if (head.length < HEADER_BYTES) return this.#bytes.length;
+    return Math.min(this.#bytes.length, HEADER_BYTES - this.#header.length + head.readUInt32LE(4));
+  }
+
+  #take(count: number): Buffer {
+    const piece = Buffer.from(this.#bytes.subarray(0, count));
+    this.#bytes = this.#bytes.subarray(piece.length);
+    this.process.taken(piece.length);
+    let at = 0;
+    while (at < piece.length) {
+      if (this.#missing > 0) {
+        const step = Math.min(this.#missing, piece.length - at);
+        this.#missing -= step;
+        at += step;
+        continue;
+      }
+      const step = Math.min(HEADER_BYTES - this.#header.length, piece.length - at);
+      this.#header = Buffer.concat([this.#header, piece.subarray(at, at + step)]);
+      at += step;
+      if (this.#header.length < HEADER_BYTES) continue;
+      this.#missing = this.#header.readUInt32LE(4);
+      if (this.#header[2] === FrameType.Run) {
+        this.#runsTaken += 1;
+        this.#taskIds.set(this.#header.readDoubleLE(8), this.#header.readDoubleLE(16));
+      }
+      this.#header = Buffer.alloc(0);
+    }
+    return piece;
+  }
+
+  /** Called by each door. True: the process dies here, and the door does nothing. */
+  #passes(): boolean {
+    const { process } = this;
+    if (!process.isAlive || this.#state === 'over') return true;
+    this.#doorsUsed += 1;
+    if (this.#doorsUsed < process.fate.lastDoor) return false;
+    this.#end(null, 'SIGKILL');
+    return true;
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    const { process } = this;
+    if (this.now <= process.world.now()) process.die(code, signal);
+    else process.world.at(this.now, () => process.die(code, signal));
+  }
+
+  crash(signal: NodeJS.Signals): void {
+    this.#end(null, signal);
+  }
+  exit(code: number): void {
+    this.#end(code, null);
+  }
+
+  #doors(): WorkerDoors {
+    const { process } = this;
+    const { note, ledger, fate } = process;
+    return {
+      now: () => this.now,
+      note: {
+        start: (seq) => {
+          this.#runsNoted += 1;
+          if (this.#passes()) return;
+          note.start(seq);
+          ledger.noted(process, seq, this.#taskIds.get(seq) as number, note.isRevoked(seq));
+          this.#passes(); // noted, and dead before anything else
+        },
+        isRevoked: (seq) => {
+          const isRevoked = note.isRevoked(seq);
+          if (!isRevoked && !this.isOver) ledger.begins(process, seq);
+          return isRevoked;
+        },
+        abortKind: (seq) => note.abortKind(seq),
+      },
+      send: (parts) => {
+        if (!process.isAlive || this.#state === 'over') return;
+        const bytes = Buffer.concat(parts);
+        if (this.#passes()) {
+          // Death in the middle of a write: any part of it may have left.
+          process.write(Buffer.from(bytes.subarray(0, process.random.integer(0, bytes.length - 1))));
+          return;
+        }
+        if (this.now <= process.world.now()) this.#say(bytes);
+        else {
+          process.world.at(this.now, () => {
+            if (process.isAlive) this.#say(bytes);
+          });
+        }
+      },
+      exit: (code) => this.#end(code, null),
+      load: () => this.#load(),
+      compile: (source) => {
+        throw new SyntaxError(`no source can be compiled here: ${source}`);
+      },
+      print: (text) => {
+        if (process.isAlive && fate.spawnError === undefined) process.print(text);
+      },
+    };
+  }
+
+  #say(bytes: Buffer): void {
+    const arrivesAt = this.#isHungUp ? undefined : this.process.write(bytes);
+    if (arrivesAt === undefined) {
+      this.#end(1, null); // EPIPE
+      return;
+    }
+    const type = bytes[2] as number;
+    if (type === FrameType.Dropped) this.process.ledger.dropped(this.process, bytes.readDoubleLE(8));
+    if (type === FrameType.Result || type === FrameType.Failure) {
+      this.process.ledger.replied(this.process, bytes.readDoubleLE(8), arrivesAt);
+    }
+  }
+
+  #load(): Promise<Record<string, unknown>> {
+    const { fate } = this.process;
+    return new Promise((resolve, reject) => {
+      this.later(fate.bootMs / 4, () => {
+        if (fate.boot === 'works') resolve(tasksOf(this));
+        if (fate.boot === 'throws') reject(new Error('the module throws'));
+        if (fate.boot === 'exits') this.exit(3);
+        if (fate.boot === 'crashes') this.crash('SIGSEGV');
+      });
+    });
+  }
+}

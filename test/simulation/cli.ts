@@ -1,0 +1,66 @@
+/**
+ * npm run sim                      seeds 1 to 10,000
+ * npm run sim -- --seeds 500 --seed 7   seeds 7 to 506
+ * npm run sim -- --seed 7          replays one seed and tells its story
+ * npm run sim -- --minutes 30      fresh seeds for that long
+ */
+import { parseArgs } from 'node:util';
+import { runSeed, type Verdict } from './run-seed.js';
+
+const DEFAULT_SEEDS = 10_000;
+
+const { values } = parseArgs({
+  options: { seeds: { type: 'string' }, seed: { type: 'string' }, minutes: { type: 'string' } },
+});
+
+function number(name: 'seeds' | 'seed' | 'minutes'): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && (name === 'minutes' || Number.isInteger(value))) return value;
+  process.stderr.write(`--${name}: expected a number >= 0, got '${text}'\n`);
+  return process.exit(2);
+}
+
+const seeds = number('seeds');
+const seed = number('seed');
+const minutes = number('minutes');
+
+function tell(verdict: Verdict): void {
+  const { story, faults, digest } = verdict;
+  console.log(story.join('\n'));
+  console.log(`seed ${verdict.seed}: ${verdict.tasks} tasks, ${verdict.starts} starts, ${verdict.deaths} deaths; story ${digest}`);
+  for (const fault of faults) console.log(`  ${fault}`);
+}
+
+async function many(first: number, count: number, untilMs: number): Promise<void> {
+  const startedAt = performance.now();
+  const total = { seeds: 0, tasks: 0, starts: 0, deaths: 0, virtualMs: 0, failed: 0 };
+  for (let each = first; each < first + count && performance.now() < untilMs; each++) {
+    const verdict = await runSeed(each);
+    total.seeds += 1;
+    total.tasks += verdict.tasks;
+    total.starts += verdict.starts;
+    total.deaths += verdict.deaths;
+    total.virtualMs += verdict.virtualMs;
+    if (verdict.faults.length === 0) continue;
+    total.failed += 1;
+    console.log(`seed ${each}: ${verdict.faults[0]}\n  replay it with: npm run sim -- --seed ${each}`);
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(
+    `${total.seeds} seeds, ${total.failed} failed: ${total.tasks} tasks, ${total.starts} starts, ${total.deaths} deaths, ` +
+      `${(total.virtualMs / 3_600_000).toFixed(1)} simulated hours in ${seconds.toFixed(1)} s`,
+  );
+  if (total.failed > 0) process.exitCode = 1;
+}
+
+if (seed !== undefined && seeds === undefined && minutes === undefined) {
+  const verdict = await runSeed(seed, true);
+  tell(verdict);
+  if (verdict.faults.length > 0) process.exitCode = 1;
+} else {
+  const untilMs = minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000;
+  const count = seeds ?? (minutes === undefined ? DEFAULT_SEEDS : Number.POSITIVE_INFINITY);
+  await many(seed ?? (minutes === undefined ? 1 : Date.now() % 2 ** 31), count, untilMs);
+}

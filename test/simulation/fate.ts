@@ -1,0 +1,90 @@
+/** What will happen to one process, apart from what the pool does to it. Times are since its spawn. */
+import type { Random } from './random.js';
+
+export interface FaultRates {
+  /** That a spawn fails: ENOENT, EAGAIN. */
+  readonly spawnFails: number;
+  /** That a boot ends otherwise than well: it throws, exits, hangs. */
+  readonly bootFails: number;
+  /** That it dies at some call of its doors: before or after a start is noted, within a reply, … */
+  readonly diesAtDoor: number;
+  /** That it is killed from outside at some time. */
+  readonly killed: number;
+  /** That it is stopped (SIGSTOP), and goes on later, or never. */
+  readonly stopped: number;
+  /** That it writes bytes that are no frame. */
+  readonly garbage: number;
+  /** That it closes its end of the channel and lives on. */
+  readonly disconnects: number;
+  /** That it ignores SIGTERM. */
+  readonly ignoresTerm: number;
+  /** That not even SIGKILL ends it for a while: uninterruptible sleep. */
+  readonly undying: number;
+  /** That a child of it holds its pipes open. */
+  readonly grandchild: number;
+}
+
+export const NO_FAULTS: FaultRates = {
+  spawnFails: 0,
+  bootFails: 0,
+  diesAtDoor: 0,
+  killed: 0,
+  stopped: 0,
+  garbage: 0,
+  disconnects: 0,
+  ignoresTerm: 0,
+  undying: 0,
+  grandchild: 0,
+};
+
+export interface Fate {
+  readonly spawnError: string | undefined;
+  readonly spawnMs: number;
+  readonly bootMs: number;
+  readonly boot: 'works' | 'throws' | 'exits' | 'hangs' | 'crashes';
+  /** At which call of its doors it dies; Infinity: at none. */
+  readonly lastDoor: number;
+  readonly killedAt: number;
+  readonly stoppedAt: number;
+  /** For how long; Infinity: for ever. */
+  readonly stoppedMs: number;
+  readonly garbageAt: number;
+  readonly disconnectsAt: number;
+  readonly ignoresTerm: boolean;
+  readonly undyingMs: number;
+  /** A child of it that holds its pipes open: in its process group, or in one of its own. */
+  readonly grandchild: 'none' | 'grouped' | 'escaped';
+  /** After its death: when the parent hears of the exit, and when the read side ends. */
+  readonly exitMs: number;
+  readonly endMs: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Always draws the same number of numbers, so that one rate does not change what the others do. */
+export function fateOf(random: Random, rates: FaultRates): Fate {
+  const roll = (probability: number): boolean => random.chance(probability);
+  const spawnError = roll(rates.spawnFails) ? random.pick(['ENOENT', 'EAGAIN', 'EMFILE']) : undefined;
+  const badBoot = random.pick(['throws', 'exits', 'hangs', 'crashes'] as const);
+  return {
+    spawnError,
+    spawnMs: random.between(0.2, 3),
+    bootMs: random.between(1, 60),
+    boot: roll(rates.bootFails) ? badBoot : 'works',
+    lastDoor: at(roll(rates.diesAtDoor), 1 + Math.floor(random.skewed(400))),
+    killedAt: at(roll(rates.killed), random.skewed(3000)),
+    stoppedAt: at(roll(rates.stopped), random.skewed(3000)),
+    stoppedMs: at(random.chance(0.7), random.between(1, 3000)),
+    garbageAt: at(roll(rates.garbage), random.between(1, 2000)),
+    disconnectsAt: at(roll(rates.disconnects), random.between(1, 2000)),
+    ignoresTerm: roll(rates.ignoresTerm),
+    undyingMs: roll(rates.undying) ? random.between(100, 20_000) : 0,
+    grandchild: roll(rates.grandchild) ? random.pick(['grouped', 'escaped'] as const) : 'none',
+    exitMs: random.skewed(20),
+    endMs: random.skewed(350),
+  };
+}
+
+function at(happens: boolean, time: number): number {
+  return happens ? time : NEVER;
+}

@@ -1,0 +1,206 @@
+/**
+ * What happened outside of the pool, written down by the simulated processes themselves, and checked against
+ * the guarantees at once: which attempt was noted, which function was called, which reply was written in full.
+ */
+import type { Fate } from './fate.js';
+import type { World } from './world.js';
+
+/** A simulated process, as far as it matters here. */
+export interface Witnessed {
+  readonly workerId: number;
+  readonly fate: Fate;
+  readonly isAlive: boolean;
+  /** It has broken its channel: nothing that it says from then on needs to be believed. */
+  readonly isFaulty: boolean;
+  /** A signal of the pool has ended it. */
+  readonly wasKilledByPool: boolean;
+  /** A signal from outside. */
+  strike(signal: NodeJS.Signals): void;
+}
+
+export interface TaskEntry {
+  readonly id: number;
+  readonly name: string;
+  /** How often it may be started. */
+  readonly allowed: number;
+  /** It has a time limit. */
+  readonly hasTimeout: boolean;
+  /** Someone may have asked for its end: its worker may be killed for it. */
+  mayBeKilled: boolean;
+  /** Attempts that were noted and not dropped. */
+  noted: number;
+  /** Of those, the ones that had been revoked, and whose worker died before it could say so: if the parent took them back
+   *  before they were noted, it knows nothing of them. */
+  doubtful: number;
+  /** Times the function was called. */
+  calls: number;
+  /** The last attempt's reply was written in full, by a process whose channel was whole. */
+  hasReplied: boolean;
+  /** When the parent could read that reply, and for how long it had stalled in all by then. */
+  repliedAt: number;
+  stalledMs: number;
+  /** Someone asked for its end, when it had been noted so many times. */
+  endedAtNoted: number | undefined;
+  /** Where it runs: noted, not answered, the process alive. */
+  readonly runningIn: Set<Witnessed>;
+}
+
+export class Ledger {
+  readonly tasks = new Map<number, TaskEntry>();
+  readonly alive = new Set<Witnessed>();
+  /** Workers that the user killed by id. */
+  readonly killedByUser = new Set<number>();
+  /** When each spawn was begun, failed ones included. */
+  readonly spawns: number[] = [];
+  /** The pool is being ended by force: everything is a target. */
+  isEnding = false;
+  /** No more faults: what has begun may end. */
+  isCalm = false;
+  readonly #world: World;
+  readonly #concurrency: number;
+  readonly #defaultAllowed: number;
+  readonly #open = new Map<Witnessed, Map<number, TaskEntry>>();
+  readonly #unreleased = new Set<Witnessed>();
+  calls = 0;
+
+  constructor(world: World, concurrency: number, defaultAllowed: number) {
+    this.#world = world;
+    this.#concurrency = concurrency;
+    this.#defaultAllowed = defaultAllowed;
+  }
+
+  // ---- what the user does
+
+  submitted(id: number, name: string, allowed: number, hasTimeout: boolean): TaskEntry {
+    const entry: TaskEntry = {
+      id,
+      name,
+      allowed,
+      hasTimeout,
+      mayBeKilled: hasTimeout,
+      noted: 0,
+      doubtful: 0,
+      calls: 0,
+      hasReplied: false,
+      repliedAt: 0,
+      stalledMs: 0,
+      endedAtNoted: undefined,
+      runningIn: new Set(),
+    };
+    this.tasks.set(id, entry);
+    return entry;
+  }
+
+  /** From now on it must not be started again. */
+  ended(entry: TaskEntry): void {
+    entry.endedAtNoted ??= entry.noted;
+    entry.mayBeKilled = true;
+  }
+
+  // ---- what the processes do
+
+  begun(process: Witnessed): void {
+    this.spawns.push(this.#world.now());
+    this.#unreleased.add(process);
+  }
+  spawned(process: Witnessed): void {
+    this.alive.add(process);
+    this.#open.set(process, new Map());
+  }
+  released(process: Witnessed): void {
+    this.#unreleased.delete(process);
+  }
+  /** A process that never started need not be released. */
+  failed(process: Witnessed): void {
+    this.#unreleased.delete(process);
+  }
+  get unreleased(): number {
+    return this.#unreleased.size;
+  }
+
+  /** The note says that it has started. If it had been revoked it will be dropped, and the worker will say so. */
+  noted(process: Witnessed, seq: number, id: number, isRevoked: boolean): void {
+    const entry = this.tasks.get(id) ?? this.submitted(id, '(of a batch)', this.#defaultAllowed, true);
+    entry.noted += 1;
+    if (isRevoked) entry.doubtful += 1;
+    entry.hasReplied = false;
+    this.#open.get(process)?.set(seq, entry);
+  }
+
+  /** The worker has said that it did not start it, for it had been revoked. */
+  dropped(process: Witnessed, seq: number): void {
+    const entry = this.#open.get(process)?.get(seq);
+    this.#open.get(process)?.delete(seq);
+    if (entry === undefined) return;
+    entry.noted -= 1;
+    entry.doubtful -= 1;
+  }
+
+  /** It was not revoked: nothing holds it back any more. */
+  begins(process: Witnessed, seq: number): void {
+    const entry = this.#open.get(process)?.get(seq);
+    if (entry === undefined) return;
+    this.#world.tell('starts', process.workerId, entry.id);
+    if (entry.endedAtNoted !== undefined && entry.noted > entry.endedAtNoted)
+      this.#world.fault(`G6: task ${entry.id} starts in worker ${process.workerId} after it was ended`);
+    // What outlived the kill ladder is given up: its task may be started again, if that was allowed.
+    if ([...entry.runningIn].some((other) => other.fate.undyingMs === 0))
+      this.#world.fault(`G2: task ${entry.id} starts in worker ${process.workerId} while it runs in another`);
+    entry.runningIn.add(process);
+  }
+
+  called(process: Witnessed, id: number, attempt: number): void {
+    const entry = this.tasks.get(id) as TaskEntry;
+    this.calls += 1;
+    entry.calls += 1;
+    if (entry.calls > entry.allowed)
+      this.#world.fault(`G2/G3: task ${id} (${entry.name}) is called for the ${entry.calls}th time, ${entry.allowed} allowed`);
+    if (attempt !== entry.noted && entry.name !== '(of a batch)')
+      this.#world.tell('calls', process.workerId, `${id}, attempt ${attempt}, noted ${entry.noted}`);
+  }
+
+  replied(process: Witnessed, seq: number, arrivesAt: number): void {
+    const open = this.#open.get(process);
+    const entry = open?.get(seq);
+    if (entry === undefined) return;
+    this.#world.tell('replies', process.workerId, entry.id);
+    open?.delete(seq);
+    entry.runningIn.delete(process);
+    this.#world.at(arrivesAt, () => {
+      entry.repliedAt = this.#world.parentFreeAt;
+      entry.stalledMs = this.#world.stalledMs;
+    });
+    entry.hasReplied = !process.isFaulty && process.fate.undyingMs === 0;
+  }
+
+  died(process: Witnessed): void {
+    this.alive.delete(process);
+    const orphans = this.#open.get(process) ?? new Map<number, TaskEntry>();
+    this.#open.delete(process);
+    for (const entry of orphans.values()) {
+      entry.runningIn.delete(process);
+      const isTarget = entry.mayBeKilled || this.isEnding || this.#concurrency > 1;
+      if (isTarget || !process.wasKilledByPool || process.isFaulty || this.killedByUser.has(process.workerId)) continue;
+      this.#world.fault(`G5: worker ${process.workerId} was killed by the pool while task ${entry.id} ran in it, which nobody had ended`);
+    }
+  }
+
+  /** It has settled: it runs nowhere, and the parent knows of every start. */
+  settled(entry: TaskEntry, attempts: number): void {
+    for (const process of entry.runningIn) {
+      if (process.fate.undyingMs === 0) this.#world.fault(`G7: task ${entry.id} settles while it runs in worker ${process.workerId}`);
+    }
+    if (attempts > entry.noted || attempts < entry.noted - entry.doubtful)
+      this.#world.fault(`G3: task ${entry.id} settles with ${attempts} attempts, ${entry.noted} had started`);
+    this.ended(entry);
+  }
+
+  /** Where a task runs that was said to be gone (G7). */
+  checkGone(entry: TaskEntry, how: string): void {
+    for (const process of entry.runningIn) {
+      // An earlier attempt may be in one that outlived the kill ladder: that was said to whoever killed it.
+      if (process.fate.undyingMs > 0 && entry.noted > 1) continue;
+      if (process.isAlive) this.#world.fault(`G7: task ${entry.id} still runs in worker ${process.workerId} after ${how} resolved`);
+    }
+  }
+}

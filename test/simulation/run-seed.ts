@@ -1,0 +1,157 @@
+/** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
+import { doorsOf, Pool } from '../../src/pool/pool.js';
+import { Ledger } from './ledger.js';
+import { type Plan, planOf } from './plan.js';
+import { Random } from './random.js';
+import { SimSpawner } from './sim-spawner.js';
+import { Story } from './story.js';
+import type { SimTaskName } from './tasks.js';
+import { User } from './user.js';
+import { World } from './world.js';
+
+/** Actions of the user in one seed. */
+const ACTIONS = 60;
+/** Everything must have come to rest by then: far beyond every limit and back-off that a plan can hold. */
+const REST_LIMIT_MS = 300_000;
+
+export interface Verdict {
+  readonly seed: number;
+  readonly faults: readonly string[];
+  /** The same for the same story. */
+  readonly digest: string;
+  /** The last lines of the story, if it was to be told. */
+  readonly story: readonly string[];
+  readonly tasks: number;
+  readonly starts: number;
+  readonly deaths: number;
+  readonly virtualMs: number;
+}
+
+function planOfSeed(seed: number): Plan {
+  return planOf(new Random(seed), ACTIONS);
+}
+
+export async function runSeed(seed: number, isTold = false, plan: Plan = planOfSeed(seed)): Promise<Verdict> {
+  const random = new Random(seed).fork(1);
+  const story = new Story(isTold);
+  const world = new World(story, random.fork(1), plan.habits);
+  const ledger = new Ledger(world, plan.options.concurrency ?? 1, 1);
+  const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates);
+  const chance = random.fork(3);
+
+  const onUnhandled = (reason: unknown): void => {
+    world.fault(`G9: an unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`);
+  };
+  process.on('unhandledRejection', onUnhandled);
+  const real = doorsOf.make;
+  doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: 4 });
+  let tasks = 0;
+  try {
+    const pool = new Pool<Record<SimTaskName, (...args: unknown[]) => unknown>>(plan.options);
+    doorsOf.make = real;
+    const user = new User(pool, world, ledger, spawner, plan.habits.callbackMs <= 0.01);
+    watchSpawns(pool, world, ledger, plan);
+    await act(world, user, plan);
+    if (plan.rests) await rest(world, user, ledger, spawner);
+    await end(world, user, ledger, spawner, plan);
+    checkCounts(world, pool);
+    tasks = pool.stats().submitted;
+  } finally {
+    doorsOf.make = real;
+    process.removeListener('unhandledRejection', onUnhandled);
+  }
+  return {
+    seed,
+    faults: world.faults,
+    digest: story.digest,
+    story: story.last(400),
+    tasks,
+    starts: ledger.calls,
+    deaths: spawner.processes.filter((each) => !each.isAlive).length,
+    virtualMs: world.now(),
+  };
+}
+
+async function act(world: World, user: User, plan: Plan): Promise<void> {
+  let left = plan.actions.length;
+  for (const action of plan.actions) {
+    world.at(action.at, () => {
+      world.arrive(() => {
+        left -= 1;
+        user.perform(action);
+      });
+    });
+  }
+  await world.run(() => left === 0, REST_LIMIT_MS);
+}
+
+/** No more faults: whatever was submitted must now settle without any help (G1). */
+async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawner): Promise<void> {
+  calm(world, ledger, spawner);
+  user.rest();
+  const isOver = await world.run(() => user.unsettled.length === 0, REST_LIMIT_MS);
+  if (isOver || world.faults.length > 0) return;
+  const hanging = user.unsettled.map(({ entry, task }) => `${entry.id} (${entry.name}, ${task.state})`);
+  world.fault(`G1: the tasks ${hanging.join(', ')} will never settle`);
+}
+
+async function end(world: World, user: User, ledger: Ledger, spawner: SimSpawner, plan: Plan): Promise<void> {
+  if (world.faults.length > 0) return;
+  user.finish(plan.ending);
+  calm(world, ledger, spawner);
+  await world.run(() => user.open.length === 0 && user.unsettled.length === 0, REST_LIMIT_MS);
+  if (world.faults.length > 0) return;
+  const hanging = user.unsettled.map(({ entry }) => `${entry.id} (${entry.name})`);
+  if (hanging.length > 0) world.fault(`G1: at the end the tasks ${hanging.join(', ')} are not settled`);
+  if (user.open.length > 0) world.fault(`G1: at the end these are pending: ${user.open.join(', ')}`);
+  // Whatever still moves may come to its end; then nothing may be left.
+  await world.run(() => false, REST_LIMIT_MS);
+  if (world.faults.length > 0) return;
+  if (ledger.alive.size > 0) world.fault(`G7: the workers ${[...ledger.alive].map((each) => each.workerId).join(', ')} still live`);
+  if (world.timers > 0) world.fault(`G9: ${world.timers} timers are left`);
+  if (world.holds > 0) world.fault(`G9: the parent is still kept alive, ${world.holds} times`);
+  if (ledger.unreleased > 0) world.fault(`G9: ${ledger.unreleased} processes were never released`);
+}
+
+function calm(world: World, ledger: Ledger, spawner: SimSpawner): void {
+  if (ledger.isCalm) return;
+  ledger.isCalm = true;
+  world.tell('no more faults', '');
+  for (const process of spawner.processes) if (process.isAlive) process.strike('SIGCONT');
+}
+
+function checkCounts(world: World, pool: Pool<object>): void {
+  if (world.faults.length > 0) return;
+  const { submitted, succeeded, failed, cancelled, queued, running, waiting } = pool.stats();
+  if (submitted !== succeeded + failed + cancelled || queued + running + waiting > 0) {
+    world.fault(
+      `G1: of ${submitted} tasks ${succeeded} succeeded, ${failed} failed and ${cancelled} were cancelled; ${queued} are queued, ${running} run, ${waiting} wait`,
+    );
+  }
+}
+
+/** G10: from the first charged death until a proof no more than intensity + 1 spawns in a period, where nothing can be proven. */
+function watchSpawns(pool: Pool<object>, world: World, ledger: Ledger, plan: Plan): void {
+  if (plan.rates.bootFails !== 1) return;
+  const { intensity, periodMs } = plan.options.restart as { intensity: number; periodMs: number };
+  let since: number | undefined;
+  const check = (): void => {
+    if (since === undefined || ledger.isCalm) return;
+    const from = since;
+    const spawns = ledger.spawns.filter((at) => at >= from);
+    for (const [index, at] of spawns.entries()) {
+      const last = spawns[index + intensity + 1];
+      if (last !== undefined && last < at + periodMs)
+        world.fault(
+          `G10: ${intensity + 2} spawns from ${at.toFixed(1)} to ${last.toFixed(1)} ms; intensity ${intensity}, period ${periodMs} ms`,
+        );
+    }
+  };
+  pool.on('workerDied', ({ death }) => {
+    if (!death.requested && death.phase !== 'task') since ??= world.now();
+    check();
+  });
+  pool.on('recovered', () => {
+    since = undefined;
+  });
+}

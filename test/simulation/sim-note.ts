@@ -1,0 +1,41 @@
+/** A worker's note in memory: what the parent and the worker would read and write in the file that they share. */
+import type { AbortKind, Note } from '../../src/shared/doors.js';
+import type { WorkerNote } from '../../src/worker/doors.js';
+
+export class SimNote implements Note, WorkerNote {
+  #started = 0;
+  readonly #revoked = new Set<number>();
+  readonly #aborts = new Map<number, AbortKind>();
+  readonly #race: () => void;
+
+  /** @param race lets the worker run on, in the middle of what the parent does */
+  constructor(race: () => void) {
+    this.#race = race;
+  }
+
+  // ---- the parent's side
+
+  started(): number {
+    this.#race();
+    return this.#started;
+  }
+  revoke(first: number, last: number): void {
+    this.#race();
+    for (let seq = first; seq <= last; seq++) this.#revoked.add(seq);
+  }
+  abort(seq: number, kind: AbortKind): void {
+    if (!this.#aborts.has(seq)) this.#aborts.set(seq, kind);
+  }
+
+  // ---- the worker's side
+
+  start(seq: number): void {
+    this.#started = seq;
+  }
+  isRevoked(seq: number): boolean {
+    return this.#revoked.has(seq);
+  }
+  abortKind(seq: number): AbortKind | undefined {
+    return this.#aborts.get(seq);
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * One simulated process as the parent and the kernel see it: pipes with latency and odd cuts, signals, the exit
+ * and the end of its output in any order, a descendant that holds its pipes. What it runs is in child.ts.
+ */
+import type { ProcessListener, WorkerProcess } from '../../src/shared/doors.js';
+import { Child, type ChildHost } from './child.js';
+import type { Fate } from './fate.js';
+import type { Ledger } from './ledger.js';
+import type { Random } from './random.js';
+import { SimNote } from './sim-note.js';
+import type { World } from './world.js';
+
+/** What a pipe holds; more waits in the parent. */
+const PIPE_BYTES = 64 * 1024;
+
+export class SimProcess implements WorkerProcess, ChildHost {
+  readonly workerId: number;
+  readonly pid: number | undefined;
+  readonly note: SimNote;
+  readonly fate: Fate;
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly random: Random;
+  wasKilledByPool = false;
+  isFaulty = false;
+  #listener: ProcessListener | undefined;
+  #state: 'alive' | 'dead' = 'alive';
+  #child: Child | undefined;
+  #isStopped = false;
+  #isTermPending = false;
+  #undyingUntil: number;
+  #canReach = true; // the worker can be written to
+  #canHear = true; // the parent can read
+  #unsent = 0;
+  #inbox: Buffer[] = [];
+  #isReading = false;
+  #lastSent = 0; // each direction keeps its order
+  #lastArrival = 0;
+  #isEndDue = false;
+  readonly #onDeath: (() => void)[] = [];
+
+  constructor(workerId: number, world: World, ledger: Ledger, random: Random, fate: Fate, listener: ProcessListener) {
+    this.workerId = workerId;
+    this.world = world;
+    this.ledger = ledger;
+    this.random = random;
+    this.fate = fate;
+    this.#listener = listener;
+    this.note = new SimNote(() => {
+      if (random.chance(0.5)) world.race(random.skewed(0.2));
+    });
+    this.#undyingUntil = world.now() + fate.undyingMs;
+    ledger.begun(this);
+    if (fate.spawnError !== undefined) {
+      this.#state = 'dead';
+      const error = Object.assign(new Error(`spawn node ${fate.spawnError}`), { code: fate.spawnError });
+      this.#after(fate.spawnMs, () => {
+        this.#hear((heard) => {
+          ledger.failed(this);
+          heard.onSpawnError(error);
+        });
+      });
+      world.tell('spawn fails', workerId, fate.spawnError);
+      return;
+    }
+    this.pid = 1000 + workerId;
+    this.#child = new Child(this);
+    ledger.spawned(this);
+    this.#after(fate.spawnMs, () => {
+      if (this.isAlive) this.#hear((heard) => heard.onSpawned());
+    });
+    this.#after(fate.bootMs, () => this.#child?.start());
+    this.#after(fate.killedAt, () => this.#deliver('SIGKILL'));
+    this.#after(fate.disconnectsAt, () => this.hangUp());
+    this.#after(fate.garbageAt, () => {
+      this.isFaulty = true;
+      if (this.isAlive) this.write(Buffer.from('console.log, they said, is not the channel. '));
+    });
+    this.#after(fate.stoppedAt, () => {
+      if (ledger.isCalm) return;
+      this.#deliver('SIGSTOP');
+      this.#after(fate.stoppedMs, () => this.#deliver('SIGCONT'));
+    });
+  }
+
+  get isAlive(): boolean {
+    return this.#state === 'alive';
+  }
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  // ---- what the pool does (WorkerProcess)
+
+  get unsentBytes(): number {
+    return this.#canReach ? Math.max(0, this.#unsent - PIPE_BYTES) : 0;
+  }
+
+  send(parts: readonly Buffer[]): boolean {
+    if (!this.#canReach || !this.isAlive) return true;
+    const bytes = Buffer.concat(parts);
+    this.#unsent += bytes.length;
+    this.#lastSent = Math.max(this.#lastSent, this.world.now() + this.random.skewed(1));
+    this.world.at(this.#lastSent, () => this.#child?.receive(bytes));
+    return this.unsentBytes === 0;
+  }
+
+  disconnect(): void {
+    this.#canReach = false;
+    this.#canHear = false;
+    this.#inbox = [];
+    this.#after(0.1, () => {
+      this.#child?.parentGone();
+      this.#endReading();
+    });
+  }
+
+  signal(signal: NodeJS.Signals): boolean {
+    if (this.pid === undefined || !this.isAlive || this.#listener === undefined) return false;
+    this.world.tell(`${signal} to`, this.workerId);
+    this.#after(this.random.skewed(0.5), () => {
+      this.#deliver(signal, true);
+      if (signal !== 'SIGSTOP') this.#deliver('SIGCONT', true);
+    });
+    return true;
+  }
+
+  strike(signal: NodeJS.Signals): void {
+    this.world.tell(`from outside ${signal} to`, this.workerId);
+    this.#deliver(signal);
+  }
+
+  sweep(boundMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      let isOver = false;
+      const end = (isEmpty: boolean): void => {
+        if (!isOver) this.world.arrive(() => resolve(isEmpty));
+        isOver = true;
+      };
+      const swept = (): void => {
+        if (this.fate.grandchild === 'grouped') this.#closeOutput();
+        this.#after(this.random.skewed(10), () => end(true));
+      };
+      if (!this.isAlive) swept();
+      else {
+        this.#onDeath.push(swept);
+        this.#after(0.1, () => this.#deliver('SIGKILL', true));
+        this.#after(boundMs, () => end(false));
+      }
+    });
+  }
+
+  rssBytes(): number {
+    return 50_000_000;
+  }
+
+  release(): void {
+    if (this.#listener === undefined && this.pid !== undefined) this.world.fault(`G9: process ${this.pid} was released twice`);
+    this.#listener = undefined;
+    this.ledger.released(this);
+    this.#canHear = false;
+    if (this.#canReach) this.#after(0.1, () => this.#child?.parentGone());
+    this.#canReach = false;
+  }
+
+  // ---- what the process does (child.ts)
+
+  taken(count: number): void {
+    const wasFull = this.unsentBytes > 0;
+    this.#unsent -= count;
+    if (wasFull && this.unsentBytes === 0) this.world.arrive(() => this.#listener?.onDrain());
+  }
+
+  write(bytes: Buffer): number | undefined {
+    if (!this.#canHear) return undefined;
+    const at = Math.max(this.#lastArrival, this.world.now() + this.random.skewed(this.random.chance(0.02) ? 300 : 1));
+    this.#lastArrival = at;
+    this.world.at(at, () => {
+      this.#inbox.push(bytes);
+      this.#read();
+    });
+    return at;
+  }
+
+  /** It closes its ends of the channel, and lives. */
+  hangUp(): void {
+    if (!this.isAlive || !this.#canHear) return;
+    this.world.tell('hangs up', this.workerId);
+    this.isFaulty = true;
+    this.#canReach = false;
+    this.#child?.hungUp();
+    this.#closeOutput();
+  }
+
+  print(text: string): void {
+    this.#after(this.random.skewed(2), () => this.#hear((heard) => heard.onOutput('stderr', Buffer.from(text))));
+  }
+
+  die(exitCode: number | null, signal: NodeJS.Signals | null): void {
+    if (!this.isAlive) return;
+    this.#state = 'dead';
+    this.world.tell('dies', this.workerId, signal ?? String(exitCode));
+    this.ledger.died(this);
+    this.#child = undefined;
+    this.#after(this.fate.exitMs, () => this.#hear((heard) => heard.onExit(exitCode, signal)));
+    if (this.fate.grandchild === 'none') this.#after(this.fate.endMs, () => this.#closeOutput());
+    for (const tell of this.#onDeath.splice(0)) tell();
+  }
+
+  // ---- its own business
+
+  #after(delayMs: number, run: () => void): void {
+    if (delayMs !== Number.POSITIVE_INFINITY) this.world.at(this.world.now() + delayMs, run);
+  }
+
+  #hear(tell: (listener: ProcessListener) => void): void {
+    this.world.arrive(() => {
+      if (this.#listener !== undefined) tell(this.#listener);
+    });
+  }
+
+  #deliver(signal: NodeJS.Signals, isFromPool = false): void {
+    if (!this.isAlive) return;
+    switch (signal) {
+      case 'SIGSTOP':
+        this.world.tell('stops', this.workerId);
+        this.#isStopped = true;
+        return;
+      case 'SIGCONT':
+        if (!this.#isStopped) return;
+        this.#isStopped = false;
+        if (this.#isTermPending) this.#deliver('SIGTERM', isFromPool);
+        this.#child?.resume();
+        return;
+      case 'SIGKILL':
+        if (this.#undyingUntil > this.world.now()) this.world.at(this.#undyingUntil, () => this.#deliver('SIGKILL', isFromPool));
+        else this.#killed('SIGKILL', isFromPool);
+        return;
+      default:
+        if (this.fate.ignoresTerm) return;
+        if (this.#isStopped) this.#isTermPending = true;
+        else this.#killed(signal, isFromPool);
+    }
+  }
+
+  #killed(signal: NodeJS.Signals, isByPool: boolean): void {
+    this.wasKilledByPool = isByPool;
+    this.die(null, signal);
+  }
+
+  #read(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.#hear((listener) => {
+      this.#isReading = false;
+      if (this.#inbox.length === 0) return;
+      const bytes = Buffer.concat(this.#inbox);
+      const cut = this.random.chance(0.1) ? this.random.integer(1, bytes.length) : bytes.length;
+      this.#inbox = cut < bytes.length ? [Buffer.from(bytes.subarray(cut))] : [];
+      if (this.#inbox.length > 0) this.#read();
+      listener.onData(Buffer.from(bytes.subarray(0, cut)));
+      if (this.#isEndDue) this.#endReading();
+    });
+  }
+
+  #closeOutput(): void {
+    this.world.at(Math.max(this.#lastArrival, this.world.now()), () => this.#endReading());
+  }
+
+  /** After everything that came before it has been read. */
+  #endReading(): void {
+    this.#isEndDue = true;
+    if (this.#inbox.length > 0) return;
+    this.#isEndDue = false;
+    this.#hear(() => this.world.afterPoll(() => this.#listener?.onReadEnd()));
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * The user of the simulated pool: does what the plan says, and holds the pool to its word.
+ *
+ * Every promise that the pool gave is remembered: in the end none may be left open.
+ */
+
+import type { Pool } from '../../src/pool/pool.js';
+import type { Task } from '../../src/pool/task.js';
+import type { PoolEvents } from '../../src/pool/types.js';
+import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
+import type { Ledger, TaskEntry } from './ledger.js';
+import type { Action, Ending } from './plan.js';
+import type { SimSpawner } from './sim-spawner.js';
+import { ENDLESS, type SimTaskName } from './tasks.js';
+import type { World } from './world.js';
+
+type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown>;
+
+interface Submitted {
+  readonly task: Task<unknown>;
+  readonly entry: TaskEntry;
+  readonly controller: AbortController | undefined;
+  settled: number;
+}
+
+const EVENTS: readonly (keyof PoolEvents)[] = [
+  'workerSpawned',
+  'workerReady',
+  'workerDied',
+  'taskStarted',
+  'taskRetried',
+  'taskSettled',
+  'broken',
+];
+/** The longest that a finished result may wait for its caller (G11). */
+const HOSTAGE_MS = 10;
+
+export class User {
+  readonly submitted: Submitted[] = [];
+  refused = 0;
+  readonly #pool: Pool<SimModule>;
+  readonly #world: World;
+  readonly #ledger: Ledger;
+  readonly #spawner: SimSpawner;
+  readonly #isQuickParent: boolean;
+  readonly #open = new Map<number, string>();
+  #promises = 0;
+
+  constructor(pool: Pool<SimModule>, world: World, ledger: Ledger, spawner: SimSpawner, isQuickParent: boolean) {
+    this.#pool = pool;
+    this.#world = world;
+    this.#ledger = ledger;
+    this.#spawner = spawner;
+    this.#isQuickParent = isQuickParent;
+  }
+
+  /** What the pool has promised and not yet kept. */
+  get open(): readonly string[] {
+    return [...this.#open.values()];
+  }
+  get unsettled(): readonly Submitted[] {
+    return this.submitted.filter((each) => each.settled === 0);
+  }
+
+  perform(action: Action): void {
+    this.#world.tell('user:', action.do, 'which' in action ? action.which : '');
+    switch (action.do) {
+      case 'run':
+        for (let i = 0; i < action.count; i++) this.#run(action);
+        return;
+      case 'cancel':
+      case 'kill': {
+        const each = this.#choose(this.submitted, action.which);
+        if (each !== undefined) this.end(each, action.do);
+        return;
+      }
+      case 'abort': {
+        const each = this.#choose(
+          this.submitted.filter((one) => one.controller !== undefined),
+          action.which,
+        );
+        each?.controller?.abort(new Error('aborted on purpose'));
+        if (each !== undefined) this.#ledger.ended(each.entry);
+        return;
+      }
+      case 'killWorker': {
+        const worker = this.#choose(this.#pool.workers(), action.which);
+        if (worker === undefined) return;
+        this.#ledger.killedByUser.add(worker.id);
+        const process = this.#spawner.processes.find((one) => one.workerId === worker.id);
+        this.#keep(`killWorker(${worker.id})`, this.#pool.killWorker(worker.id), () => {
+          if (process?.isAlive) this.#world.fault(`G7: worker ${worker.id} lives after killWorker resolved`);
+        });
+        return;
+      }
+      case 'strike': {
+        const process = this.#choose([...this.#ledger.alive], action.which);
+        const signal = (['SIGKILL', 'SIGTERM', 'SIGSTOP'] as const)[Math.floor(action.which * 1000) % 3];
+        process?.strike(signal as NodeJS.Signals);
+        return;
+      }
+      case 'listen':
+        this.#listen(action.which);
+        return;
+      case 'killTasks':
+        this.#killTasks(action);
+        return;
+      case 'resize':
+        this.#pool.resize({ min: action.min, max: action.max });
+        return;
+      case 'map':
+        this.#map(action);
+        return;
+      case 'restart':
+        this.#keep('restart', this.#pool.restart({ rolling: action.rolling }));
+        return;
+      case 'pause':
+      case 'resume':
+      case 'revive':
+        this.#pool[action.do]();
+        return;
+      default:
+        this.#keep(action.do, this.#pool[action.do]());
+    }
+  }
+
+  /** Asks for the end of one task. */
+  end(each: Submitted, how: 'cancel' | 'kill'): void {
+    this.#world.tell(how, each.entry.id);
+    const gone = each.task[how]();
+    // After the call: in the middle of it the worker may still start the task.
+    this.#ledger.ended(each.entry);
+    this.#keep(`${how} of task ${each.entry.id}`, gone, () => this.#ledger.checkGone(each.entry, how));
+  }
+
+  /** Lets everything end that would go on for ever. */
+  rest(): void {
+    this.#pool.resume();
+    for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
+  }
+
+  /** Ends the pool. Its promise is among those that are kept. */
+  finish(ending: Ending): void {
+    const pool = this.#pool;
+    this.#world.tell('user: ends the pool by', ending);
+    const isForced = ending.includes('terminate') || ending.includes('kill') || ending === 'close in time';
+    if (isForced) this.#ledger.isEnding = true;
+    // After the call: in the middle of it a worker may still start one.
+    const forced = (): void => {
+      for (const { entry, settled } of this.submitted) if (settled === 0) this.#ledger.ended(entry);
+    };
+    switch (ending) {
+      case 'close':
+        for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
+        this.#keep('close', pool.close(), () => this.#isOver('close'));
+        return;
+      case 'close in time':
+        this.#keep('close', pool.close({ timeoutMs: 500 }), () => this.#isOver('close'));
+        return;
+      case 'close and cancel':
+        for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
+        this.#keep('close', pool.close({ cancelQueued: true }), () => this.#isOver('close'));
+        return;
+      case 'close, terminate':
+        this.#keep('close', pool.close(), () => this.#isOver('close'));
+        this.#keep('terminate', pool.terminate(), () => this.#isOver('terminate'));
+        forced();
+        return;
+      case 'terminate':
+        this.#keep('terminate', pool.terminate({ graceMs: 20 }), () => this.#isOver('terminate'));
+        forced();
+        return;
+      case 'terminate, kill':
+        this.#keep('terminate', pool.terminate(), () => this.#isOver('terminate'));
+        this.#keep('kill', pool.kill(), () => this.#isOver('kill'));
+        forced();
+        return;
+      case 'kill':
+        this.#keep('kill', pool.kill(), () => this.#isOver('kill'));
+        forced();
+    }
+  }
+
+  #isOver(how: string): void {
+    if (this.#pool.state !== 'closed') this.#world.fault(`G7: the pool is ${this.#pool.state} after ${how} resolved`);
+    for (const process of this.#ledger.alive)
+      if (process.fate.undyingMs === 0) this.#world.fault(`G7: worker ${process.workerId} lives after ${how} resolved`);
+    const hanging = this.unsettled.map(({ entry }) => entry.id);
+    if (hanging.length > 0) this.#world.fault(`G1: after ${how} the tasks ${hanging} are not settled`);
+  }
+
+  // ---- submitting
+
+  #run(action: Extract<Action, { do: 'run' }>): void {
+    const { name, arg, options } = action;
+    const controller = action.withSignal ? new AbortController() : undefined;
+    const given = { ...options, ...(controller === undefined ? {} : { signal: controller.signal }) };
+    if (name === 'tells') given.onProgress = (value) => this.#world.tell('progress', String(value));
+    const args = name === 'big' ? ['x'.repeat(Math.round(arg * 3000))] : [name === 'tells' ? Math.round(arg) : arg];
+    const task = this.#pool.run(name, args, given);
+    if (task.id === 0) {
+      this.refused += 1;
+      task.catch((error) => this.#world.tell('refused', name, (error as Error).name));
+      return;
+    }
+    const { crash = 0, timeout = 0, error = 0 } = (options.retries ?? {}) as Record<string, number>;
+    const hasTimeout = options.timeoutMs !== undefined;
+    const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, hasTimeout);
+    const each: Submitted = { task, entry, controller, settled: 0 };
+    this.submitted.push(each);
+    task.then(
+      (value) => this.#succeeded(each, value),
+      (reason) => this.#failed(each, reason),
+    );
+  }
+
+  #succeeded(each: Submitted, value: unknown): void {
+    const { entry } = each;
+    this.#settled(each, 'succeeded');
+    const expected = entry.name === 'big' ? 'x' : `${entry.id}/`;
+    const isVoid = entry.name === 'big' && value === '';
+    if (!isVoid && !String(value).startsWith(expected)) this.#world.fault(`G7: task ${entry.id} got another's result: ${String(value)}`);
+    if (!entry.hasReplied && entry.runningIn.size === 0 && entry.calls === 0)
+      this.#world.fault(`G7: task ${entry.id} succeeded and was never called`);
+    const waited = this.#world.now() - entry.repliedAt - (this.#world.stalledMs - entry.stalledMs);
+    if (this.#isQuickParent && waited > HOSTAGE_MS)
+      this.#world.fault(`G11: the result of task ${entry.id} waited for ${waited.toFixed(1)} ms`);
+  }
+
+  #failed(each: Submitted, reason: unknown): void {
+    const { entry } = each;
+    this.#settled(each, reason instanceof Error ? reason.name : String(reason));
+    if (reason instanceof WorkerDiedError && entry.hasReplied)
+      this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
+    if (reason instanceof WorkerDiedError && entry.noted === 0)
+      this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);
+    if (reason instanceof TaskCancelledError && entry.endedAtNoted === undefined && !this.#ledger.isEnding && this.#pool.state === 'open')
+      this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
+    if (reason instanceof TaskTimeoutError && !entry.hasTimeout && reason.kind === 'run' && entry.name !== 'untilAborted')
+      this.#world.fault(`G5: task ${entry.id} timed out, and has no time limit`);
+    if (reason instanceof PoolBrokenError && this.#pool.state === 'open' && entry.noted > entry.calls + 1)
+      this.#world.tell('broken', entry.id);
+  }
+
+  #settled(each: Submitted, how: string): void {
+    each.settled += 1;
+    this.#world.tell('settles', each.entry.id, how);
+    if (each.settled > 1) this.#world.fault(`G1: task ${each.entry.id} settled twice`);
+    this.#ledger.settled(each.entry, each.task.attempts.length);
+  }
+
+  #killTasks(action: Extract<Action, { do: 'killTasks' }>): void {
+    const { tag, queued, running } = action;
+    const targets: Submitted[] = [];
+    for (const each of this.unsettled) {
+      if (tag !== undefined && each.task.tag !== tag) continue;
+      each.entry.mayBeKilled = true; // it may start while we look
+      const isRunning = each.task.state === 'running';
+      if (isRunning ? running : queued) targets.push(each);
+    }
+    const promise = this.#pool.killTasks({ queued, running, ...(tag === undefined ? {} : { tag }) });
+    if (queued && running) for (const { entry } of targets) this.#ledger.ended(entry);
+    this.#keep('killTasks', promise, () => {
+      // Of one kind only, a task may have changed its kind while we looked.
+      if (queued && running) for (const { entry } of targets) this.#ledger.checkGone(entry, 'killTasks');
+    });
+  }
+
+  #map(action: Extract<Action, { do: 'map' }>): void {
+    const items = Array.from({ length: action.count }, (_, index) => index % 7);
+    const batch = this.#pool.map(action.name, items, { ordered: action.ordered });
+    const read = async (): Promise<void> => {
+      if (action.use === 0) await batch;
+      else if (action.use === 1) await batch.settled();
+      else if (action.use === 2) for await (const value of batch) void value;
+      else for await (const outcome of batch.outcomes()) void outcome;
+    };
+    this.#keep('map', read());
+    if (action.cancelAfterMs === Number.POSITIVE_INFINITY) return;
+    this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', batch.cancel()));
+  }
+
+  /** From inside an event listener, and from a callback of a promise, anything may be called too. */
+  #listen(which: number): void {
+    const event = this.#choose(EVENTS, which) as keyof PoolEvents;
+    const then = (['cancel', 'kill', 'killWorker'] as const)[Math.floor(which * 1e6) % 3] as 'cancel' | 'kill' | 'killWorker';
+    this.#pool.once(event, () => {
+      if (this.#ledger.isCalm) return;
+      this.perform({ at: 0, do: then, which: (which * 7919) % 1 });
+      this.perform({ at: 0, do: 'run', name: 'quick', arg: 0, options: {}, count: 1, withSignal: false });
+      this.submitted.at(-1)?.task.then(
+        () => this.perform({ at: 0, do: 'cancel', which }),
+        () => undefined,
+      );
+    });
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    this.#world.at(this.#world.now() + delayMs, () => this.#world.arrive(run));
+  }
+
+  #choose<T>(list: readonly T[], which: number): T | undefined {
+    return list[Math.floor(which * list.length)];
+  }
+
+  #keep(what: string, promise: Promise<unknown>, onResolved?: () => void): void {
+    const number = ++this.#promises;
+    this.#open.set(number, what);
+    promise.then(
+      () => {
+        this.#open.delete(number);
+        this.#world.tell('kept:', what);
+        onResolved?.();
+      },
+      (error) => {
+        this.#open.delete(number);
+        this.#world.tell('refused:', what, (error as Error).name);
+        const isOutlived = (error as { code?: string }).code === 'ERR_EVERPOOL_OUTLIVED';
+        if (isOutlived && !this.#spawner.processes.some((process) => process.fate.undyingMs > 0))
+          this.#world.fault(`G7: ${what}: ${(error as Error).message}`);
+      },
+    );
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Virtual time, and the two kinds of things that happen in it: what the parent's event loop does, in the
+ * phases of Node's own (timers, poll, check), and what everything else does: processes, pipes, the kernel.
+ *
+ * While the parent is in a callback, the others go on: they catch up, each at its own time, before it has its next one.
+ * One callback is one turn of the real event loop, so that every promise behind it is settled before the next.
+ */
+import type { Clock, Timer } from '../../src/shared/doors.js';
+import { Agenda, type Entry } from './agenda.js';
+import type { Random } from './random.js';
+import type { Story } from './story.js';
+
+export interface ParentHabits {
+  /** What a callback may cost, at most, in milliseconds. */
+  readonly callbackMs: number;
+  /** How often the parent stalls after a callback, and for how long at most. */
+  readonly stallChance: number;
+  readonly stallMs: number;
+}
+
+type Phase = 'timers' | 'poll' | 'check';
+
+export class World implements Clock {
+  readonly epoch = 1_700_000_000_000;
+  readonly story: Story;
+  readonly faults: string[] = [];
+  readonly #random: Random;
+  readonly #habits: ParentHabits;
+  readonly #others = new Agenda();
+  readonly #timers = new Agenda();
+  #arrived: (() => void)[] = [];
+  #polled: (() => void)[] = [];
+  #immediates: (() => void)[] = [];
+  #checking: (() => void)[] = [];
+  #phase: Phase = 'timers';
+  #now = 0;
+  #parentFreeAt = 0;
+  #holds = 0;
+  /** The parent has stalled for so long in all. */
+  stalledMs = 0;
+
+  constructor(story: Story, random: Random, habits: ParentHabits) {
+    this.story = story;
+    this.#random = random;
+    this.#habits = habits;
+  }
+
+  // ---- the clock of the parent
+
+  now(): number {
+    return this.#now;
+  }
+  setTimer(callback: () => void, delayMs: number): Timer {
+    return { timer: this.#timers.add(this.#now + Math.max(0, delayMs), callback) };
+  }
+  clearTimer(timer: Timer): void {
+    this.#timers.strike(timer.timer as Entry);
+  }
+  afterPoll(callback: () => void): void {
+    this.#immediates.push(callback);
+  }
+  soon(callback: () => void): void {
+    queueMicrotask(() => this.#guarded(callback));
+  }
+  hold(): void {
+    this.#holds += 1;
+  }
+  release(): void {
+    this.#holds -= 1;
+    if (this.#holds < 0) this.fault('G9: the clock was released more often than it was held');
+  }
+
+  /** When the parent is, or was, done with its present callback. */
+  get parentFreeAt(): number {
+    return Math.max(this.#now, this.#parentFreeAt);
+  }
+
+  // ---- what is left of the parent's doings
+
+  get holds(): number {
+    return this.#holds;
+  }
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  // ---- the others
+
+  /** Something happens elsewhere, at that time. */
+  at(time: number, run: () => void): Entry {
+    return this.#others.add(Math.max(time, this.#now), run);
+  }
+  strike(entry: Entry): void {
+    this.#others.strike(entry);
+  }
+
+  /** Something has arrived at the parent, which will look at it in its next poll phase. */
+  arrive(callback: () => void): void {
+    this.#arrived.push(callback);
+  }
+
+  /** In the middle of a callback of the parent, the others catch up to `aheadMs` from now: races that no turn separates. */
+  race(aheadMs: number): void {
+    const now = this.#now;
+    for (;;) {
+      const at = this.#others.nextAt;
+      if (at > now + aheadMs) break;
+      this.#now = Math.max(now, at);
+      this.#others.take(at)?.();
+    }
+    this.#now = now;
+  }
+
+  tell(what: string, subject: number | string, detail?: number | string): void {
+    this.story.add(this.#now, what, subject, detail);
+  }
+
+  fault(text: string): void {
+    this.faults.push(text);
+    this.tell('FAULT', text);
+  }
+
+  // ---- running
+
+  /** Runs until the condition holds (true), or until nothing can happen any more or `limitMs` have passed (false). */
+  run(isOver: () => boolean, limitMs: number): Promise<boolean> {
+    const end = this.#now + limitMs;
+    return new Promise((resolve) => {
+      const turn = (): void => {
+        if (isOver()) resolve(true);
+        else if (this.#now > end || this.faults.length > 0 || !this.#step()) resolve(isOver());
+        else setImmediate(turn);
+      };
+      setImmediate(turn);
+    });
+  }
+
+  /** One callback, of the parent or of the others. False: there is none. */
+  #step(): boolean {
+    for (;;) {
+      const isReady = this.#phase !== 'timers' || this.#arrived.length > 0 || this.#immediates.length > 0;
+      const parentAt = Math.max(this.#parentFreeAt, isReady ? this.#now : this.#timers.nextAt);
+      const othersAt = this.#others.nextAt;
+      if (parentAt === Number.POSITIVE_INFINITY && othersAt === Number.POSITIVE_INFINITY) return false;
+      if (othersAt <= parentAt) {
+        this.#now = Math.max(this.#now, othersAt);
+        this.#guarded(this.#others.take(othersAt));
+        return true;
+      }
+      this.#now = Math.max(this.#now, parentAt);
+      const callback = this.#nextOfParent();
+      if (callback === undefined) continue;
+      this.#guarded(callback);
+      this.#rest();
+      return true;
+    }
+  }
+
+  /** The next callback in the present phase; undefined when the next phase begins. */
+  #nextOfParent(): (() => void) | undefined {
+    switch (this.#phase) {
+      case 'timers': {
+        const timer = this.#timers.take(this.#now);
+        if (timer !== undefined) return timer;
+        this.#phase = 'poll';
+        this.#polled = this.#arrived;
+        this.#arrived = [];
+        return undefined;
+      }
+      case 'poll': {
+        const arrival = this.#polled.shift();
+        if (arrival !== undefined) return arrival;
+        this.#phase = 'check';
+        this.#checking = this.#immediates;
+        this.#immediates = [];
+        return undefined;
+      }
+      case 'check': {
+        const immediate = this.#checking.shift();
+        if (immediate === undefined) this.#phase = 'timers';
+        return immediate;
+      }
+    }
+  }
+
+  /** A callback takes time; now and then the parent is busy with something else for longer. */
+  #rest(): void {
+    let costMs = this.#random.next() * this.#habits.callbackMs;
+    if (this.#habits.stallChance > 0 && this.#random.chance(this.#habits.stallChance)) {
+      const stallMs = this.#random.next() * this.#habits.stallMs;
+      this.stalledMs += stallMs;
+      costMs += stallMs;
+      this.tell('the parent stalls', '', stallMs);
+    }
+    this.#parentFreeAt = this.#now + costMs;
+  }
+
+  #guarded(callback: (() => void) | undefined): void {
+    try {
+      callback?.();
+    } catch (error) {
+      this.fault(`G9: an uncaught exception: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
+}
