@@ -6,7 +6,7 @@
  */
 import { type Encoded, encode } from '../ipc/codec.js';
 import { TaskCancelledError } from '../shared/errors.js';
-import { aboutTask } from './messages.js';
+import { aboutTask, because } from './messages.js';
 import type { Ending, Lease, TaskRecord } from './record.js';
 import type { Cancelling, Rooms } from './rooms.js';
 
@@ -35,17 +35,21 @@ export class Canceller implements Cancelling {
   #cancellation(record: TaskRecord, reason: unknown): Ending {
     const error = (isForced: boolean): TaskCancelledError => {
       const how = isForced ? 'was cancelled; it did not stop in time, so its worker was killed' : 'was cancelled';
-      const why = reason === undefined ? '' : `: ${reason instanceof Error ? reason.message : String(reason)}`;
-      return new TaskCancelledError(`${aboutTask(record)} ${how}${why}`, { reason, forced: isForced });
+      return new TaskCancelledError(`${aboutTask(record)} ${how}${because(reason)}`, { reason, forced: isForced });
     };
     return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
   }
 
-  /** The first reason stays; `kill` after `cancel` only takes the rest of the grace away. */
+  /** The first reason stays; a later call only takes from what is left of the grace: `kill` all of it. */
   end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void {
     const core = this.#core;
     const isNew = record.ending === undefined;
-    if (record.isSettled || (!isNew && how === 'cancel')) return;
+    if (record.isSettled) return;
+    if (!isNew && how === 'cancel') {
+      const overAt = core.clock.now() + (graceMs ?? Number.POSITIVE_INFINITY);
+      if (record.heapIndex >= 0 && overAt < record.dueAt) core.deadlines.set(record, overAt);
+      return;
+    }
     record.ending ??= ending;
     if (record.state === 'queued') {
       core.queue.remove(record);

@@ -97,6 +97,22 @@ export class Core implements Rooms {
     return this.#outstanding;
   }
 
+  /** A batch whose tasks all settled in one turn submits the next ones after it: only what stays idle is idle. */
+  idle(): Promise<void> {
+    let hasLasted = false;
+    let isLooking = false;
+    return this.waiters.until(() => {
+      if (this.#outstanding > 0 || hasLasted || isLooking) return hasLasted && this.#outstanding === 0;
+      isLooking = true;
+      this.clock.afterPoll(() => {
+        isLooking = false;
+        hasLasted = this.#outstanding === 0;
+        if (hasLasted) this.waiters.check();
+      });
+      return false;
+    });
+  }
+
   /** Why no task may be submitted now, if so. */
   refusal(): Error | undefined {
     const { state } = this.supervisor;

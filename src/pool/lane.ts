@@ -54,6 +54,8 @@ export class Lane implements Tenant, LeaseLane {
   since = 0;
   /** How many it may still be sent (recycle.afterTasks). */
   allowance: number = Number.POSITIVE_INFINITY;
+  /** Resident memory above which it is replaced (recycle.aboveRssBytes). */
+  rssLimit: number = Number.POSITIVE_INFINITY;
   #nextSeq = 1;
   #firstOpen = 1; // no open lease has a lower seq
   #presumed = 0; // attempts up to this one are presumed to have started
@@ -265,7 +267,8 @@ export class Lane implements Tenant, LeaseLane {
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void {
     this.worker.note.abort(lease.seq, kind);
     const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;
-    this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, b }, reason?.body, reason?.attachments);
+    const a = kind === 'soft-timeout' ? (lease.record.options.softTimeoutMs ?? 0) : 0;
+    this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, a, b }, reason?.body, reason?.attachments);
     this.worker.flush();
   }
 

@@ -1,4 +1,5 @@
 /** The words of errors: what happened, to which task and worker, and what to do about it. */
+import { show } from '../shared/check.js';
 import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, WorkerDiedError } from '../shared/errors.js';
 import type { Death } from '../shared/types.js';
 import { describeDeath, isHeapAbort } from '../supervisor/death.js';
@@ -7,6 +8,18 @@ import type { Lease, TaskRecord } from './record.js';
 export function aboutTask(record: TaskRecord): string {
   const tag = record.options.tag === undefined ? '' : `, tag '${record.options.tag}'`;
   return `task ${record.id} (${record.name.name}${tag})`;
+}
+
+/** Why someone ended it, to be put behind a message. The reason is the user's, and may be anything. */
+export function because(reason: unknown): string {
+  if (reason === undefined) return '';
+  if (typeof reason === 'string') return `: ${reason}`;
+  try {
+    if (reason instanceof Error && typeof reason.message === 'string') return `: ${reason.message}`;
+  } catch {
+    // Its getter throws: then it is described like any other object.
+  }
+  return `: ${show(reason)}`;
 }
 
 function tailOf(death: Death): string {

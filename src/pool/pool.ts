@@ -207,9 +207,9 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     });
   }
 
-  /** Resolves when nothing is queued or running. */
+  /** Resolves when nothing is queued or running, and no batch that is being read goes on at once. */
   idle(): Promise<void> {
-    return this.#core.waiters.until(() => this.#core.outstanding === 0);
+    return this.#core.idle();
   }
 
   /** Resolves when the queue is below `queueLimit`; rejects if the pool closes first. */

@@ -19,6 +19,15 @@ import type { Rooms, Settling } from './rooms.js';
 
 const NONE: readonly Buffer[] = [];
 
+/** What a worker says of a value that it cannot send (worker/replies.ts). */
+interface UnserialisableReply {
+  readonly side: 'result' | 'error' | 'progress';
+  readonly message: string;
+  /** A description of what the task threw. */
+  readonly thrown?: string;
+  readonly cause?: unknown;
+}
+
 export class Settlement implements Settling {
   readonly #core: Rooms;
 
@@ -113,8 +122,9 @@ export class Settlement implements Settling {
       return { error: unknownTask(name, exports), mayRetry: false };
     }
     if (message.flags & Flag.Unserialisable) {
-      const { side, message: text, cause } = body as { side: 'result' | 'error' | 'progress'; message: string; cause?: unknown };
-      return { error: new SerializationError(`${aboutTask(record)}: ${text}`, { side, cause }), mayRetry: false };
+      const { side, message: text, thrown, cause } = body as UnserialisableReply;
+      const what = thrown === undefined ? '' : ` (it threw ${thrown})`;
+      return { error: new SerializationError(`${aboutTask(record)}: ${text}${what}`, { side, cause }), mayRetry: false };
     }
     if (message.flags & Flag.Undecodable) {
       const text = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${String(body)}`;

@@ -94,6 +94,7 @@ export class Staff implements SupervisorUser, LaneUser {
     core.brokenBy = brokenError(core.options.name, death, intensity, periodMs, bootError);
     core.events.emit('broken', { error: core.brokenBy });
     for (const record of [...core.queue, ...core.waiting]) {
+      if (record.isSettled) continue; // by what followed from one before it
       if (record.state === 'queued') core.queue.remove(record);
       core.settlement.fail(record, core.brokenError());
     }

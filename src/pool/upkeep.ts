@@ -21,13 +21,17 @@ export class Upkeep implements Keeping {
 
   onUsable(lane: Lane): void {
     const { afterTasks, afterMs, aboveRssBytes, jitter } = this.#core.options.recycle;
-    if (afterTasks !== undefined) lane.allowance = afterTasks;
+    // One draw for the worker: all its limits are lowered alike.
+    const share = jitter === 0 ? 1 : 1 - jitter * this.#random();
+    if (afterTasks !== undefined) lane.allowance = Math.max(1, Math.round(afterTasks * share));
     if (afterMs !== undefined) {
-      const ageMs = afterMs * (1 + (jitter ?? 0) * (this.#random() * 2 - 1));
-      const timer = this.#core.clock.setTimer(() => this.#replace(lane, 'age'), ageMs);
+      const timer = this.#core.clock.setTimer(() => this.#replace(lane, 'age'), afterMs * share);
       this.#ages.set(lane, timer);
     }
-    if (aboveRssBytes !== undefined) this.#armRss(aboveRssBytes);
+    if (aboveRssBytes !== undefined) {
+      lane.rssLimit = aboveRssBytes * share;
+      this.#armRss();
+    }
     this.onIdle();
   }
 
@@ -48,11 +52,11 @@ export class Upkeep implements Keeping {
     this.#core.supervisor.replace(lane.worker, why).catch(() => this.#replace(lane, why));
   }
 
-  #armRss(limit: number): void {
+  #armRss(): void {
     this.#rssTimer ??= this.#core.clock.setTimer(() => {
       this.#rssTimer = undefined;
-      for (const lane of this.#core.dispatcher.lanes) if ((lane.worker.rssBytes ?? 0) > limit) this.#replace(lane, 'rss');
-      if (this.#core.dispatcher.lanes.size > 0) this.#armRss(limit);
+      for (const lane of this.#core.dispatcher.lanes) if ((lane.worker.rssBytes ?? 0) > lane.rssLimit) this.#replace(lane, 'rss');
+      if (this.#core.dispatcher.lanes.size > 0) this.#armRss();
     }, RSS_SAMPLE_MS);
   }
 
