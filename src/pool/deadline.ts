@@ -67,6 +67,7 @@ function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
 }
 
 function queueTimeout(core: Rooms, record: TaskRecord): void {
+  if (record.ending !== undefined) return; // it is being cancelled: its worker drops it, and will say so
   const timeoutMs = record.options.queueTimeoutMs as number;
   const error = (): TaskTimeoutError =>
     new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
