@@ -211,15 +211,12 @@ export class Lane implements Tenant, LeaseLane {
     }
   }
 
-  isPresumed(lease: Lease): boolean {
-    return lease.seq <= this.#presumed;
-  }
-
   // ---- revoking
 
   /** True if it has started, by the worker's note; an open lease only. */
   look(lease: Lease): boolean {
-    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= this.worker.note.started()) this.#confirmStart(lease, this.#user.now());
+    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= this.worker.note.started())
+      this.#confirmStart(lease, lease.startedAt || this.#user.now());
     return lease.hasStarted;
   }
 

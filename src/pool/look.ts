@@ -41,7 +41,7 @@ function tasksOf(lane: Lane | undefined, now: number): WorkerInfo['tasks'] {
     id: lease.record.id,
     name: lease.record.name.name,
     attempt: lease.number,
-    runningMs: lane.isPresumed(lease) ? now - lease.startedAt : 0,
+    runningMs: lane.look(lease) ? Math.max(0, now - lease.startedAt) : 0,
   }));
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, isRunning, newFolder, newPool, next, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, newFolder, newPool, rejection, until, useKit } from '../kit.js';
 
 describe('A. a worker dies while a task runs', () => {
   useKit();
@@ -159,23 +159,6 @@ describe('A. a worker dies while a task runs', () => {
       return idle.length === 3 && idle.every((worker) => !before.includes(worker.pid as number));
     });
     await expectUsable(pool, 3);
-  });
-
-  test('A41: pending results of run, map and iteration reject instead of hanging', async () => {
-    const pool = newPool({ size: 1 });
-    const task = pool.run('never');
-    const batch = pool.map('sleep', [10_000]);
-    const settled = Promise.all([rejection(task), rejection(batch)]);
-    process.kill((await task.started).pid, 'SIGKILL');
-    const started = next(pool, 'workerReady');
-    await rejection(task);
-    await started;
-    await until('the batch runs', () => pool.workers().some((worker) => worker.tasks.some((each) => each.name === 'sleep')));
-    for (const worker of pool.workers()) if (worker.pid !== undefined && worker.tasks.length > 0) process.kill(worker.pid, 'SIGKILL');
-    const outcome = await Promise.race([settled, until('both have settled', () => pool.stats().running === 0)]);
-    expect(outcome === undefined || outcome.length === 2).toBe(true);
-    await batch.kill();
-    await settled;
   });
 
   test('a grandchild is ended with its worker', async () => {

@@ -77,7 +77,10 @@ describe('A. a worker dies while a task runs', () => {
         outcome = value;
       });
       const wanted = name === 'run' ? 1 : 3;
-      await until(`${name} runs`, () => pool.workers().filter((worker) => worker.tasks.length > 0).length === wanted);
+      await until(
+        `${name} runs`,
+        () => pool.workers().filter((worker) => worker.tasks.some((task) => task.runningMs > 0)).length === wanted,
+      );
       for (const { pid } of pool.workers()) process.kill(pid as number, 'SIGKILL');
       await waiting;
       if (Array.isArray(outcome)) {
