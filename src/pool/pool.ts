@@ -182,9 +182,9 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     await waiters.hold(supervisor.restart(rolling));
   }
 
-  /** Stops starting tasks; running ones go on. */
+  /** Stops starting tasks; running ones go on. A pool that is closing finishes what it has: it is not paused any more. */
   pause(): void {
-    this.#core.dispatcher.pause();
+    if (this.state !== 'closing' && this.state !== 'closed') this.#core.dispatcher.pause();
   }
   resume(): void {
     this.#core.dispatcher.resume();

@@ -37,6 +37,7 @@ export class Child implements TaskHost {
   #isFeeding = false;
   /** Its own time, which a spinning task takes ahead of the world's. */
   #time = 0;
+  readonly #bornAt: number;
   #doorsUsed = 0;
   #runsTaken = 0; // Run frames given to the runner, and those it has noted: the difference waits in it
   #runsNoted = 0;
@@ -49,6 +50,7 @@ export class Child implements TaskHost {
 
   constructor(process: ChildHost) {
     this.process = process;
+    this.#bornAt = process.world.now();
     this.runner = new Runner(this.#doors());
   }
 
@@ -194,7 +196,10 @@ export class Child implements TaskHost {
     const { process } = this;
     const { note, ledger, fate } = process;
     return {
-      now: () => this.now,
+      now: () => {
+        const stalledFor = this.now - this.#bornAt - fate.clockStallsAt;
+        return stalledFor > 0 && stalledFor < fate.clockStallsMs ? this.now - stalledFor : this.now;
+      },
       note: {
         start: (seq) => {
           this.#runsNoted += 1;

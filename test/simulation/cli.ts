@@ -3,6 +3,8 @@
  * npm run sim -- --seeds 500 --seed 7   seeds 7 to 506
  * npm run sim -- --seed 7          replays one seed and tells its story
  * npm run sim -- --minutes 30      fresh seeds for that long
+ *
+ * With --first it stops at the first seed that fails.
  */
 import { parseArgs } from 'node:util';
 import { runSeed, type Verdict } from './run-seed.js';
@@ -10,7 +12,7 @@ import { runSeed, type Verdict } from './run-seed.js';
 const DEFAULT_SEEDS = 10_000;
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, seed: { type: 'string' }, minutes: { type: 'string' } },
+  options: { seeds: { type: 'string' }, seed: { type: 'string' }, minutes: { type: 'string' }, first: { type: 'boolean' } },
 });
 
 function number(name: 'seeds' | 'seed' | 'minutes'): number | undefined {
@@ -46,6 +48,7 @@ async function many(first: number, count: number, untilMs: number): Promise<void
     if (verdict.faults.length === 0) continue;
     total.failed += 1;
     console.log(`seed ${each}: ${verdict.faults[0]}\n  replay it with: npm run sim -- --seed ${each}`);
+    if (values.first === true) break;
   }
   const seconds = (performance.now() - startedAt) / 1000;
   console.log(

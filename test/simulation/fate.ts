@@ -22,6 +22,10 @@ export interface FaultRates {
   readonly undying: number;
   /** That a child of it holds its pipes open. */
   readonly grandchild: number;
+  /** That nobody is told of its exit. */
+  readonly losesExit: number;
+  /** That its clock stands still for a while. */
+  readonly clockStalls: number;
 }
 
 export const NO_FAULTS: FaultRates = {
@@ -35,6 +39,8 @@ export const NO_FAULTS: FaultRates = {
   ignoresTerm: 0,
   undying: 0,
   grandchild: 0,
+  losesExit: 0,
+  clockStalls: 0,
 };
 
 export interface Fate {
@@ -54,6 +60,9 @@ export interface Fate {
   readonly undyingMs: number;
   /** A child of it that holds its pipes open: in its process group, or in one of its own. */
   readonly grandchild: 'none' | 'grouped' | 'escaped';
+  readonly losesExit: boolean;
+  readonly clockStallsAt: number;
+  readonly clockStallsMs: number;
   /** After its death: when the parent hears of the exit, and when the read side ends. */
   readonly exitMs: number;
   readonly endMs: number;
@@ -65,6 +74,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function fateOf(random: Random, rates: FaultRates): Fate {
   const roll = (probability: number): boolean => random.chance(probability);
   const spawnError = roll(rates.spawnFails) ? random.pick(['ENOENT', 'EAGAIN', 'EMFILE']) : undefined;
+  const losesExit = roll(rates.losesExit);
   const badBoot = random.pick(['throws', 'exits', 'hangs', 'crashes'] as const);
   return {
     spawnError,
@@ -79,7 +89,11 @@ export function fateOf(random: Random, rates: FaultRates): Fate {
     disconnectsAt: at(roll(rates.disconnects), random.between(1, 2000)),
     ignoresTerm: roll(rates.ignoresTerm),
     undyingMs: roll(rates.undying) ? random.between(100, 20_000) : 0,
-    grandchild: roll(rates.grandchild) ? random.pick(['grouped', 'escaped'] as const) : 'none',
+    // With neither an exit nor the end of its output nobody could know of its death.
+    grandchild: roll(rates.grandchild) && !losesExit ? random.pick(['grouped', 'escaped'] as const) : 'none',
+    losesExit,
+    clockStallsAt: at(roll(rates.clockStalls), random.skewed(2000)),
+    clockStallsMs: random.between(1, 1000),
     exitMs: random.skewed(20),
     endMs: random.skewed(350),
   };

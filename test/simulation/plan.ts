@@ -28,9 +28,13 @@ export type Ending = 'close' | 'close in time' | 'close and cancel' | 'terminate
 export interface Plan {
   readonly options: PoolOptions;
   readonly rates: FaultRates;
+  /** From then on no worker can boot: the module was broken. */
+  readonly poisonedAt: number;
   readonly habits: ParentHabits;
   readonly actions: readonly Action[];
   readonly ending: Ending;
+  /** After how many actions the end comes; the others find a pool that is ending, or has ended. */
+  readonly endsAfter: number;
   /** Whether everything is let come to rest before the end, or the end comes in the middle of it. */
   readonly rests: boolean;
 }
@@ -43,6 +47,7 @@ export function planOf(random: Random, length: number): Plan {
   return {
     options,
     rates: ratesOf(random),
+    poisonedAt: random.chance(0.1) ? random.pick([0, spanMs * random.next()]) : Number.POSITIVE_INFINITY,
     habits: habitsOf(random),
     actions: actionsOf(random, length, spanMs),
     ending: random.pick([
@@ -54,6 +59,7 @@ export function planOf(random: Random, length: number): Plan {
       'close, terminate',
       'terminate, kill',
     ] as const),
+    endsAfter: random.chance(0.15) ? random.integer(0, length) : length,
     rests: random.chance(0.8),
   };
 }
@@ -99,7 +105,6 @@ function ratesOf(random: Random): FaultRates {
   if (random.chance(0.15)) return rates;
   for (const fault of FAULTS) if (random.chance(0.35)) rates[fault] = random.pick([0.02, 0.1, 0.4]);
   if (random.chance(0.5)) rates.undying = 0;
-  if (random.chance(0.03)) rates.bootFails = 1;
   return rates;
 }
 

@@ -36,7 +36,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   const story = new Story(isTold);
   const world = new World(story, random.fork(1), plan.habits);
   const ledger = new Ledger(world, plan.options.concurrency ?? 1, 1);
-  const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates);
+  const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates, plan.poisonedAt);
   const chance = random.fork(3);
 
   const onUnhandled = (reason: unknown): void => {
@@ -51,10 +51,11 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     doorsOf.make = real;
     const user = new User(pool, world, ledger, spawner, plan.habits.callbackMs <= 0.01);
     watchSpawns(pool, world, ledger, plan);
+    world.onStep = () => checkCounts(world, pool);
     await act(world, user, plan);
-    if (plan.rests) await rest(world, user, ledger, spawner);
+    if (plan.rests && !user.isFinishing) await rest(world, user, ledger, spawner);
     await end(world, user, ledger, spawner, plan);
-    checkCounts(world, pool);
+    checkSettled(world, pool);
     tasks = pool.stats().submitted;
   } finally {
     doorsOf.make = real;
@@ -74,10 +75,11 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
 
 async function act(world: World, user: User, plan: Plan): Promise<void> {
   let left = plan.actions.length;
-  for (const action of plan.actions) {
+  for (const [index, action] of plan.actions.entries()) {
     world.at(action.at, () => {
       world.arrive(() => {
         left -= 1;
+        if (index === plan.endsAfter) user.finish(plan.ending);
         user.perform(action);
       });
     });
@@ -97,7 +99,7 @@ async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawne
 
 async function end(world: World, user: User, ledger: Ledger, spawner: SimSpawner, plan: Plan): Promise<void> {
   if (world.faults.length > 0) return;
-  user.finish(plan.ending);
+  if (!user.isFinishing) user.finish(plan.ending);
   calm(world, ledger, spawner);
   await world.run(() => user.open.length === 0 && user.unsettled.length === 0, REST_LIMIT_MS);
   if (world.faults.length > 0) return;
@@ -120,24 +122,33 @@ function calm(world: World, ledger: Ledger, spawner: SimSpawner): void {
   for (const process of spawner.processes) if (process.isAlive) process.strike('SIGCONT');
 }
 
+/** At any moment each task that was submitted has settled, or is in exactly one place. */
 function checkCounts(world: World, pool: Pool<object>): void {
-  if (world.faults.length > 0) return;
-  const { submitted, succeeded, failed, cancelled, queued, running, waiting } = pool.stats();
-  if (submitted !== succeeded + failed + cancelled || queued + running + waiting > 0) {
+  const { submitted, succeeded, failed, cancelled, queued, running, waiting, size } = pool.stats();
+  if (submitted !== succeeded + failed + cancelled + queued + running + waiting) {
     world.fault(
-      `G1: of ${submitted} tasks ${succeeded} succeeded, ${failed} failed and ${cancelled} were cancelled; ${queued} are queued, ${running} run, ${waiting} wait`,
+      `G1: of ${submitted} tasks ${succeeded} succeeded, ${failed} failed, ${cancelled} were cancelled, ${queued} are queued, ${running} run, ${waiting} wait`,
     );
   }
+  if (size < 0 || running < 0 || queued < 0) world.fault(`G1: ${size} workers, ${running} running and ${queued} queued tasks`);
 }
 
-/** G10: from the first charged death until a proof no more than intensity + 1 spawns in a period, where nothing can be proven. */
+function checkSettled(world: World, pool: Pool<object>): void {
+  if (world.faults.length > 0) return;
+  checkCounts(world, pool);
+  const { queued, running, waiting } = pool.stats();
+  if (queued + running + waiting > 0) world.fault(`G1: at the end ${queued} tasks are queued, ${running} run, ${waiting} wait`);
+}
+
+/**
+ * G10. A pool breaks after more than `intensity` charged deaths, and not before. And where no worker can boot any more, so
+ * that nothing can be proven, no more than intensity + 1 spawns are begun in a period from the first charged death on.
+ */
 function watchSpawns(pool: Pool<object>, world: World, ledger: Ledger, plan: Plan): void {
-  if (plan.rates.bootFails !== 1) return;
   const { intensity, periodMs } = plan.options.restart as { intensity: number; periodMs: number };
-  let since: number | undefined;
-  const check = (): void => {
-    if (since === undefined || ledger.isCalm) return;
-    const from = since;
+  let charged = 0;
+  let since: number | undefined; // the first of them, if it came after the module was broken
+  const checkSpawns = (from: number): void => {
     const spawns = ledger.spawns.filter((at) => at >= from);
     for (const [index, at] of spawns.entries()) {
       const last = spawns[index + intensity + 1];
@@ -148,10 +159,17 @@ function watchSpawns(pool: Pool<object>, world: World, ledger: Ledger, plan: Pla
     }
   };
   pool.on('workerDied', ({ death }) => {
-    if (!death.requested && death.phase !== 'task') since ??= world.now();
-    check();
+    if (!death.requested && death.phase !== 'task') {
+      charged += 1;
+      if (charged === 1 && world.now() >= plan.poisonedAt) since = world.now();
+    }
+    if (since !== undefined && !ledger.isCalm) checkSpawns(since);
+  });
+  pool.on('broken', () => {
+    if (charged <= intensity) world.fault(`G10: it broke after ${charged} charged deaths; intensity ${intensity}`);
   });
   pool.on('recovered', () => {
+    charged = 0;
     since = undefined;
   });
 }

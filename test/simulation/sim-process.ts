@@ -202,7 +202,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.world.tell('dies', this.workerId, signal ?? String(exitCode));
     this.ledger.died(this);
     this.#child = undefined;
-    this.#after(this.fate.exitMs, () => this.#hear((heard) => heard.onExit(exitCode, signal)));
+    if (!this.fate.losesExit) this.#after(this.fate.exitMs, () => this.#hear((heard) => heard.onExit(exitCode, signal)));
     if (this.fate.grandchild === 'none') this.#after(this.fate.endMs, () => this.#closeOutput());
     for (const tell of this.#onDeath.splice(0)) tell();
   }

@@ -14,17 +14,22 @@ export class SimSpawner implements Spawner {
   readonly #random: Random;
   readonly #rates: FaultRates;
 
-  constructor(world: World, ledger: Ledger, random: Random, rates: FaultRates) {
+  readonly #poisonedAt: number;
+
+  constructor(world: World, ledger: Ledger, random: Random, rates: FaultRates, poisonedAt: number) {
     this.#world = world;
     this.#ledger = ledger;
     this.#random = random;
     this.#rates = rates;
+    this.#poisonedAt = poisonedAt;
   }
 
   spawn(workerId: number, listener: ProcessListener): WorkerProcess {
     if (this.isClosed) this.#world.fault(`G9: worker ${workerId} was spawned after the pool had closed`);
     const random = this.#random.fork(workerId);
-    const fate = fateOf(random, this.#ledger.isCalm ? NO_FAULTS : this.#rates);
+    const { isCalm } = this.#ledger;
+    const isPoisoned = !isCalm && this.#world.now() >= this.#poisonedAt;
+    const fate = fateOf(random, isCalm ? NO_FAULTS : isPoisoned ? { ...this.#rates, bootFails: 1 } : this.#rates);
     this.#world.tell('spawn', workerId);
     const process = new SimProcess(workerId, this.#world, this.#ledger, random, fate, listener);
     this.processes.push(process);

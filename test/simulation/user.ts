@@ -38,6 +38,8 @@ const HOSTAGE_MS = 10;
 export class User {
   readonly submitted: Submitted[] = [];
   refused = 0;
+  /** The pool is being ended, or has ended. */
+  isFinishing = false;
   readonly #pool: Pool<SimModule>;
   readonly #world: World;
   readonly #ledger: Ledger;
@@ -142,6 +144,7 @@ export class User {
   /** Ends the pool. Its promise is among those that are kept. */
   finish(ending: Ending): void {
     const pool = this.#pool;
+    this.isFinishing = true;
     this.#world.tell('user: ends the pool by', ending);
     const isForced = ending.includes('terminate') || ending.includes('kill') || ending === 'close in time';
     if (isForced) this.#ledger.isEnding = true;
@@ -238,8 +241,8 @@ export class User {
       this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
     if (reason instanceof TaskTimeoutError && !entry.hasTimeout && reason.kind === 'run' && entry.name !== 'untilAborted')
       this.#world.fault(`G5: task ${entry.id} timed out, and has no time limit`);
-    if (reason instanceof PoolBrokenError && this.#pool.state === 'open' && entry.noted > entry.calls + 1)
-      this.#world.tell('broken', entry.id);
+    if (reason instanceof PoolBrokenError && this.#pool.state === 'open')
+      this.#world.fault(`G10: task ${entry.id} is refused by a pool that is broken no more`);
   }
 
   #settled(each: Submitted, how: string): void {

@@ -18,6 +18,9 @@ export interface ParentHabits {
   readonly stallMs: number;
 }
 
+/** A look at everything costs as much as several steps. */
+const STEPS_BETWEEN_LOOKS = 16;
+
 type Phase = 'timers' | 'poll' | 'check';
 
 export class World implements Clock {
@@ -36,6 +39,9 @@ export class World implements Clock {
   #now = 0;
   #parentFreeAt = 0;
   #holds = 0;
+  /** Called now and then between two callbacks. */
+  onStep: (() => void) | undefined;
+  #steps = 0;
   /** The parent has stalled for so long in all. */
   stalledMs = 0;
 
@@ -127,6 +133,8 @@ export class World implements Clock {
     const end = this.#now + limitMs;
     return new Promise((resolve) => {
       const turn = (): void => {
+        this.#steps += 1;
+        if (this.#steps % STEPS_BETWEEN_LOOKS === 0) this.onStep?.();
         if (isOver()) resolve(true);
         else if (this.#now > end || this.faults.length > 0 || !this.#step()) resolve(isOver());
         else setImmediate(turn);

@@ -1,0 +1,61 @@
+/** npm run mutants: plants each bug of mutations.ts into a copy of the source, and tells after how many seeds it is found. */
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import PQueue from 'p-queue';
+import { MUTATIONS, type Mutation } from './mutations.js';
+
+const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Finding {
+  readonly mutation: Mutation;
+  /** How many seeds it took; undefined: it was not found. */
+  readonly seeds: number | undefined;
+  /** The first fault. */
+  readonly fault: string;
+}
+
+/** @throws Error when the source has moved on */
+export function mutated(mutation: Mutation): string {
+  const text = readFileSync(join(ROOT, mutation.file), 'utf8');
+  const parts = text.split(mutation.find);
+  if (parts.length !== 2) throw new Error(`'${mutation.bug}': its text occurs ${parts.length - 1} times in ${mutation.file}`);
+  return parts.join(mutation.replace);
+}
+
+/** Runs seeds from 1 on over a copy of the source with this bug in it, until one fails. */
+export async function hunt(mutation: Mutation, index: number, maxSeeds: number): Promise<Finding> {
+  const folder = join(ROOT, '.cache', 'mutants', String(index));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const part of ['src', join('test', 'simulation'), 'tsconfig.base.json', 'tsconfig.json', 'package.json'])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  writeFileSync(join(folder, mutation.file), mutated(mutation));
+  const args = ['--import', 'tsx', join(folder, 'test', 'simulation', 'cli.ts'), '--seed', '1', '--seeds', String(maxSeeds), '--first'];
+  const out = await new Promise<string>((resolve) => {
+    execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26, timeout: 600_000 }, (_error, stdout, stderr) =>
+      resolve(stdout + stderr),
+    );
+  });
+  rmSync(folder, { recursive: true, force: true });
+  const found = /^seed (\d+): (.*)$/m.exec(out);
+  if (found === null && !out.includes(' failed: ')) throw new Error(`'${mutation.bug}' did not run: ${out.slice(-2000)}`);
+  return { mutation, seeds: found === null ? undefined : Number(found[1]), fault: found?.[2] ?? 'not found' };
+}
+
+/** All of them, two at a time, in the order of the list. */
+export async function huntAll(maxSeeds: number): Promise<Finding[]> {
+  const queue = new PQueue({ concurrency: 2 });
+  return queue.addAll(MUTATIONS.map((mutation, index) => () => hunt(mutation, index, maxSeeds)));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const findings = await huntAll(20_000);
+  console.log('| bug | who had it | found after | as |\n|---|---|---|---|');
+  for (const { mutation, seeds, fault } of findings) {
+    const when = seeds === undefined ? '**not found**' : `${seeds} seed${seeds === 1 ? '' : 's'}`;
+    console.log(`| ${mutation.bug} | ${mutation.source} | ${when} | ${fault.slice(0, 3).replace(':', '')} |`);
+  }
+  if (findings.some(({ seeds }) => seeds === undefined)) process.exitCode = 1;
+}
