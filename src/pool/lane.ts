@@ -131,6 +131,8 @@ export class Lane implements Tenant, LeaseLane {
         const lease = this.#leaseOf(message.seq);
         if (lease === undefined) return; // late: its lease was closed
         this.#confirmStart(lease, message.time - message.a / 1000);
+        // Who looked at the note meanwhile saw the start when it looked: the worker knows better.
+        lease.startedAt = Math.min(lease.startedAt, message.time - message.a / 1000);
         lease.endedAt = message.time;
         this.worker.completed += 1;
         this.#close(lease);

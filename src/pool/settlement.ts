@@ -3,7 +3,7 @@
  * without having started. Here and nowhere else a task settles (G1) or goes back to the queue (G2, G3).
  */
 
-import { decode } from '../ipc/codec.js';
+import { decode, describe } from '../ipc/codec.js';
 import { Flag, FrameType, type Message } from '../ipc/frame.js';
 import { deferred } from '../shared/deferred.js';
 import { SerializationError, TaskTimeoutError, UnknownTaskError } from '../shared/errors.js';
@@ -97,7 +97,7 @@ export class Settlement implements Settling {
     const { error, mayRetry } = this.#thrown(record, message);
     if (!mayRetry || record.errors >= record.options.retries.error) this.fail(record, error);
     else if (record.ending !== undefined)
-      this.#end(record, false); // it was cancelled meanwhile: it is not started again (G6)
+      this.#end(record, false); // cancelled meanwhile: not started again (G6)
     else {
       record.errors += 1;
       this.#retry(lease, error);
@@ -114,21 +114,21 @@ export class Settlement implements Settling {
     try {
       body = decode(message.codec, message.body, message.attachments);
     } catch (cause) {
-      const text = `${aboutTask(record)} threw something that could not be decoded: ${String(cause)}`;
-      return { error: new SerializationError(text, { side: 'error', cause }), mayRetry: false };
+      const why = `${aboutTask(record)} threw something that could not be decoded: ${String(cause)}`;
+      return { error: new SerializationError(why, { side: 'error', cause }), mayRetry: false };
     }
     if (message.flags & Flag.UnknownTask) {
-      const { name, exports } = body as { name: string; exports: string[] };
-      return { error: unknownTask(name, exports), mayRetry: false };
+      const { exports } = Object(body) as { exports?: unknown };
+      return { error: unknownTask(record.name.name, Array.isArray(exports) ? exports.map(text) : []), mayRetry: false };
     }
     if (message.flags & Flag.Unserialisable) {
-      const { side, message: text, thrown, cause } = body as UnserialisableReply;
-      const what = thrown === undefined ? '' : ` (it threw ${thrown})`;
-      return { error: new SerializationError(`${aboutTask(record)}: ${text}${what}`, { side, cause }), mayRetry: false };
+      const { side, message: why, thrown, cause } = Object(body) as UnserialisableReply;
+      const what = thrown === undefined ? '' : ` (it threw ${text(thrown)})`;
+      return { error: new SerializationError(`${aboutTask(record)}: ${text(why)}${what}`, { side, cause }), mayRetry: false };
     }
     if (message.flags & Flag.Undecodable) {
-      const text = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${String(body)}`;
-      return { error: new SerializationError(text, { side: 'arguments', cause: body }), mayRetry: false };
+      const why = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${describe(body)}`;
+      return { error: new SerializationError(why, { side: 'arguments', cause: body }), mayRetry: false };
     }
     addCallerStack(body, record);
     return { error: body, mayRetry: true };
@@ -271,6 +271,11 @@ export class Settlement implements Settling {
     }
     return record.over.promise;
   }
+}
+
+/** Of what a worker wrote, which may be anything (G9). */
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : describe(value);
 }
 
 function tagOf(record: TaskRecord): { tag?: string } {

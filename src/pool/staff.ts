@@ -2,7 +2,7 @@
 
 import type { BootInfo } from '../ipc/boot-info.js';
 import { decode, encode } from '../ipc/codec.js';
-import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
+import { type FrameHeader, FrameType, type Message, ProtocolError } from '../ipc/frame.js';
 import type { Death } from '../shared/types.js';
 import type { RecycleCause } from '../supervisor/berth.js';
 import type { SupervisorUser } from '../supervisor/supervisor-user.js';
@@ -46,12 +46,16 @@ export class Staff implements SupervisorUser, LaneUser {
 
   onReady(worker: Worker, message: Message): void {
     const core = this.#core;
-    core.exports = new Set(decode(message.codec, message.body, message.attachments) as string[]);
+    core.exports = exportsOf(message);
     core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs: worker.readyAt - worker.spawnedAt });
   }
 
   onBootFailed(worker: Worker, message: Message): void {
-    worker.bootError = decode(message.codec, message.body, message.attachments);
+    try {
+      worker.bootError = decode(message.codec, message.body, message.attachments);
+    } catch (error) {
+      worker.bootError = error; // the tail of its stderr tells what it was
+    }
   }
 
   onUsable(worker: Worker): void {
@@ -160,5 +164,14 @@ export class Staff implements SupervisorUser, LaneUser {
 
   onRead(): void {
     this.#core.dispatcher.schedule();
+  }
+}
+
+/** @throws ProtocolError: a worker whose words cannot be read dies of it, and the parent does not (G9) */
+function exportsOf(message: Message): Set<string> {
+  try {
+    return new Set(decode(message.codec, message.body, message.attachments) as string[]);
+  } catch (cause) {
+    throw new ProtocolError('a worker that is ready, with a list of exports that cannot be read', { cause });
   }
 }

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import PQueue from 'p-queue';
-import { MUTATIONS, type Mutation } from './mutations.js';
+import { type Edit, MUTATIONS, type Mutation } from './mutations.js';
 
 const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -17,11 +17,11 @@ export interface Finding {
 }
 
 /** @throws Error when the source has moved on */
-export function mutated(mutation: Mutation): string {
-  const text = readFileSync(join(ROOT, mutation.file), 'utf8');
-  const parts = text.split(mutation.find);
-  if (parts.length !== 2) throw new Error(`'${mutation.bug}': its text occurs ${parts.length - 1} times in ${mutation.file}`);
-  return parts.join(mutation.replace);
+export function apply(edit: Edit, bug: string): string {
+  const text = readFileSync(join(ROOT, edit.file), 'utf8');
+  const parts = text.split(edit.find);
+  if (parts.length !== 2) throw new Error(`'${bug}': its text occurs ${parts.length - 1} times in ${edit.file}`);
+  return parts.join(edit.replace);
 }
 
 /** Runs seeds from 1 on over a copy of the source with this bug in it, until one fails. */
@@ -31,7 +31,8 @@ export async function hunt(mutation: Mutation, index: number, maxSeeds: number):
   mkdirSync(folder, { recursive: true });
   for (const part of ['src', join('test', 'simulation'), 'tsconfig.base.json', 'tsconfig.json', 'package.json'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  writeFileSync(join(folder, mutation.file), mutated(mutation));
+  for (const edit of mutation.also === undefined ? [mutation] : [mutation, mutation.also])
+    writeFileSync(join(folder, edit.file), apply(edit, mutation.bug));
   const args = ['--import', 'tsx', join(folder, 'test', 'simulation', 'cli.ts'), '--seed', '1', '--seeds', String(maxSeeds), '--first'];
   const out = await new Promise<string>((resolve) => {
     execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26, timeout: 600_000 }, (_error, stdout, stderr) =>
@@ -47,11 +48,19 @@ export async function hunt(mutation: Mutation, index: number, maxSeeds: number):
 /** All of them, two at a time, in the order of the list. */
 export async function huntAll(maxSeeds: number): Promise<Finding[]> {
   const queue = new PQueue({ concurrency: 2 });
-  return queue.addAll(MUTATIONS.map((mutation, index) => () => hunt(mutation, index, maxSeeds)));
+  const only = process.env['EVERPOOL_MUTANT'];
+  const chosen = only === undefined ? MUTATIONS : MUTATIONS.filter(({ bug }) => bug.includes(only));
+  return queue.addAll(
+    chosen.map((mutation) => async () => {
+      const finding = await hunt(mutation, MUTATIONS.indexOf(mutation), maxSeeds);
+      console.error(`${finding.seeds ?? 'NOT FOUND'}: ${mutation.bug}: ${finding.fault}`);
+      return finding;
+    }),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const findings = await huntAll(20_000);
+  const findings = await huntAll(Number(process.argv[2] ?? 3000));
   console.log('| bug | who had it | found after | as |\n|---|---|---|---|');
   for (const { mutation, seeds, fault } of findings) {
     const when = seeds === undefined ? '**not found**' : `${seeds} seed${seeds === 1 ? '' : 's'}`;

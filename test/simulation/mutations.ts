@@ -4,10 +4,15 @@
  *
  * A mutation replaces a text that occurs exactly once in its file; if the source has moved on, it says so.
  */
-export interface Mutation {
+export interface Mutation extends Edit {
   readonly bug: string;
   /** Which pool had it, or which guarantee it breaks. */
   readonly source: string;
+  /** Where one change is not enough to make the bug. */
+  readonly also?: Edit;
+}
+
+export interface Edit {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -53,15 +58,15 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'the kill timer does not check the attempt',
     source: 'workerpool#548',
     file: 'src/pool/canceller.ts',
-    find: 'if (lease !== undefined && record.lease === lease) this.forceEnd(lease);',
-    replace: 'if (lease !== undefined) lease.worker.kill();',
+    find: '    core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));',
+    replace: '    core.clock.setTimer(() => lane.worker.kill(), graceMs ?? core.options.graceMs);',
   },
   {
-    bug: 'it waits for an exit that has already happened',
-    source: 'workerpool',
-    file: 'src/supervisor/departure.ts',
-    find: '      this.#waiter = deferred();\n      this.#settle();',
-    replace: '      this.#waiter = deferred();',
+    bug: 'it waits for an end that has already happened',
+    source: 'workerpool: a wait for an exit that was',
+    file: 'src/pool/settlement.ts',
+    find: '      if (record.isSettled) {\n        if (record.killing',
+    replace: '      if (record.id < 0) {\n        if (record.killing',
   },
   {
     bug: 'a kill counts as an exit: it does not wait for the end',
@@ -111,6 +116,11 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/supervisor/restart-window.ts',
     find: "  return spawnOrdinal > (by === 'task' ? state.firstCharged : state.lastCharged);",
     replace: '  return spawnOrdinal > -1 || by === state.toString();',
+    also: {
+      file: 'src/supervisor/supervisor.ts',
+      find: '    if (worker.isUseful) return;\n',
+      replace: '',
+    },
   },
   {
     bug: 'the restart intensity is not asked',
