@@ -34,6 +34,8 @@ export const FrameType = {
   Abort: 13,
   Ping: 14,
   Leave: 15,
+  /** Ends the process as user code could (a fault for `everpool/testing`). a: the exit code. */
+  Exit: 16,
   // worker to parent
   Ready: 30,
   BootFailed: 31,

@@ -43,6 +43,13 @@ import type {
 /** @internal What stands behind the next pool: a simulation puts its own doors here. */
 export const doorsOf: { make: (options: ResolvedPoolOptions) => Doors } = { make: nodeDoors };
 
+const cores = new WeakMap<object, Core>();
+
+/** @internal What is behind a pool, for the faults of `everpool/testing`. */
+export function coreOf(pool: object): Core {
+  return cores.get(pool) as Core;
+}
+
 /**
  * A supervised pool of worker processes. Its workers may die in any way at any moment: every task
  * settles (G1), and the pool goes on.
@@ -61,6 +68,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     checkWorkerData(resolved.workerData);
     this.name = resolved.name;
     this.#core = new Core(resolved, doorsOf.make(resolved));
+    cores.set(this, this.#core);
     this.tasks = tasksProxy<M>((name, args) => this.run(name as TaskName<M>, args as never));
     const { signal } = resolved;
     if (signal?.aborted === true) void this.terminate();

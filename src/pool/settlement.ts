@@ -95,9 +95,9 @@ export class Settlement implements Settling {
     }
     lease.outcome = 'error';
     const { error, mayRetry } = this.#thrown(record, message);
+    // One that was cancelled meanwhile is not started again (G6).
     if (!mayRetry || record.errors >= record.options.retries.error) this.fail(record, error);
-    else if (record.ending !== undefined)
-      this.#end(record, false); // cancelled meanwhile: not started again (G6)
+    else if (record.ending !== undefined) this.#end(record, false);
     else {
       record.errors += 1;
       this.#retry(lease, error);

@@ -156,7 +156,8 @@ export class Worker implements ProcessListener {
     this.#fail(fault);
   }
 
-  /** A raw signal, for faults of the chaos kit: nothing is recorded. */
+  // Two faults for `everpool/testing`: nothing is recorded of them.
+
   signal(signal: NodeJS.Signals): boolean {
     return this.isAlive && this.#process.signal(signal);
   }

@@ -125,6 +125,9 @@ export class Runner implements LanesHost, ContextHost {
       case FrameType.Leave:
         this.#leave();
         return;
+      case FrameType.Exit:
+        this.#exit(message.a);
+        return;
       default:
         throw new Error(`message ${message.type} is none for a worker`);
     }

@@ -6,10 +6,10 @@
  * the next attempt at once, the task returns a promise instead, which nobody outside can tell apart.
  */
 import { FrameType, HEADER_BYTES } from '../../src/ipc/frame.js';
+import type { Random } from '../../src/testing/random.js';
 import type { WorkerDoors } from '../../src/worker/doors.js';
 import { Runner } from '../../src/worker/runner.js';
 import type { Ledger, Witnessed } from './ledger.js';
-import type { Random } from './random.js';
 import type { SimNote } from './sim-note.js';
 import { type TaskHost, tasksOf } from './tasks.js';
 import type { World } from './world.js';

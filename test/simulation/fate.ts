@@ -1,5 +1,5 @@
 /** What will happen to one process, apart from what the pool does to it. Times are since its spawn. */
-import type { Random } from './random.js';
+import type { Random } from '../../src/testing/random.js';
 
 export interface FaultRates {
   /** That a spawn fails: ENOENT, EAGAIN. */

@@ -1,7 +1,7 @@
 /** What a seed stands for: a pool, a user, and a machine, all drawn before anything begins, so that parts can be left out. */
 import type { PoolOptions, TaskOptions } from '../../src/pool/option-types.js';
+import type { Random } from '../../src/testing/random.js';
 import { type FaultRates, NO_FAULTS } from './fate.js';
-import type { Random } from './random.js';
 import { type SimTaskName, TASK_NAMES } from './tasks.js';
 import type { ParentHabits } from './world.js';
 

@@ -1,8 +1,8 @@
 /** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
 import { doorsOf, Pool } from '../../src/pool/pool.js';
+import { Random } from '../../src/testing/random.js';
 import { Ledger } from './ledger.js';
 import { type Plan, planOf } from './plan.js';
-import { Random } from './random.js';
 import { SimSpawner } from './sim-spawner.js';
 import { Story } from './story.js';
 import type { SimTaskName } from './tasks.js';

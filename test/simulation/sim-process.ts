@@ -3,10 +3,10 @@
  * and the end of its output in any order, a descendant that holds its pipes. What it runs is in child.ts.
  */
 import type { ProcessListener, WorkerProcess } from '../../src/shared/doors.js';
+import type { Random } from '../../src/testing/random.js';
 import { Child, type ChildHost } from './child.js';
 import type { Fate } from './fate.js';
 import type { Ledger } from './ledger.js';
-import type { Random } from './random.js';
 import { SimNote } from './sim-note.js';
 import type { World } from './world.js';
 

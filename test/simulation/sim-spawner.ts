@@ -1,8 +1,8 @@
 /** Starts simulated processes; each has a fate of its own, drawn from the seed and its number. */
 import type { ProcessListener, Spawner, WorkerProcess } from '../../src/shared/doors.js';
+import type { Random } from '../../src/testing/random.js';
 import { type FaultRates, fateOf, NO_FAULTS } from './fate.js';
 import type { Ledger } from './ledger.js';
-import type { Random } from './random.js';
 import { SimProcess } from './sim-process.js';
 import type { World } from './world.js';
 

@@ -6,8 +6,8 @@
  * One callback is one turn of the real event loop, so that every promise behind it is settled before the next.
  */
 import type { Clock, Timer } from '../../src/shared/doors.js';
+import type { Random } from '../../src/testing/random.js';
 import { Agenda, type Entry } from './agenda.js';
-import type { Random } from './random.js';
 import type { Story } from './story.js';
 
 export interface ParentHabits {

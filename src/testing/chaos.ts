@@ -1,0 +1,180 @@
+/** Kills and stops random workers of a pool, to see what its users' code makes of it. */
+
+import { FrameType } from '../ipc/frame.js';
+import { coreOf, type Pool } from '../pool/pool.js';
+import { check, finiteNumber, integerFrom0, invalid, limitFrom1, periodMs, plainObject, Section } from '../shared/check.js';
+import type { Worker } from '../supervisor/worker.js';
+import { Random } from './random.js';
+
+/** `kill`: SIGKILL. `term`: SIGTERM. `stop`: SIGSTOP; it goes on after a while. `exit`: the process ends by itself, with code 1, as
+ *  soon as its event loop turns. `disconnect`: its channel closes, and it lives. */
+export type Fault = 'kill' | 'term' | 'stop' | 'exit' | 'disconnect';
+
+export interface ChaosOptions {
+  /** The same seed makes the same choices: an integer >= 0. @default a random one, told by `report()` */
+  seed?: number | undefined;
+  /** Milliseconds between two faults, or the bounds between which they are drawn: numbers > 0. @default 100 */
+  everyMs?: number | { min: number; max: number } | undefined;
+  /** How often each kind is chosen, as relative weights >= 0. @default { kill: 1 } */
+  faults?: Partial<Record<Fault, number>> | undefined;
+  /** It stops by itself after so many faults: an integer >= 1, or Infinity. @default Infinity */
+  max?: number | undefined;
+}
+
+export interface ChaosReport {
+  readonly seed: number;
+  /** In the order in which they were made; `atMs` since the start. */
+  readonly faults: readonly { readonly atMs: number; readonly fault: Fault; readonly workerId: number; readonly pid: number }[];
+}
+
+export interface ChaosMonkey extends AsyncDisposable {
+  /** Faults made so far. */
+  readonly faults: number;
+  /** Makes no more faults, and lets the stopped workers go on. */
+  stop(): Promise<void>;
+  report(): ChaosReport;
+}
+
+const FAULTS: readonly Fault[] = ['kill', 'term', 'stop', 'exit', 'disconnect'];
+/** How long a stopped worker stays stopped, at most. */
+const STOP_MS = 1000;
+
+/**
+ * Begins at once, and goes on until it is stopped or the pool is closed. It strikes any living worker: idle, busy, booting, or a spare.
+ *
+ * A kill during a boot, and of an idle worker, is charged to the pool's restart intensity like any other such death: raise
+ * `restart.intensity` unless it is this that you want to see.
+ *
+ * @throws OptionsError (ERR_EVERPOOL_OPTIONS)
+ * @example
+ * await using monkey = chaos(pool, { everyMs: 50 });
+ * const results = await pool.map('resize', images, { retries: 10 });
+ * console.log(monkey.report());
+ */
+export function chaos(pool: Pool<never> | Pool<object>, options?: ChaosOptions): ChaosMonkey {
+  return new Monkey(pool as Pool<object>, options);
+}
+
+class Monkey implements ChaosMonkey {
+  readonly #pool: Pool<object>;
+  readonly #random: Random;
+  readonly #seed: number;
+  readonly #every: { readonly min: number; readonly max: number };
+  readonly #weights: readonly (readonly [Fault, number])[];
+  readonly #max: number;
+  readonly #startedAt: number = performance.now();
+  readonly #made: { atMs: number; fault: Fault; workerId: number; pid: number }[] = [];
+  readonly #stopped = new Map<Worker, NodeJS.Timeout>();
+  readonly #onClosed = (): void => this.#end();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(pool: Pool<object>, options: ChaosOptions | undefined) {
+    const section = new Section('', options, ['seed', 'everyMs', 'faults', 'max']);
+    this.#pool = pool;
+    this.#seed = section.get('seed', integerFrom0, Math.floor(Math.random() * 2 ** 32));
+    this.#random = new Random(this.#seed);
+    this.#every = everyOf(section.raw('everyMs') ?? 100);
+    this.#weights = weightsOf(section.raw('faults') ?? { kill: 1 });
+    this.#max = section.get('max', limitFrom1, Number.POSITIVE_INFINITY);
+    pool.on('closed', this.#onClosed);
+    this.#arm();
+  }
+
+  get faults(): number {
+    return this.#made.length;
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  report(): ChaosReport {
+    return { seed: this.#seed, faults: [...this.#made] };
+  }
+
+  #arm(): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#strike();
+        if (this.#made.length < this.#max) this.#arm();
+        else this.#timer = undefined;
+      },
+      this.#random.between(this.#every.min, this.#every.max),
+    ).unref();
+  }
+
+  #strike(): void {
+    const { supervisor } = coreOf(this.#pool);
+    // By id, so that the choice does not hang on the order in which the pool happens to keep them.
+    const workers = [...supervisor.living()].map(({ worker }) => worker).sort((a, b) => a.id - b.id);
+    const fault = this.#draw();
+    const worker = this.#random.pick(workers);
+    if (worker?.pid === undefined) return;
+    this.#made.push({ atMs: performance.now() - this.#startedAt, fault, workerId: worker.id, pid: worker.pid });
+    if (fault === 'kill') worker.signal('SIGKILL');
+    else if (fault === 'term') worker.signal('SIGTERM');
+    else if (fault === 'stop') this.#halt(worker);
+    else if (fault === 'disconnect') worker.disconnect();
+    else {
+      worker.add({ type: FrameType.Exit, a: 1 });
+      worker.flush();
+    }
+  }
+
+  #draw(): Fault {
+    let rest = this.#random.next() * this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [fault, weight] of this.#weights) {
+      rest -= weight;
+      if (rest < 0) return fault;
+    }
+    return this.#weights[0]?.[0] ?? 'kill';
+  }
+
+  #halt(worker: Worker): void {
+    const goOn = (): void => {
+      worker.signal('SIGCONT');
+      this.#stopped.delete(worker);
+    };
+    worker.signal('SIGSTOP');
+    clearTimeout(this.#stopped.get(worker));
+    this.#stopped.set(worker, setTimeout(goOn, this.#random.between(1, STOP_MS)).unref());
+  }
+
+  #end(): void {
+    this.#pool.off('closed', this.#onClosed);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const [worker, timer] of this.#stopped) {
+      clearTimeout(timer);
+      worker.signal('SIGCONT');
+    }
+    this.#stopped.clear();
+  }
+}
+
+function everyOf(value: unknown): { min: number; max: number } {
+  if (typeof value === 'number') {
+    const every = check('everyMs', periodMs, value);
+    return { min: every, max: every };
+  }
+  const section = new Section('everyMs', value, ['min', 'max']);
+  const min = check('everyMs.min', periodMs, section.raw('min'));
+  const max = check('everyMs.max', finiteNumber, section.raw('max'));
+  if (max < min) throw invalid('everyMs.max', `a number >= min (${min})`, max);
+  return { min, max };
+}
+
+function weightsOf(value: unknown): (readonly [Fault, number])[] {
+  const section = new Section('faults', plainObject('faults', value), FAULTS);
+  const weights = FAULTS.map((fault) => [fault, section.get(fault, weight, 0)] as const).filter(([, share]) => share > 0);
+  if (weights.length === 0) throw invalid('faults', 'at least one weight above 0', value);
+  return weights;
+}
+
+const weight = {
+  text: 'a finite number >= 0',
+  holds: (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+};
