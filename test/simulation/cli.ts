@@ -1,15 +1,16 @@
 /**
- * npm run sim                      seeds 1 to 10,000
+ * npm run sim                      seeds 1 to 80,000: some ten million tasks
  * npm run sim -- --seeds 500 --seed 7   seeds 7 to 506
- * npm run sim -- --seed 7          replays one seed and tells its story
+ * npm run sim -- --seed 7          replays one seed and tells its story; a failing one is shrunk first to what it needs
  * npm run sim -- --minutes 30      fresh seeds for that long
  *
  * With --first it stops at the first seed that fails.
  */
 import { parseArgs } from 'node:util';
-import { runSeed, type Verdict } from './run-seed.js';
+import { planOfSeed, runSeed, type Verdict } from './run-seed.js';
+import { describePlan, shrink } from './shrink.js';
 
-const DEFAULT_SEEDS = 10_000;
+const DEFAULT_SEEDS = 80_000;
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string' }, seed: { type: 'string' }, minutes: { type: 'string' }, first: { type: 'boolean' } },
@@ -30,7 +31,7 @@ const minutes = number('minutes');
 
 function tell(verdict: Verdict): void {
   const { story, faults, digest } = verdict;
-  console.log(story.join('\n'));
+  console.log(story.slice(-60).join('\n'));
   console.log(`seed ${verdict.seed}: ${verdict.tasks} tasks, ${verdict.starts} starts, ${verdict.deaths} deaths; story ${digest}`);
   for (const fault of faults) console.log(`  ${fault}`);
 }
@@ -59,7 +60,14 @@ async function many(first: number, count: number, untilMs: number): Promise<void
 }
 
 if (seed !== undefined && seeds === undefined && minutes === undefined) {
-  const verdict = await runSeed(seed, true);
+  let verdict = await runSeed(seed, true);
+  const [fault] = verdict.faults;
+  if (fault !== undefined) {
+    console.log(`seed ${seed}: ${fault}\n`);
+    const { plan, tries } = await shrink(seed, planOfSeed(seed), fault);
+    console.log(`shrunk in ${tries} runs to:\n${describePlan(plan)}\n`);
+    verdict = await runSeed(seed, true, plan);
+  }
   tell(verdict);
   if (verdict.faults.length > 0) process.exitCode = 1;
 } else {

@@ -151,13 +151,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '    else if (record.id < 0) this.#end(record, false);',
   },
   {
-    bug: 'the queue timeout makes a cancel forgotten',
-    source: 'found by the simulation in this one',
-    file: 'src/pool/deadline.ts',
-    find: '  if (record.ending !== undefined) return; // it is being cancelled: its worker drops it, and will say so\n',
-    replace: '',
-  },
-  {
     bug: 'what was sent ahead is taken back unread',
     source: 'G2: without a look at the note',
     file: 'src/pool/lane.ts',

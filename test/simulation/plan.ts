@@ -5,9 +5,24 @@ import { type FaultRates, NO_FAULTS } from './fate.js';
 import { type SimTaskName, TASK_NAMES } from './tasks.js';
 import type { ParentHabits } from './world.js';
 
+/** How the user ends a task soon after its submission: about when it ends by itself. */
+export interface End {
+  readonly how: 'cancel' | 'kill';
+  readonly afterMs: number;
+}
+
 /** What the user does at some time. `which` chooses among the tasks, workers … that there are by then: from 0 to 1. */
 export type Action =
-  | { at: number; do: 'run'; name: SimTaskName; arg: number; options: TaskOptions; count: number; withSignal: boolean }
+  | {
+      at: number;
+      do: 'run';
+      name: SimTaskName;
+      arg: number;
+      options: TaskOptions;
+      count: number;
+      withSignal: boolean;
+      end: End | undefined;
+    }
   | { at: number; do: 'cancel' | 'kill' | 'abort' | 'killWorker' | 'strike' | 'listen'; which: number }
   | { at: number; do: 'killTasks'; tag: string | undefined; queued: boolean; running: boolean }
   | { at: number; do: 'resize'; min: number; max: number }
@@ -175,17 +190,18 @@ function actionOf(random: Random, at: number, isShy: boolean): Action {
 function runOf(random: Random, at: number): Action {
   const roll = random.next();
   const name: SimTaskName = roll < 0.35 ? 'quick' : roll < 0.5 ? 'sleep' : roll < 0.65 ? 'spin' : random.pick(TASK_NAMES);
+  const arg = random.pick([0, 0.1, 0.9, 3, 10, 100]);
   const options: TaskOptions = {};
   if (random.chance(0.2)) options.timeoutMs = random.pick([1, 5, 20, 200]);
   if (random.chance(0.1)) options.softTimeoutMs = random.pick([1, 5, 20]);
-  if (random.chance(0.1)) options.queueTimeoutMs = random.pick([1, 20, 200]);
+  if (random.chance(0.2)) options.queueTimeoutMs = random.pick([0.2, 0.5, 1, 20, 200]);
   if (random.chance(0.2)) options.priority = random.integer(-1, 2);
   if (random.chance(0.3)) options.tag = random.pick(['a', 'b']);
   if (random.chance(0.3)) {
     options.retries = {
       crash: random.pick([0, 1, 3, 100]),
       timeout: random.pick([0, 0, 1]),
-      error: random.pick([0, 0, 1, 2]),
+      error: random.pick([0, 1, 2]),
       delayMs: random.pick([0, 0, 5, 100]),
     };
   }
@@ -193,9 +209,17 @@ function runOf(random: Random, at: number): Action {
     at,
     do: 'run',
     name,
-    arg: random.pick([0, 0.1, 0.9, 3, 10, 100]),
+    arg,
     options,
     count: random.chance(0.2) ? random.integer(2, 30) : 1,
     withSignal: random.chance(0.1),
+    end: random.chance(0.2) ? endOf(random, arg, options.queueTimeoutMs) : undefined,
   };
+}
+
+/** Near to where something else ends it: the task itself, or the limit of its wait. */
+function endOf(random: Random, arg: number, queueTimeoutMs: number | undefined): End {
+  const how = random.chance(0.7) ? 'cancel' : 'kill';
+  if (queueTimeoutMs !== undefined) return { how, afterMs: Math.max(0, queueTimeoutMs - random.skewed(1)) };
+  return { how, afterMs: random.next() * (arg * 1.5 + 3) };
 }

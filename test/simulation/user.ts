@@ -72,7 +72,7 @@ export class User {
         return;
       case 'cancel':
       case 'kill': {
-        const each = this.#choose(this.submitted, action.which);
+        const each = this.#chooseTask(action.which);
         if (each !== undefined) this.end(each, action.do);
         return;
       }
@@ -211,6 +211,8 @@ export class User {
     const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, hasTimeout);
     const each: Submitted = { task, entry, controller, settled: 0 };
     this.submitted.push(each);
+    const { end } = action;
+    if (end !== undefined) this.#later(end.afterMs, () => this.end(each, end.how));
     task.then(
       (value) => this.#succeeded(each, value),
       (reason) => this.#failed(each, reason),
@@ -290,7 +292,7 @@ export class User {
     this.#pool.once(event, () => {
       if (this.#ledger.isCalm) return;
       this.perform({ at: 0, do: then, which: (which * 7919) % 1 });
-      this.perform({ at: 0, do: 'run', name: 'quick', arg: 0, options: {}, count: 1, withSignal: false });
+      this.perform({ at: 0, do: 'run', name: 'quick', arg: 0, options: {}, count: 1, withSignal: false, end: undefined });
       this.submitted.at(-1)?.task.then(
         () => this.perform({ at: 0, do: 'cancel', which }),
         () => undefined,
@@ -300,6 +302,12 @@ export class User {
 
   #later(delayMs: number, run: () => void): void {
     this.#world.at(this.#world.now() + delayMs, () => this.#world.arrive(run));
+  }
+
+  /** Mostly one that was submitted not long ago: the others are over. */
+  #chooseTask(which: number): Submitted | undefined {
+    if (which < 0.2) return this.#choose(this.submitted, which * 5);
+    return this.#choose(this.submitted.slice(-12), (which - 0.2) / 0.8);
   }
 
   #choose<T>(list: readonly T[], which: number): T | undefined {
