@@ -101,7 +101,7 @@ export const MUTATIONS: readonly Mutation[] = [
     source: 'one socket for both directions: 0 of 20 results delivered',
     file: 'src/supervisor/worker.ts',
     find: '  flush(): void {\n    this.#link.flush();',
-    replace: '  flush(): void {\n    this.#link.flush();\n    if (this.#state === "stopping") this.#process.disconnect();',
+    replace: '  flush(): void {\n    this.#link.flush();\n    if (ORDER[this.#state] >= ORDER.stopping) this.#process.disconnect();',
   },
   {
     bug: 'a requested death is charged',

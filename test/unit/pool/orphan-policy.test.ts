@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AfterDeath, afterDeath } from '../../../src/pool/orphan-policy.js';
 
@@ -14,5 +15,25 @@ describe('orphan policy', () => {
     ['G3: started and a crash retry left: once more', true, undefined, 1, 0, 'retry-crash'],
   ])('%s', (_title, started, target, crashRetriesLeft, timeoutRetriesLeft, expected) => {
     expect(afterDeath({ started, target, crashRetriesLeft, timeoutRetriesLeft })).toBe(expected);
+  });
+
+  test('for whatever attempt: cancelled means never, started means at most as often as allowed, and nothing else is charged', () => {
+    const attempt = fc.record({
+      started: fc.boolean(),
+      target: fc.constantFrom<'cancel' | 'timeout' | undefined>('cancel', 'timeout', undefined),
+      crashRetriesLeft: fc.nat(3),
+      timeoutRetriesLeft: fc.nat(3),
+    });
+    fc.assert(
+      fc.property(attempt, (each) => {
+        const after = afterDeath(each);
+        const isStartedAgain = after === 'redispatch' || after === 'retry-crash' || after === 'retry-timeout';
+        if (each.target === 'cancel') expect(after).toBe('cancelled');
+        if (after === 'redispatch') expect(each.started).toBe(false);
+        if (after === 'died') expect(each).toMatchObject({ started: true, crashRetriesLeft: 0 });
+        if (isStartedAgain && each.started) expect(each.crashRetriesLeft + each.timeoutRetriesLeft).toBeGreaterThan(0);
+        if (after === 'retry-timeout' || after === 'timeout') expect(each.target).toBe('timeout');
+      }),
+    );
   });
 });
