@@ -60,7 +60,7 @@ export async function huntAll(maxSeeds: number): Promise<Finding[]> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const findings = await huntAll(Number(process.argv[2] ?? 4000));
+  const findings = await huntAll(Number(process.argv[2] ?? 6000));
   console.log('| bug | who had it | found after | as |\n|---|---|---|---|');
   for (const { mutation, seeds, fault } of findings) {
     const when = seeds === undefined ? '**not found**' : `${seeds} seed${seeds === 1 ? '' : 's'}`;

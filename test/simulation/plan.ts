@@ -47,6 +47,8 @@ export interface Plan {
   readonly poisonedAt: number;
   readonly habits: ParentHabits;
   readonly actions: readonly Action[];
+  /** How many workers may boot at once. */
+  readonly spawnConcurrency: number;
   readonly ending: Ending;
   /** After how many actions the end comes; the others find a pool that is ending, or has ended. */
   readonly endsAfter: number;
@@ -64,6 +66,7 @@ export function planOf(random: Random, length: number): Plan {
     rates: ratesOf(random),
     poisonedAt: random.chance(0.1) ? random.pick([0, spanMs * random.next()]) : Number.POSITIVE_INFINITY,
     habits: habitsOf(random),
+    spawnConcurrency: random.pick([1, 2, 8]),
     actions: actionsOf(random, length, spanMs),
     ending: random.pick([
       'close',

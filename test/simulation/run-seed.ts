@@ -44,7 +44,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   };
   process.on('unhandledRejection', onUnhandled);
   const real = doorsOf.make;
-  doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: 4 });
+  doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: plan.spawnConcurrency });
   let tasks = 0;
   try {
     const pool = new Pool<Record<SimTaskName, (...args: unknown[]) => unknown>>(plan.options);
