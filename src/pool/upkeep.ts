@@ -69,7 +69,6 @@ export class Upkeep implements Keeping {
 
   #armIdle(delayMs: number): void {
     this.#idleTimer = this.#core.clock.setTimer(() => {
-      this.#idleTimer = undefined;
       const { idleTimeoutMs } = this.#core.options;
       const now = this.#core.clock.now();
       let next = Number.POSITIVE_INFINITY;
@@ -79,6 +78,8 @@ export class Upkeep implements Keeping {
         if (due > now) next = Math.min(next, due);
         else this.#core.supervisor.shrink(lane.worker);
       }
+      // Only now: a worker that is let go calls `onIdle`, which must not arm a second one.
+      this.#idleTimer = undefined;
       if (next < Number.POSITIVE_INFINITY) this.#armIdle(next - now);
     }, delayMs);
   }

@@ -64,7 +64,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   console.log('| bug | who had it | found after | as |\n|---|---|---|---|');
   for (const { mutation, seeds, fault } of findings) {
     const when = seeds === undefined ? '**not found**' : `${seeds} seed${seeds === 1 ? '' : 's'}`;
-    console.log(`| ${mutation.bug} | ${mutation.source} | ${when} | ${fault.slice(0, 3).replace(':', '')} |`);
+    console.log(`| ${mutation.bug} | ${mutation.source} | ${when} | ${fault.split(':')[0]} |`);
   }
   if (findings.some(({ seeds }) => seeds === undefined)) process.exitCode = 1;
 }
