@@ -79,7 +79,7 @@ export class Canceller implements Cancelling {
   forceEnd(lease: Lease): void {
     const lane = lease.lane;
     if (lane === undefined || !lane.mayKillFor(lease)) return;
-    lease.record.killing = lane.worker;
+    lease.record.gone = lane.worker.whenGone();
     lane.worker.kill();
   }
 

@@ -24,12 +24,12 @@ export interface LaneUser {
   /** It is known to have started. */
   onStarted(lease: Lease): void;
   /** The worker answered; the lease is closed. */
-  onReply(lease: Lease, message: Message): void;
+  onReply(lease: Lease, message: Message, worker: Worker): void;
   onProgress(lease: Lease, message: Message): void;
   /** It never started; the lease is closed. */
   onWithdrawn(lease: Lease): void;
   /** Its worker died; the lease is closed. */
-  onOrphaned(lease: Lease, death: Death): void;
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void;
   /** The lane has more room than before, or less. */
   onRoom(lane: Lane): void;
   onRead(): void;
@@ -136,7 +136,7 @@ export class Lane implements Tenant, LeaseLane {
         lease.endedAt = message.time;
         this.worker.completed += 1;
         this.#close(lease);
-        this.#user.onReply(lease, message);
+        this.#user.onReply(lease, message, this.worker);
         this.#advance();
         return;
       }
@@ -201,7 +201,7 @@ export class Lane implements Tenant, LeaseLane {
     }
     this.orphans = orphans.filter((lease) => lease.hasStarted).map((lease) => lease.record.id);
     // Backwards, so that those that go back to the front of the queue keep their order (G14).
-    for (const lease of orphans.reverse()) this.#user.onOrphaned(lease, death);
+    for (const lease of orphans.reverse()) this.#user.onOrphaned(lease, death, this.worker);
     this.#ring.length = 0;
   }
 

@@ -42,7 +42,6 @@ export class Lease {
   readonly seq: number;
   readonly record: TaskRecord;
   lane: LeaseLane | undefined; // undefined once it is closed
-  readonly worker: Worker;
   readonly workerId: number;
   readonly pid: number;
   readonly sentAt: number;
@@ -67,7 +66,6 @@ export class Lease {
     this.seq = seq;
     this.record = record;
     this.lane = lane;
-    this.worker = lane.worker;
     this.workerId = lane.worker.id;
     this.pid = lane.worker.pid ?? 0;
     this.sentAt = now;
@@ -100,7 +98,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   readonly submittedAt: number;
   state: RecordState = 'queued';
   readonly settler: Settler;
-  /** Where it was submitted: its stack is shown below the worker's. */
+  /** Where it was submitted: its stack is shown below the worker's. It holds what the calling functions see, so it is let go when the task settles. */
   caller: { stack?: string } | undefined;
 
   lease: Lease | undefined;
@@ -114,8 +112,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   ending: Ending | undefined;
   /** Who waits for it to run nowhere. */
   over: Deferred<void> | undefined;
-  /** The worker that is being killed for it, or died with it. */
-  killing: Worker | undefined;
+  /** Settles when the process that is killed for it, or died with it, is gone. */
+  gone: Promise<void> | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */
   dueAt = 0;

@@ -9,6 +9,7 @@ import type { PoolBrokenError } from '../shared/errors.js';
 import type { Histogram } from '../shared/histogram.js';
 import type { Death } from '../shared/types.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
+import type { Worker } from '../supervisor/worker.js';
 import type { AbortSignals } from './abort-signals.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Events } from './events.js';
@@ -32,7 +33,7 @@ export interface Settling {
   onStarted(lease: Lease): void;
   onReply(lease: Lease, message: Message): void;
   onWithdrawn(lease: Lease): void;
-  onOrphaned(lease: Lease, death: Death): void;
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void;
   fail(record: TaskRecord, error: unknown): void;
   /** Ends a task that is with no worker, as was asked for. */
   end(record: TaskRecord): void;

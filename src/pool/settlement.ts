@@ -9,6 +9,7 @@ import { deferred } from '../shared/deferred.js';
 import { SerializationError, TaskTimeoutError, UnknownTaskError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import type { Death } from '../shared/types.js';
+import type { Worker } from '../supervisor/worker.js';
 import { addCallerStack } from './caller.js';
 import { guarded } from './events.js';
 import { aboutTask, diedError, timeoutError } from './messages.js';
@@ -143,7 +144,7 @@ export class Settlement implements Settling {
     else this.#core.enqueue(record, 'front');
   }
 
-  onOrphaned(lease: Lease, death: Death): void {
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void {
     const { record } = lease;
     const { retries } = record.options;
     const decision = afterDeath({
@@ -153,7 +154,7 @@ export class Settlement implements Settling {
       timeoutRetriesLeft: retries.timeout - record.timeouts,
     });
     if (lease.hasStarted) {
-      record.killing = lease.worker; // who asked for its end waits until that is gone (G7)
+      record.gone = worker.whenGone(); // who asked for its end waits for that (G7)
       lease.outcome = decision === 'cancelled' ? 'cancelled' : lease.target === 'timeout' ? 'timeout' : 'orphaned';
       record.name.shortStreak = 0;
     } else record.lease = undefined;
@@ -251,11 +252,8 @@ export class Settlement implements Settling {
           new TaskTimeoutError(`${aboutTask(record)} ended before it started`, { kind: 'queue', timeoutMs: 0 }),
       );
     }
-    const { over, killing } = record;
-    if (over !== undefined) {
-      if (killing === undefined) over.resolve();
-      else killing.whenGone().then(over.resolve, over.reject);
-    }
+    record.caller = undefined;
+    settleOver(record);
     core.forget(record);
   }
 
@@ -264,13 +262,17 @@ export class Settlement implements Settling {
     if (record.over === undefined) {
       record.over = deferred();
       record.over.promise.catch(ignore); // heard by whoever asked, if anyone still listens
-      if (record.isSettled) {
-        if (record.killing === undefined) record.over.resolve();
-        else record.killing.whenGone().then(record.over.resolve, record.over.reject);
-      }
+      if (record.isSettled) settleOver(record);
     }
     return record.over.promise;
   }
+}
+
+/** It has settled: who waits for it to run nowhere waits for the process it ended with, if any. */
+function settleOver({ over, gone }: TaskRecord): void {
+  if (over === undefined) return;
+  if (gone === undefined) over.resolve();
+  else gone.then(over.resolve, over.reject);
 }
 
 /** Of what a worker wrote, which may be anything (G9). */

@@ -129,8 +129,8 @@ export class Staff implements SupervisorUser, LaneUser {
     this.#core.settlement.onStarted(lease);
   }
 
-  onReply(lease: Lease, message: Message): void {
-    this.#core.supervisor.onUseful(lease.worker);
+  onReply(lease: Lease, message: Message, worker: Worker): void {
+    this.#core.supervisor.onUseful(worker);
     this.#core.settlement.onReply(lease, message);
   }
 
@@ -150,8 +150,8 @@ export class Staff implements SupervisorUser, LaneUser {
     this.#core.settlement.onWithdrawn(lease);
   }
 
-  onOrphaned(lease: Lease, death: Death): void {
-    this.#core.settlement.onOrphaned(lease, death);
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void {
+    this.#core.settlement.onOrphaned(lease, death, worker);
   }
 
   onRoom(lane: Lane): void {

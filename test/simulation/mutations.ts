@@ -30,7 +30,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'what the dead worker held is never settled',
     source: 'poolifier',
     file: 'src/pool/lane.ts',
-    find: '    for (const lease of orphans.reverse()) this.#user.onOrphaned(lease, death);\n',
+    find: '    for (const lease of orphans.reverse()) this.#user.onOrphaned(lease, death, this.worker);\n',
     replace: '',
   },
   {
@@ -65,8 +65,8 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'it waits for an end that has already happened',
     source: 'workerpool: a wait for an exit that was',
     file: 'src/pool/settlement.ts',
-    find: '      if (record.isSettled) {\n        if (record.killing',
-    replace: '      if (record.id < 0) {\n        if (record.killing',
+    find: '      if (record.isSettled) settleOver(record);',
+    replace: '      if (record.id < 0) settleOver(record);',
   },
   {
     bug: 'a kill counts as an exit: it does not wait for the end',

@@ -1,0 +1,147 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { PoolBrokenError, type PoolOptions, type Task } from 'everpool';
+import { chaos } from 'everpool/testing';
+import { describe, expect, test } from 'vitest';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, until, useKit } from '../kit.js';
+
+/** `npm run test:chaos` runs five minutes, `npm test` a few seconds. */
+const isLong = process.env['EVERPOOL_CHAOS'] === 'long';
+const SECONDS_A_SIZE = isLong ? 100 : 6;
+const KINDS = ['returns at once', 'sleeps', 'spins', 'listens', 'has a child'] as const;
+
+setFlagsFromString('--expose-gc');
+const gc: () => void = runInNewContext('gc');
+
+function heapBytes(): number {
+  gc();
+  gc();
+  return process.memoryUsage().heapUsed;
+}
+
+interface Submitted {
+  readonly id: number;
+  readonly retries: number;
+  readonly size: number;
+  readonly task: Task<unknown>;
+}
+
+const random = (below: number): number => Math.floor(Math.random() * below);
+const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
+
+/** One pool from its beginning to its end, under fire, with a user who ends tasks; everything that it promised is checked. */
+async function stormyPool(
+  options: PoolOptions,
+  file: string,
+  firstId: number,
+  total: { kills: number; deaths: number },
+): Promise<Submitted[]> {
+  const pool = newPool<Record<string, never>>({
+    module: fixture('storm-tasks.js'),
+    restart: { intensity: 1_000_000, backoff: { maxMs: 50, initialMs: 1 } },
+    graceMs: 50,
+    killLadder: [{ signal: 'SIGTERM', waitMs: 100 }],
+    ...options,
+  });
+  const monkey = chaos(pool, { everyMs: { min: 5, max: 500 }, faults: { kill: 6, term: 2, stop: 1, exit: 1, disconnect: 1 } });
+  const submitted: Submitted[] = [];
+  const promises: Promise<unknown>[] = [];
+  const end = performance.now() + 1000 + random(2000);
+  while (performance.now() < end) {
+    for (let index = 0; index < 20; index += 1) {
+      const id = firstId + submitted.length;
+      const retries = pick([0, 0, 3, 50]);
+      const size = pick([0, 0, 10, 300_000]);
+      const args = [file, id, pick(KINDS), random(pick([5, 50, 200])), 'x'.repeat(size)];
+      const task = pool.run('work' as never, args as never, { retries, ...(random(5) === 0 ? { timeoutMs: 100 } : {}) }) as Task<unknown>;
+      submitted.push({ id, retries, size, task });
+      const isEnded = random(6) === 0;
+      promises.push(task.catch(() => undefined));
+      if (isEnded) {
+        promises.push(
+          new Promise((resolve) => setTimeout(resolve, random(100))).then(() => pick([() => task.cancel(), () => task.kill()])()),
+        );
+      }
+    }
+    if (random(10) === 0) {
+      for (const { pid } of pool.workers()) if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL'); // all at once
+    }
+    await Promise.race([pool.idle(), new Promise((resolve) => setTimeout(resolve, 300))]);
+  }
+  await pick([() => pool.close({ timeoutMs: 20_000 }), () => pool.terminate(), () => pool.kill()])();
+  await monkey.stop();
+  await Promise.all(promises);
+  total.kills += monkey.faults;
+  total.deaths += pool.stats().deaths;
+  const { submitted: count, succeeded, failed, cancelled } = pool.stats();
+  expect(succeeded + failed + cancelled).toBe(count);
+  return submitted;
+}
+
+async function checkLedger(file: string, submitted: readonly Submitted[]): Promise<number> {
+  const starts = new Map<number, number>();
+  for (const line of linesOf(`${file}.starts`)) {
+    const id = Number(line.split(' ')[0]);
+    starts.set(id, (starts.get(id) ?? 0) + 1);
+  }
+  let succeeded = 0;
+  for (const { id, retries, size, task } of submitted) {
+    expect(starts.get(id) ?? 0, `task ${id}, retries ${retries}`).toBeLessThanOrEqual(1 + retries);
+    if (task.state !== 'succeeded') continue;
+    succeeded += 1;
+    expect(await task).toMatchObject({ id, size });
+  }
+  return succeeded;
+}
+
+describe('chaos: a storm', () => {
+  useKit();
+
+  for (const size of [1, 2, 8]) {
+    test(`${size} workers, ${SECONDS_A_SIZE} s: every task settles, none starts too often, and nothing is left`, {
+      timeout: 600_000,
+    }, async () => {
+      const file = `${newFolder()}/storm`;
+      const total = { kills: 0, deaths: 0 };
+      let nextId = 1;
+      let succeeded = 0;
+      // The first pool warms everything up that stays: modules, code, the companion process.
+      nextId += (await stormyPool({ size }, file, nextId, total)).length;
+      const before = heapBytes();
+      for (const end = performance.now() + SECONDS_A_SIZE * 1000; performance.now() < end; ) {
+        const submitted = await stormyPool(
+          { size, spares: random(2), concurrency: pick([1, 1, 3]), pipelining: random(4) > 0 },
+          file,
+          nextId,
+          total,
+        );
+        nextId += submitted.length;
+        succeeded += await checkLedger(file, submitted);
+      }
+      const children = linesOf(`${file}.children`).map(Number);
+      await until('no grandchild is left', () => !children.some(isRunning), 5000);
+      const grown = heapBytes() / before - 1;
+      console.log(
+        `${size} workers: ${nextId - 1} tasks, ${succeeded} succeeded, ${total.kills} faults, ${total.deaths} deaths, heap ${(grown * 100).toFixed(1)} %`,
+      );
+      expect(succeeded).toBeGreaterThan(50);
+      expect(total.deaths).toBeGreaterThan(5);
+      if (isLong) expect(grown).toBeLessThan(0.1);
+    });
+  }
+
+  test('booting workers are killed with the default intensity: the pool breaks, says why, and comes back by itself', async () => {
+    const pool = newPool({ size: 2, restart: { probeMs: 300 } });
+    const broken = next(pool, 'broken');
+    const killBooting = ({ pid }: { pid: number }): void => void process.kill(pid, 'SIGKILL');
+    pool.on('workerSpawned', killBooting);
+    for (const { pid } of pool.workers()) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    const { error } = await broken;
+    expect(error).toBeInstanceOf(PoolBrokenError);
+    expect(error.death).toMatchObject({ phase: 'boot', signal: 'SIGKILL' });
+    const recovered = next(pool, 'recovered');
+    pool.off('workerSpawned', killBooting);
+    await recovered;
+    await expectUsable(pool);
+  });
+});
