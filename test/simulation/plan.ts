@@ -180,7 +180,7 @@ function actionOf(random: Random, at: number, isShy: boolean): Action {
         count: random.integer(0, 20),
         name: random.pick(['quick', 'sleep', 'spin', 'throwsSoon'] as const),
         ordered: random.chance(0.5),
-        use: random.integer(0, 3),
+        use: random.integer(0, 4),
         cancelAfterMs: random.chance(0.3) ? random.between(0, 50) : Number.POSITIVE_INFINITY,
       };
     case 13:

@@ -1,6 +1,7 @@
 /** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
 import { doorsOf, Pool } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
+import { Invariants } from './invariants.js';
 import { Ledger } from './ledger.js';
 import { type Plan, planOf } from './plan.js';
 import { SimSpawner } from './sim-spawner.js';
@@ -46,19 +47,27 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   const real = doorsOf.make;
   doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: plan.spawnConcurrency });
   let tasks = 0;
+  let invariants: Invariants | undefined;
   try {
     const pool = new Pool<Record<SimTaskName, (...args: unknown[]) => unknown>>(plan.options);
     doorsOf.make = real;
     const user = new User(pool, world, ledger, spawner, plan.habits.callbackMs <= 0.01);
     watchSpawns(pool, world, ledger, plan);
-    world.onStep = () => checkCounts(world, pool);
+    const inside = new Invariants(world, pool);
+    invariants = inside;
+    world.onStep = () => {
+      checkCounts(world, pool);
+      inside.check();
+    };
     await act(world, user, plan);
     if (plan.rests && !user.isFinishing) await rest(world, user, ledger, spawner);
     await end(world, user, ledger, spawner, plan);
     checkSettled(world, pool);
+    if (world.faults.length === 0) inside.checkEnd();
     tasks = pool.stats().submitted;
   } finally {
     doorsOf.make = real;
+    invariants?.stop();
     process.removeListener('unhandledRejection', onUnhandled);
   }
   return {

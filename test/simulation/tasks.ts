@@ -20,6 +20,7 @@ export const TASK_NAMES = [
   'throwsFunction',
 ] as const;
 export type SimTaskName = (typeof TASK_NAMES)[number];
+export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown>;
 
 /** Those that end only when they are asked to, or by force. */
 export const ENDLESS: ReadonlySet<SimTaskName> = new Set<SimTaskName>(['untilAborted', 'spinsUntilAborted', 'never', 'spinsForever']);

@@ -9,12 +9,11 @@ import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
 import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
 import type { Ledger, TaskEntry } from './ledger.js';
+import { type MapAction, map } from './maps.js';
 import type { Action, Ending } from './plan.js';
 import type { SimSpawner } from './sim-spawner.js';
-import { ENDLESS, type SimTaskName } from './tasks.js';
+import { ENDLESS, type SimModule, type SimTaskName } from './tasks.js';
 import type { World } from './world.js';
-
-type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown>;
 
 interface Submitted {
   readonly task: Task<unknown>;
@@ -271,18 +270,10 @@ export class User {
     });
   }
 
-  #map(action: Extract<Action, { do: 'map' }>): void {
-    const items = Array.from({ length: action.count }, (_, index) => index % 7);
-    const batch = this.#pool.map(action.name, items, { ordered: action.ordered });
-    const read = async (): Promise<void> => {
-      if (action.use === 0) await batch;
-      else if (action.use === 1) await batch.settled();
-      else if (action.use === 2) for await (const value of batch) void value;
-      else for await (const outcome of batch.outcomes()) void outcome;
-    };
-    this.#keep('map', read());
-    if (action.cancelAfterMs === Number.POSITIVE_INFINITY) return;
-    this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', batch.cancel()));
+  #map(action: MapAction): void {
+    const { done, cancel } = map(this.#pool, this.#world, action);
+    this.#keep('map', done);
+    if (action.cancelAfterMs < Number.POSITIVE_INFINITY) this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', cancel()));
   }
 
   /** From inside an event listener, and from a callback of a promise, anything may be called too. */

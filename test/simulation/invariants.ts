@@ -1,0 +1,99 @@
+/** What must be true of a pool's inside after every step, and of every choice that it makes. */
+import { Lane } from '../../src/pool/lane.js';
+import { coreOf, type Pool } from '../../src/pool/pool.js';
+import type { TaskRecord } from '../../src/pool/record.js';
+import type { World } from './world.js';
+
+export class Invariants {
+  readonly #pool: Pool<object>;
+  readonly #world: World;
+  readonly #seen = new Set<TaskRecord>();
+  /** What was sent, and behind what the last time. */
+  readonly #sent = new Map<TaskRecord, ReadonlySet<TaskRecord>>();
+  readonly #send = Lane.prototype.send;
+
+  constructor(world: World, pool: Pool<object>) {
+    this.#world = world;
+    this.#pool = pool;
+    const { send } = Lane.prototype;
+    const onSend = (record: TaskRecord, lane: Lane): void => this.#onSend(record, lane);
+    Lane.prototype.send = function (this: Lane, record, estimateMs, isLong) {
+      onSend(record, this);
+      return send.call(this, record, estimateMs, isLong);
+    };
+  }
+
+  /** Every change of the pool's code is taken back. */
+  stop(): void {
+    Lane.prototype.send = this.#send;
+  }
+
+  /** G14: of those that wait, the first is sent; one that was sent and never started waits before all that were not sent. */
+  #onSend(record: TaskRecord, lane: Lane): void {
+    const ahead = this.#sent.get(record);
+    for (const other of coreOf(this.#pool).queue) {
+      if (other.priority > record.priority)
+        this.#world.fault(`G14: task ${record.id} of priority ${record.priority} is sent before task ${other.id} of ${other.priority}`);
+      if (isRetry(record) || isRetry(other) || other.priority < record.priority) continue;
+      if (ahead !== undefined) {
+        // Both were sent before: where they were with one worker, they keep their order.
+        if (ahead.has(other)) this.#world.fault(`G14: task ${record.id} is sent again before task ${other.id}`);
+      } else if (this.#sent.has(other))
+        this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}, which had been sent, and had not started`);
+      else if (other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}`);
+    }
+    this.#sent.set(record, new Set(Array.from(lane.leases(), (lease) => lease.record)));
+  }
+
+  /** Each task is in exactly one place, and in the state that belongs to it. */
+  check(): void {
+    const core = coreOf(this.#pool);
+    const found = new Set<TaskRecord>();
+    const is = (record: TaskRecord, isTrue: boolean, what: string): void => {
+      if (!isTrue) this.#world.fault(`task ${record.id}, ${record.state}: ${what}`);
+      if (found.has(record)) this.#world.fault(`task ${record.id}, ${record.state}, is in two places`);
+      this.#seen.add(record);
+      found.add(record);
+    };
+    for (const record of core.queue) is(record, record.state === 'queued' && record.lease === undefined, 'in the queue');
+    for (const record of core.waiting) is(record, record.state === 'waiting' && record.heapIndex >= 0, 'waits for its retry');
+    const slots = new Set<number>();
+    for (const { worker, slot } of core.supervisor.living()) {
+      if (slot < 0 || worker.state !== 'ready') continue; // a replacement boots, or is ended, beside it
+      if (slots.has(slot)) this.#world.fault(`two workers have the slot ${slot}`);
+      slots.add(slot);
+    }
+    for (const lane of core.dispatcher.lanes) {
+      const { worker } = lane;
+      let load = 0;
+      for (const lease of lane.leases()) {
+        load += 1;
+        const { record } = lease;
+        is(record, record.state === 'sent' || record.state === 'running', `with worker ${worker.id}`);
+        if (record.lease !== lease || lease.lane !== lane)
+          this.#world.fault(`task ${record.id} and worker ${worker.id} disagree on their lease`);
+      }
+      const { running } = lane;
+      if (load !== lane.load) this.#world.fault(`worker ${worker.id} has ${load} leases, and counts ${lane.load}`);
+      if (running < 0 || running > core.options.concurrency) this.#world.fault(`worker ${worker.id} is said to run ${running} at once`);
+      if (lane.isOpen && worker.state !== 'ready') this.#world.fault(`worker ${worker.id} is ${worker.state}, and is given tasks`);
+    }
+    if (found.size !== core.outstanding) this.#world.fault(`G1: ${core.outstanding} tasks are to settle, ${found.size} are somewhere`);
+  }
+
+  /** G12: a pool that is over holds nothing, and a task that is over nothing that it was given. */
+  checkEnd(): void {
+    const { queue, waiting, dispatcher, deadlines, outstanding } = coreOf(this.#pool);
+    const left = { outstanding, queued: queue.size, waiting: waiting.size, lanes: dispatcher.lanes.size, deadlines: deadlines.size };
+    for (const [what, count] of Object.entries(left)) if (count > 0) this.#world.fault(`G12: ${count} left at the end: ${what}`);
+    for (const record of this.#seen) {
+      if (record.body !== undefined || record.attachments.length > 0 || record.caller !== undefined)
+        this.#world.fault(`G12: task ${record.id} is over, and its arguments or its caller are held`);
+    }
+  }
+}
+
+/** It goes to the back, unless the death was asked for. */
+function isRetry(record: TaskRecord): boolean {
+  return record.starts + record.crashes + record.timeouts + record.errors > 0;
+}
