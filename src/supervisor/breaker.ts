@@ -93,12 +93,18 @@ export class Breaker {
   /** A probe of a broken pool, when it is due; it is a spawn and obeys the limit of spawns. */
   armProbe(onDue: () => void): void {
     if (this.#probeMs === false || this.#probe !== undefined) return;
-    const now = this.#clock.now();
-    const at = Math.max(now + this.#probeMs, nextProbeAt(this.#state, this.#rule, now));
+    this.#armProbeAt(this.#clock.now() + this.#probeMs, onDue);
+  }
+
+  /** The limit is asked when the time has come: a spawn that waited for its turn may have begun meanwhile. */
+  #armProbeAt(at: number, onDue: () => void): void {
     this.#probe = this.#clock.setTimer(() => {
       this.#probe = undefined;
-      onDue();
-    }, at - now);
+      const now = this.#clock.now();
+      const next = nextProbeAt(this.#state, this.#rule, now);
+      if (next > now) this.#armProbeAt(next, onDue);
+      else onDue();
+    }, at - this.#clock.now());
   }
 
   disarmProbe(): void {

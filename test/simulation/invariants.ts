@@ -50,8 +50,8 @@ export class Invariants {
     const core = coreOf(this.#pool);
     const found = new Set<TaskRecord>();
     const is = (record: TaskRecord, isTrue: boolean, what: string): void => {
-      if (!isTrue) this.#world.fault(`task ${record.id}, ${record.state}: ${what}`);
-      if (found.has(record)) this.#world.fault(`task ${record.id}, ${record.state}, is in two places`);
+      if (!isTrue) this.#world.fault(`state: task ${record.id}, ${record.state}: ${what}`);
+      if (found.has(record)) this.#world.fault(`state: task ${record.id}, ${record.state}, is in two places`);
       this.#seen.add(record);
       found.add(record);
     };
@@ -60,7 +60,7 @@ export class Invariants {
     const slots = new Set<number>();
     for (const { worker, slot } of core.supervisor.living()) {
       if (slot < 0 || worker.state !== 'ready') continue; // a replacement boots, or is ended, beside it
-      if (slots.has(slot)) this.#world.fault(`two workers have the slot ${slot}`);
+      if (slots.has(slot)) this.#world.fault(`state: two workers have the slot ${slot}`);
       slots.add(slot);
     }
     for (const lane of core.dispatcher.lanes) {
@@ -71,12 +71,12 @@ export class Invariants {
         const { record } = lease;
         is(record, record.state === 'sent' || record.state === 'running', `with worker ${worker.id}`);
         if (record.lease !== lease || lease.lane !== lane)
-          this.#world.fault(`task ${record.id} and worker ${worker.id} disagree on their lease`);
+          this.#world.fault(`state: task ${record.id} and worker ${worker.id} disagree on their lease`);
       }
       const { running } = lane;
-      if (load !== lane.load) this.#world.fault(`worker ${worker.id} has ${load} leases, and counts ${lane.load}`);
-      if (running < 0 || running > core.options.concurrency) this.#world.fault(`worker ${worker.id} is said to run ${running} at once`);
-      if (lane.isOpen && worker.state !== 'ready') this.#world.fault(`worker ${worker.id} is ${worker.state}, and is given tasks`);
+      if (load !== lane.load) this.#world.fault(`state: worker ${worker.id} has ${load} leases, and counts ${lane.load}`);
+      if (running < 0 || running > core.options.concurrency) this.#world.fault(`state: worker ${worker.id} is said to run ${running} at once`);
+      if (lane.isOpen && worker.state !== 'ready') this.#world.fault(`state: worker ${worker.id} is ${worker.state}, and is given tasks`);
     }
     if (found.size !== core.outstanding) this.#world.fault(`G1: ${core.outstanding} tasks are to settle, ${found.size} are somewhere`);
   }
