@@ -11,4 +11,6 @@ export interface BootInfo {
   readonly concurrency: number;
   /** The process title. @default `${name}: worker ${workerId}` */
   readonly title?: string | undefined;
+  /** It tells its resident memory so often, as the parent cannot see it. */
+  readonly reportMemoryMs?: number | undefined;
 }

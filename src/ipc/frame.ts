@@ -45,6 +45,8 @@ export const FrameType = {
   Dropped: 35,
   Progress: 36,
   Pong: 37,
+  /** a: its resident memory in KiB, where the parent cannot see it. */
+  Memory: 38,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

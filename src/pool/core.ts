@@ -16,6 +16,7 @@ import { Canceller } from './canceller.js';
 import { onDeadline } from './deadline.js';
 import { Dispatcher } from './dispatcher.js';
 import { Events } from './events.js';
+import { Growth } from './growth.js';
 import { Life } from './life.js';
 import { NameTable } from './names.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -58,6 +59,7 @@ export class Core implements Rooms {
   readonly supervisor: Supervisor;
   readonly life: Life;
   readonly upkeep: Upkeep;
+  readonly growth: Growth;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */
@@ -76,8 +78,15 @@ export class Core implements Rooms {
     this.canceller = new Canceller(this);
     this.signals = new AbortSignals((record, reason) => this.canceller.abort(record, reason));
     this.upkeep = new Upkeep(this, doors.random);
+    this.growth = new Growth(doors.clock, {
+      backlog: () => ({ waiting: this.queue.size, meanMs: this.queue.peek()?.name.meanMs ?? 0 }),
+      places: () => this.supervisor.size * options.concurrency,
+      grow: (count) => this.supervisor.grow(count),
+    });
     this.dispatcher = new Dispatcher(doors.clock, this.queue, this.names, options, {
-      onShort: (waiting) => this.supervisor.grow(waiting),
+      onShort: () => {
+        if (this.isElastic) this.growth.onShort();
+      },
       onSpent: (lane) => this.upkeep.onSpent(lane),
       onPumped: () => this.waiters.check(),
     });

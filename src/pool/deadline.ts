@@ -6,9 +6,13 @@
  * A deadline that ends an attempt first lets one poll phase pass: a result that is already in the pipe wins.
  */
 import { TaskTimeoutError } from '../shared/errors.js';
+import { ignore } from '../shared/ignore.js';
 import { aboutTask } from './messages.js';
-import type { Lease, TaskRecord } from './record.js';
+import type { Lease, LeaseLane, TaskRecord } from './record.js';
 import type { Rooms } from './rooms.js';
+
+/** How much later a worker is killed at most, so that its stack is known (`diagnose`). */
+const DIAGNOSE_LIMIT_MS = 450;
 
 export function onDeadline(core: Rooms, record: TaskRecord): void {
   switch (record.state) {
@@ -57,13 +61,22 @@ function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
     if (lane === undefined || record.lease !== lease || record.ending !== undefined) return;
     lease.target = 'timeout';
     if (!lane.withdraw(lease)) {
-      core.canceller.forceEnd(lease);
+      if (core.options.diagnose) void diagnose(core, lease, lane);
+      else core.canceller.forceEnd(lease);
       return;
     }
     // It was sent to an idle worker and never started there: that worker is stopped or hung.
     lane.withdrawAfter(0);
     lane.worker.kill();
   });
+}
+
+/** Finds out where it is before it is killed. If it ends meanwhile, its reply counts, and its worker, whose inspector is open now, is replaced. */
+async function diagnose(core: Rooms, lease: Lease, lane: LeaseLane): Promise<void> {
+  if (!lane.mayKillFor(lease)) return;
+  lease.stack = await lane.worker.stack(DIAGNOSE_LIMIT_MS);
+  if (lease.lane !== undefined) core.canceller.forceEnd(lease);
+  else if (lane.worker.state === 'ready') core.supervisor.replace(lane.worker, 'restart').catch(ignore);
 }
 
 function queueTimeout(core: Rooms, record: TaskRecord): void {

@@ -22,7 +22,7 @@ export interface DispatcherOptions {
 
 export interface DispatcherUser {
   /** Tasks wait, and no worker has room. */
-  onShort(waiting: number): void;
+  onShort(): void;
   /** The worker was given the last task that it may start. */
   onSpent(lane: Lane): void;
   /** A round is done: the queue may be shorter. */
@@ -91,7 +91,7 @@ export class Dispatcher {
     }
     for (const lane of this.#dirty) lane.worker.flush();
     this.#dirty.clear();
-    if (this.#queue.size > 0) this.#user.onShort(this.#queue.size);
+    if (this.#queue.size > 0) this.#user.onShort();
     this.#user.onPumped();
   }
 

@@ -1,4 +1,7 @@
 /** Node's own options for the workers. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ResolvedPermission } from './option-groups.js';
 import type { ResolvedPoolOptions } from './options.js';
 
 /** Options of the parent that would debug, watch, test or evaluate in each worker. Those marked take a value of their own. */
@@ -24,8 +27,28 @@ export function inheritedExecArgv(execArgv: readonly string[]): string[] {
   return kept;
 }
 
-export function workerExecArgv(options: Pick<ResolvedPoolOptions, 'execArgv' | 'limits'>): string[] {
+/** `own`: the folder of what the workers run of this package. */
+export function workerExecArgv(
+  options: Pick<ResolvedPoolOptions, 'execArgv' | 'limits' | 'diagnose' | 'permission' | 'module'>,
+  own: string,
+): string[] {
   const argv = options.execArgv === undefined ? inheritedExecArgv(process.execArgv) : [...options.execArgv];
   if (options.limits.heapMb !== undefined) argv.push(`--max-old-space-size=${options.limits.heapMb}`);
+  if (options.diagnose) argv.push('--inspect-port=127.0.0.1:0');
+  if (options.permission !== undefined) argv.push(...permissionArgv(options.permission, options.module, own));
+  return argv;
+}
+
+/** Node's permission model; its name and its reach depend on the version. What the workers need to start is allowed. */
+function permissionArgv(permission: ResolvedPermission, module: string | undefined, own: string): string[] {
+  const knows = (flag: string): boolean => process.allowedNodeEnvironmentFlags.has(flag);
+  const argv = [knows('--permission') ? '--permission' : '--experimental-permission'];
+  const readable = [join(own, '*'), ...(module?.startsWith('file:') ? [fileURLToPath(module)] : []), ...permission.fsRead];
+  for (const path of readable) argv.push(`--allow-fs-read=${path}`);
+  for (const path of permission.fsWrite) argv.push(`--allow-fs-write=${path}`);
+  if (permission.childProcess) argv.push('--allow-child-process');
+  if (permission.workerThreads) argv.push('--allow-worker');
+  if (permission.addons && knows('--allow-addons')) argv.push('--allow-addons');
+  if (permission.net && knows('--allow-net')) argv.push('--allow-net');
   return argv;
 }

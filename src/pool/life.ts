@@ -107,6 +107,7 @@ export class Life {
     if (this.#timer !== undefined) core.clock.clearTimer(this.#timer);
     core.dispatcher.stop();
     core.upkeep.stop();
+    core.growth.stop();
     core.deadlines.stop();
     core.supervisor.closed();
     core.events.emit('closed', {});

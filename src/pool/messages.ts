@@ -44,7 +44,9 @@ export function diedError(record: TaskRecord, death: Death, epoch: number): Work
 export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError {
   const timeoutMs = record.options.timeoutMs as number;
   const where = lease.hasStarted ? `worker ${lease.workerId} was killed for it` : `worker ${lease.workerId} did not even start it`;
-  return new TaskTimeoutError(`${aboutTask(record)} ran for more than ${timeoutMs} ms; ${where}`, { kind: 'run', timeoutMs });
+  const { stack } = lease;
+  const text = `${aboutTask(record)} ran for more than ${timeoutMs} ms; ${where}${stack === undefined ? '' : `. It was here:\n${stack}`}`;
+  return new TaskTimeoutError(text, { kind: 'run', timeoutMs, ...(stack === undefined ? {} : { workerStack: stack }) });
 }
 
 export function brokenError(poolName: string, death: Death, intensity: number, periodMs: number, bootError: unknown): PoolBrokenError {

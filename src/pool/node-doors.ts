@@ -1,5 +1,6 @@
 /** The real doors of a pool: the machine's clock, and processes started by Node. */
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NodeClock } from '../shared/node-clock.js';
 import { sharedGuard } from '../supervisor/guard.js';
@@ -12,11 +13,11 @@ const ENTRY: string = fileURLToPath(new URL('../worker/entry.js', import.meta.ur
 
 export function nodeDoors(options: ResolvedPoolOptions): Doors {
   const clock = new NodeClock();
-  const { argv, cwd, uid, gid, stdout, stderr, killTree } = options;
+  const { argv, cwd, uid, gid, stdout, stderr, killTree, diagnose } = options;
   const spawner = new NodeSpawner({
     entry: ENTRY,
     execPath: process.execPath,
-    execArgv: workerExecArgv(options),
+    execArgv: workerExecArgv(options, dirname(dirname(ENTRY))),
     argv,
     env: environment(options.env),
     cwd,
@@ -25,6 +26,7 @@ export function nodeDoors(options: ResolvedPoolOptions): Doors {
     stdout,
     stderr,
     killTree,
+    diagnose,
     guard: sharedGuard(),
     clock,
   });

@@ -57,6 +57,8 @@ export class Lease {
   startedAt = 0;
   endedAt: number | undefined;
   outcome: Attempt['outcome'];
+  /** Of one that timed out: where its JavaScript was. */
+  stack: string | undefined;
   /** It is to be ended, and its worker may be killed for it. */
   target: 'cancel' | 'timeout' | undefined;
   /** Its revoke cell is written: it will be reported as dropped if it has not started. */

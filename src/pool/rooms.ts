@@ -13,6 +13,7 @@ import type { Worker } from '../supervisor/worker.js';
 import type { AbortSignals } from './abort-signals.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Events } from './events.js';
+import type { Growth } from './growth.js';
 import type { Lane } from './lane.js';
 import type { NameTable } from './names.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -78,6 +79,7 @@ export interface Rooms {
   readonly settlement: Settling;
   readonly canceller: Cancelling;
   readonly upkeep: Keeping;
+  readonly growth: Growth;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */

@@ -14,6 +14,9 @@ import { brokenError } from './messages.js';
 import type { Lease } from './record.js';
 import type { Rooms } from './rooms.js';
 
+/** How often a worker tells its resident memory, if it has to. */
+const REPORT_MS = 100;
+
 export class Staff implements SupervisorUser, LaneUser {
   readonly concurrency: number;
   readonly #core: Rooms;
@@ -34,8 +37,11 @@ export class Staff implements SupervisorUser, LaneUser {
   }
 
   boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
-    const { module, workerData, name, concurrency } = this.#core.options;
-    const info: BootInfo = { module, workerData, name, concurrency, workerId: worker.id };
+    const { module, workerData, name, concurrency, limits, recycle } = this.#core.options;
+    // Where the system does not tell it, the worker does.
+    const isAsked = (limits.rssBytes ?? recycle.aboveRssBytes) !== undefined && worker.vitals() === undefined;
+    const reportMemoryMs = isAsked ? REPORT_MS : undefined;
+    const info: BootInfo = { module, workerData, name, concurrency, workerId: worker.id, reportMemoryMs };
     const { codec, body, attachments } = encode(info);
     return { header: { type: FrameType.Boot, codec }, body, attachments };
   }
@@ -47,6 +53,7 @@ export class Staff implements SupervisorUser, LaneUser {
   onReady(worker: Worker, message: Message): void {
     const core = this.#core;
     core.exports = exportsOf(message);
+    core.growth.onBoot(worker.readyAt - worker.spawnedAt);
     core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs: worker.readyAt - worker.spawnedAt });
   }
 
@@ -86,10 +93,6 @@ export class Staff implements SupervisorUser, LaneUser {
 
   onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void {
     if (this.#core.options[stream] === 'pipe') this.#core.events.emit(stream, { workerId: worker.id, chunk });
-  }
-
-  onPong(_worker: Worker): void {
-    // nobody asks yet
   }
 
   onBroken(death: Death, bootError: unknown): void {

@@ -65,6 +65,16 @@ export interface ProcessListener {
   onDrain(): void;
 }
 
+/** A process as the system sees it. */
+export interface Vitals {
+  /** By SIGSTOP or the like: it does nothing until it is continued. */
+  readonly isStopped: boolean;
+  /** It waits for something to come. */
+  readonly isSleeping: boolean;
+  /** Resident memory. */
+  readonly rssBytes: number;
+}
+
 /** One process, from `spawn` until `release`. None of its methods throws. */
 export interface WorkerProcess {
   /** Undefined if it never started. */
@@ -83,8 +93,10 @@ export interface WorkerProcess {
   /** Signals whatever is left of the process group after the process has exited, and resolves once
    *  nothing of it runs (zombies count as ended); false if something outlived `boundMs`. */
   sweep(boundMs: number): Promise<boolean>;
-  /** Resident memory, if it can be known. */
-  rssBytes(): number | undefined;
+  /** How it is, where the system tells (Linux). */
+  vitals(): Vitals | undefined;
+  /** Where its JavaScript is, for at most `limitMs`; undefined where that cannot be found out. Never rejects. */
+  stack(limitMs: number): Promise<string | undefined>;
   /** Gives every descriptor and listener back. Nothing is called after it. */
   release(): void;
 }

@@ -1,5 +1,11 @@
 /** The small public shapes that every room speaks of: a death, an attempt, a worker, percentiles. */
 
+/** The resident memory of a worker, so long after its spawn. */
+export interface MemorySample {
+  readonly uptimeMs: number;
+  readonly rssBytes: number;
+}
+
 /** How a worker ended. */
 export interface Death {
   /** What ended it. `disconnect`, `protocol`, `boot-timeout`, `unresponsive` and `memory` name the reason why
@@ -22,6 +28,8 @@ export interface Death {
   /** What the system or the channel said about it, where there is more to say: the error of a failed
    *  spawn, the bytes that were no frame. */
   readonly detail?: string;
+  /** Of one that passed `limits.rssBytes`: its last samples, oldest first. */
+  readonly samples?: readonly MemorySample[];
 }
 
 /** One started attempt at a task. */

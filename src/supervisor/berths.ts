@@ -67,6 +67,12 @@ export class Berths {
     return worker;
   }
 
+  /** The same, and gives the berth. */
+  emptied(berth: Berth): Berth {
+    this.empty(berth);
+    return berth;
+  }
+
   /** Takes the worker out and the berth away. */
   retire(berth: Berth): Worker | undefined {
     const worker = this.#vacate(berth);

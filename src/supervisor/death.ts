@@ -1,5 +1,5 @@
 /** From the facts of a worker's end: what it is to be called, and how it is told in an error message. */
-import type { Death } from '../shared/types.js';
+import type { Death, MemorySample } from '../shared/types.js';
 
 /** Why the pool had to end a worker that did not end by itself. */
 export type Fault = 'disconnect' | 'protocol' | 'boot-timeout' | 'unresponsive' | 'memory';
@@ -17,10 +17,11 @@ export interface DeathFacts {
   readonly spawnError?: Error | undefined;
   /** What more there is to say of the fault. */
   readonly detail?: string | undefined;
+  readonly samples?: readonly MemorySample[] | undefined;
 }
 
 export function buildDeath(facts: DeathFacts): Death {
-  const { phase, requested, pid, exitCode, signal, uptimeMs, stderrTail } = facts;
+  const { phase, requested, pid, exitCode, signal, uptimeMs, stderrTail, samples } = facts;
   const detail = facts.spawnError === undefined ? facts.detail : spawnErrorText(facts.spawnError);
   return {
     cause: causeOf(facts),
@@ -32,6 +33,7 @@ export function buildDeath(facts: DeathFacts): Death {
     uptimeMs,
     stderrTail,
     ...(detail === undefined ? {} : { detail }),
+    ...(samples === undefined ? {} : { samples }),
   };
 }
 

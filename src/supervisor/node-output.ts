@@ -18,6 +18,7 @@ export class NodeOutput {
   #report: ((chunk: Buffer) => void) | undefined;
   #forwards: boolean;
   #waiting: Buffer[] = [];
+  #filter: ((text: string) => string) | undefined;
 
   constructor(stream: Socket, forwards: boolean, clock: Clock, report: (chunk: Buffer) => void) {
     this.#stream = stream;
@@ -29,6 +30,11 @@ export class NodeOutput {
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
   }
 
+  /** From now on its text goes through this first. */
+  filter(filter: (text: string) => string): void {
+    this.#filter = filter;
+  }
+
   release(): void {
     this.#report = undefined;
     this.#forwards = false;
@@ -37,7 +43,9 @@ export class NodeOutput {
     this.#stream.destroy();
   }
 
-  #take(chunk: Buffer): void {
+  #take(whole: Buffer): void {
+    const chunk = this.#filter === undefined ? whole : Buffer.from(this.#filter(whole.toString()));
+    if (chunk.length === 0) return;
     this.#report?.(chunk);
     if (this.#forwards) this.#forward(chunk);
   }

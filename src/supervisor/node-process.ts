@@ -6,13 +6,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Clock, Note, ProcessListener, WorkerProcess } from '../shared/doors.js';
+import type { Clock, Note, ProcessListener, Vitals, WorkerProcess } from '../shared/doors.js';
 import { FileNote } from './file-note.js';
 import type { Guard } from './guard.js';
 import { NodeChannel } from './node-channel.js';
 import { requireDescriptors } from './node-descriptors.js';
-import { NodeMemory } from './node-memory.js';
 import { NodeOutput } from './node-output.js';
+import { stackOf } from './node-stack.js';
+import { NodeVitals } from './node-vitals.js';
 import { endGroup, signalProcess } from './process-group.js';
 
 export interface NodeProcessOptions {
@@ -30,11 +31,16 @@ export interface NodeProcessOptions {
   readonly stderr: 'inherit' | 'ignore' | 'pipe';
   /** Whether signals go to the worker's descendants too. */
   readonly killTree: boolean;
+  /** Whether `stack` will be asked for: its inspector is told to take any port, and its stderr is read. */
+  readonly diagnose: boolean;
 }
 
 /** The descriptors of the worker, beside the usual three. */
 const TO_WORKER = 3;
 const FROM_WORKER = 4;
+
+/** Room for the title of a worker (worker/title.ts), in bytes. */
+const TITLE_ROOM = 120;
 
 const GONE: Promise<boolean> = Promise.resolve(true);
 
@@ -47,9 +53,10 @@ export class NodeProcess implements WorkerProcess {
   readonly #guard: Guard;
   readonly #clock: Clock;
   readonly #file: FileNote | undefined;
-  readonly #memory: NodeMemory | undefined;
+  readonly #vitals: NodeVitals | undefined;
   readonly #channel: NodeChannel | undefined;
   readonly #outputs: readonly NodeOutput[] = [];
+  readonly #stderr: NodeOutput | undefined; // of one that may be diagnosed
   /** Until `release`, or the error that says that it never started. */
   #listener: ProcessListener | undefined;
   #exited = false;
@@ -86,9 +93,10 @@ export class NodeProcess implements WorkerProcess {
       return;
     }
     child.once('exit', (code, signal) => this.#onExit(code, signal));
-    this.#memory = new NodeMemory(pid);
+    this.#vitals = new NodeVitals(pid);
     this.#channel = new NodeChannel(stdio[TO_WORKER] as Socket, stdio[FROM_WORKER] as Socket, clock, listener);
     this.#outputs = this.#openOutputs(options, child);
+    if (options.diagnose) this.#stderr = this.#outputs.at(-1);
     // Told at once, before the event: code given by `--import` runs without waiting for a boot frame (G8).
     let awaited = 2;
     const ready = (): void => {
@@ -125,8 +133,13 @@ export class NodeProcess implements WorkerProcess {
     return endGroup({ pid, tree: this.#killTree, exited: () => this.#exited, boundMs, clock: this.#clock });
   }
 
-  rssBytes(): number | undefined {
-    return this.#exited || this.#listener === undefined ? undefined : this.#memory?.rssBytes();
+  vitals(): Vitals | undefined {
+    return this.#exited || this.#listener === undefined ? undefined : this.#vitals?.read();
+  }
+
+  stack(limitMs: number): Promise<string | undefined> {
+    if (this.pid === undefined || this.#exited || this.#stderr === undefined) return Promise.resolve(undefined);
+    return stackOf(this.pid, this.#stderr, limitMs, this.#clock);
   }
 
   release(): void {
@@ -134,7 +147,7 @@ export class NodeProcess implements WorkerProcess {
     this.#channel?.release();
     for (const output of this.#outputs) output.release();
     this.#file?.close();
-    this.#memory?.close();
+    this.#vitals?.close();
     if (this.pid !== undefined) this.#guard.remove(this.pid);
   }
 
@@ -144,7 +157,11 @@ export class NodeProcess implements WorkerProcess {
       const stream = child[name] as Socket | null;
       if (stream === null) continue;
       const forwards = name === 'stderr' && options.stderr === 'inherit';
-      outputs.push(new NodeOutput(stream, forwards, this.#clock, (chunk) => this.#listener?.onOutput(name, chunk)));
+      const isHeard = options[name] !== 'ignore';
+      const report = (chunk: Buffer): void => {
+        if (isHeard) this.#listener?.onOutput(name, chunk);
+      };
+      outputs.push(new NodeOutput(stream, forwards, this.#clock, report));
     }
     return outputs;
   }
@@ -172,10 +189,12 @@ function start(options: NodeProcessOptions, noteFd: number): ChildProcess {
   return spawn(options.execPath, [...options.execArgv, options.entry, ...options.argv], {
     // A descriptor for each direction (node-channel.ts). Node opens its own ends close-on-exec, so no other
     // worker inherits them (G13).
-    stdio: ['ignore', options.stdout, options.stderr === 'ignore' ? 'ignore' : 'pipe', 'pipe', 'pipe', noteFd],
+    stdio: ['ignore', options.stdout, options.stderr === 'ignore' && !options.diagnose ? 'ignore' : 'pipe', 'pipe', 'pipe', noteFd],
     // A session and group of its own: to be signalled with its descendants, and out of reach of the terminal's Ctrl-C.
     detached: process.platform !== 'win32',
     windowsHide: true,
+    // The title of a process has no more room than its arguments had: so these are made longer.
+    argv0: options.execPath.padEnd(TITLE_ROOM),
     env: options.env,
     cwd: options.cwd,
     uid: options.uid,

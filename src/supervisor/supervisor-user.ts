@@ -3,14 +3,19 @@ import type { FrameHeader, Message } from '../ipc/frame.js';
 import type { Death } from '../shared/types.js';
 import type { BackoffRule } from './backoff.js';
 import type { RecycleCause } from './berth.js';
+import type { HeartbeatRule } from './heartbeat.js';
 import type { RestartRule } from './restart-window.js';
 import type { Tenant } from './tenant.js';
-import type { Worker, WorkerRules } from './worker.js';
+import type { Worker } from './worker.js';
+import type { WorkerRules } from './worker-host.js';
 
 export interface SupervisorRules extends WorkerRules {
   readonly min: number;
   readonly max: number;
   readonly spares: number;
+  /** Of a worker: more, and it is killed. */
+  readonly limits: { readonly rssBytes: number | undefined };
+  readonly heartbeat: HeartbeatRule | false;
   readonly restart: RestartRule & { readonly backoff: BackoffRule; readonly probeMs: number | false };
   /** How many workers may boot at once. A boot takes at least 45 ms of a core, so this bounds the spawn rate too. */
   readonly spawnConcurrency: number;
@@ -31,7 +36,6 @@ export interface SupervisorUser {
   onSettled(): void;
   onRecycled(worker: Worker, why: RecycleCause): void;
   onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void;
-  onPong(worker: Worker): void;
   onBroken(death: Death, bootError: unknown): void;
   onRecovered(): void;
   /** While closing: is a replacement still needed? */

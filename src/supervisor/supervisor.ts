@@ -16,11 +16,13 @@ import { Breaker } from './breaker.js';
 import { SpawnLine } from './spawn-line.js';
 import { failedRestart, Succession } from './succession.js';
 import type { SupervisorRules, SupervisorUser } from './supervisor-user.js';
-import { Worker, type WorkerHost } from './worker.js';
+import { Watches } from './watches.js';
+import { Worker } from './worker.js';
+import type { WorkerHost } from './worker-host.js';
 
 export type SupervisorState = 'open' | 'broken' | 'closing' | 'closed';
 
-export class Supervisor implements WorkerHost {
+export class Supervisor implements WorkerHost<Worker> {
   readonly clock: Clock;
   readonly spawner: Spawner;
   readonly rules: SupervisorRules;
@@ -30,6 +32,7 @@ export class Supervisor implements WorkerHost {
   readonly #breaker: Breaker;
   readonly #line: SpawnLine;
   readonly #succession: Succession;
+  readonly #watches: Watches;
   readonly #workers = new Map<number, Worker>(); // until the process and its group are confirmed gone
   #state: SupervisorState = 'open';
   #min: number;
@@ -52,6 +55,7 @@ export class Supervisor implements WorkerHost {
       spawn: (_berth, ordinal) => this.#spawn(ordinal),
     });
     this.#succession = new Succession(this.#berths, this.#line, user);
+    this.#watches = new Watches(clock, rules, () => this.#workers.values());
   }
 
   start(): void {
@@ -181,6 +185,7 @@ export class Supervisor implements WorkerHost {
   closed(): void {
     this.#state = 'closed';
     this.#breaker.stop();
+    this.#watches.stop();
     this.spawner.close();
   }
 
@@ -194,9 +199,6 @@ export class Supervisor implements WorkerHost {
   }
   onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#user.onOutput(worker, stream, chunk);
-  }
-  onPong(worker: Worker): void {
-    this.#user.onPong(worker);
   }
   onBootFailed(worker: Worker, message: Message): void {
     this.#user.onBootFailed(worker, message);
@@ -275,12 +277,10 @@ export class Supervisor implements WorkerHost {
   /** Half-open: one worker is tried. It recovers the pool by being proven. */
   #probe(): void {
     if (this.#state !== 'broken') return;
-    const isTrying = this.#berths.starting > 0;
     const berth = [...this.#berths.slots, ...this.#berths.spares].find((candidate) => candidate.worker === undefined);
-    if (!isTrying && berth === undefined) this.#recover();
-    else if (!isTrying && berth !== undefined) {
-      this.#berths.empty(berth);
-      this.#line.fill(berth);
+    if (this.#berths.starting === 0) {
+      if (berth === undefined) this.#recover();
+      else this.#line.fill(this.#berths.emptied(berth));
     }
     if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
   }
@@ -319,6 +319,7 @@ export class Supervisor implements WorkerHost {
     const worker = new Worker(this, ++this.#spawnedCount, ordinal);
     worker.tenant = this.#user.createTenant(worker);
     this.#workers.set(worker.id, worker);
+    this.#watches.start();
     return worker;
   }
 }

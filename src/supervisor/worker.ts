@@ -10,43 +10,19 @@
  */
 import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
 import { Link } from '../ipc/link.js';
-import type { Clock, Note, ProcessListener, Spawner, Timer, WorkerProcess } from '../shared/doors.js';
-import type { Death } from '../shared/types.js';
+import type { Note, ProcessListener, Timer, Vitals, WorkerProcess } from '../shared/doors.js';
+import type { MemorySample } from '../shared/types.js';
 import { buildDeath, type Fault } from './death.js';
 import { Departure } from './departure.js';
 import { type LadderStep, ladderFrom } from './kill-ladder.js';
 import { Tail } from './tail.js';
 import type { Tenant } from './tenant.js';
-
-export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited' | 'gone';
-const ORDER: Record<WorkerState, number> = { starting: 0, ready: 1, draining: 2, stopping: 3, exited: 4, gone: 5 };
+import { ORDER, type WorkerHost, type WorkerState } from './worker-host.js';
 
 /** How long after the exit the read side may stay open before what it holds is given up. A descendant that inherited it keeps it open. */
 const DRAIN_LIMIT_MS = 1000;
 /** How long after the end of the read side the exit may come before the process counts as disconnected. */
 const DISCONNECT_LIMIT_MS = 250;
-
-export interface WorkerRules {
-  readonly bootTimeoutMs: number;
-  /** How long a worker that was asked to leave may take before the first signal. */
-  readonly graceMs: number;
-  readonly killLadder: readonly LadderStep[];
-}
-
-/** The supervisor, as a worker sees it. */
-export interface WorkerHost {
-  readonly clock: Clock;
-  readonly spawner: Spawner;
-  readonly rules: WorkerRules;
-  /** The message that lets the worker import user code. */
-  boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] };
-  onSpawned(worker: Worker): void;
-  onReady(worker: Worker, message: Message): void;
-  onBootFailed(worker: Worker, message: Message): void;
-  onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void;
-  onPong(worker: Worker): void;
-  onGone(worker: Worker, death: Death): void;
-}
 
 export class Worker implements ProcessListener {
   readonly id: number;
@@ -59,10 +35,12 @@ export class Worker implements ProcessListener {
   tenant: Tenant | undefined;
   readyAt = 0;
   completed = 0;
+  /** Something has come from it: heartbeat.ts takes this back. */
+  hasSpoken = false;
   /** Of `BootFailed`: what the boot threw. */
   bootError: unknown;
 
-  readonly #host: WorkerHost;
+  readonly #host: WorkerHost<Worker>;
   readonly #process: WorkerProcess;
   readonly #link: Link;
   readonly #departure: Departure;
@@ -70,6 +48,8 @@ export class Worker implements ProcessListener {
   #state: WorkerState = 'starting';
   #timer: Timer | undefined; // the one of the present state: boot, ladder, drain
   #rungsLeft: number = Number.POSITIVE_INFINITY; // of the kill ladder, the present one included
+  #evidence: { readonly detail: string | undefined; readonly samples: readonly MemorySample[] | undefined } | undefined; // of the fault
+  #reportedRss: number | undefined;
   #fault: Fault | undefined; // why it is being ended, if through its own fault
   #isRequested = false;
   #spawnError: Error | undefined;
@@ -78,7 +58,7 @@ export class Worker implements ProcessListener {
   #wasBooting = true; // never became ready
   #wasLeaving = false; // it was asked to leave, with nothing to do
 
-  constructor(host: WorkerHost, id: number, ordinal: number) {
+  constructor(host: WorkerHost<Worker>, id: number, ordinal: number) {
     this.#host = host;
     this.id = id;
     this.ordinal = ordinal;
@@ -98,14 +78,15 @@ export class Worker implements ProcessListener {
   get note(): Note {
     return this.#process.note;
   }
-  get isRequested(): boolean {
-    return this.#isRequested;
-  }
   get unsentBytes(): number {
     return this.#process.unsentBytes;
   }
+  vitals(): Vitals | undefined {
+    return this.isAlive ? this.#process.vitals() : undefined;
+  }
+  /** Resident memory: as the system tells it, or else as the worker last did. */
   get rssBytes(): number | undefined {
-    return ORDER[this.#state] < ORDER.exited ? this.#process.rssBytes() : undefined;
+    return this.isAlive ? (this.#process.vitals()?.rssBytes ?? this.#reportedRss) : undefined;
   }
   get isAlive(): boolean {
     return ORDER[this.#state] < ORDER.exited;
@@ -152,8 +133,25 @@ export class Worker implements ProcessListener {
   }
 
   /** Ends it through its own fault: at once, and not as requested. */
-  fail(fault: Fault): void {
+  fail(fault: Fault, detail?: string, samples?: readonly MemorySample[]): void {
+    this.#evidence ??= { detail, samples };
     this.#fail(fault);
+  }
+
+  /** Asks for a sign of life. */
+  ping(): void {
+    this.add({ type: FrameType.Ping });
+    this.flush();
+  }
+  /** Whether anything has come from it since the last call. */
+  takeSign(): boolean {
+    const { hasSpoken } = this;
+    this.hasSpoken = false;
+    return hasSpoken;
+  }
+  /** Where its JavaScript is, if that can be found out in this time. */
+  stack(limitMs: number): Promise<string | undefined> {
+    return this.#process.stack(limitMs);
   }
 
   // Two faults for `everpool/testing`: nothing is recorded of them.
@@ -192,6 +190,7 @@ export class Worker implements ProcessListener {
 
   onData(chunk: Buffer): void {
     if (this.#state === 'gone') return;
+    this.hasSpoken = true;
     if (!this.#link.receive(chunk)) this.#fail('protocol');
     this.tenant?.onRead();
   }
@@ -242,7 +241,9 @@ export class Worker implements ProcessListener {
         if (this.#wasBooting) this.#host.onBootFailed(this, message);
         return;
       case FrameType.Pong:
-        this.#host.onPong(this);
+        return; // any message is a sign of life
+      case FrameType.Memory:
+        this.#reportedRss = message.a * 1024;
         return;
       default:
         this.tenant?.onMessage(message);
@@ -303,6 +304,7 @@ export class Worker implements ProcessListener {
       stderrTail: this.#stderr.toString(),
       fault: this.#fault,
       spawnError: this.#spawnError,
+      ...(this.#fault === undefined ? {} : this.#evidence),
     });
     if (this.#state !== 'exited') this.#become('exited');
     this.#become('gone');

@@ -82,8 +82,12 @@ class InlineProcess implements WorkerProcess {
     return Promise.resolve(true);
   }
 
-  rssBytes(): number {
-    return process.memoryUsage.rss();
+  vitals(): undefined {
+    return undefined; // of its own it has none
+  }
+
+  stack(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   release(): void {

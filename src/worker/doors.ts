@@ -20,6 +20,10 @@ export interface WorkerDoors {
   compile(source: string): TaskFunction;
   /** Sets the process title. */
   title?(text: string): void;
+  /** Calls back once; does not keep the process alive. */
+  later?(callback: () => void, delayMs: number): void;
+  /** Tells the resident memory again and again; does not keep the process alive. */
+  reportMemory?(everyMs: number, report: (rssBytes: number) => void): void;
   /** Writes to stderr, synchronously: the parent keeps the tail of it. */
   print?(text: string): void;
 }

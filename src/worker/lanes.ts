@@ -14,6 +14,7 @@ import type { TaskFunction, WorkerDoors } from './doors.js';
 import { Queue } from './queue.js';
 import type { Replies } from './replies.js';
 import type { Tasks } from './tasks.js';
+import type { Title } from './title.js';
 
 /** What became of the Run message whose header is there and whose body is not. */
 type Arrival = 'queued' | 'started' | 'skipped';
@@ -34,6 +35,7 @@ export interface LanesHost {
   readonly replies: Replies;
   readonly tasks: Tasks;
   readonly current: Current;
+  readonly title: Title | undefined;
   /** An attempt has ended and no other runs. */
   onIdle(): void;
   /** The worker is broken, by no fault of a task. */
@@ -137,6 +139,7 @@ export class Lanes {
     if (this.#aborts.size > 0) this.#applyAbort(attempt);
     const call = this.#prepare(attempt, message);
     if (call !== undefined) {
+      this.#host.title?.running(this.#host.tasks.nameOf(message.a));
       let value: unknown;
       let hasFailed = false;
       try {
@@ -207,6 +210,7 @@ export class Lanes {
 
   #end(): void {
     this.#free += 1;
+    if (this.#queue.isEmpty && this.#running.size === 0) this.#host.title?.idle();
     if (this.#isClosed && this.#running.size === 0) this.#host.onIdle();
   }
 

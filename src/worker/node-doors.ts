@@ -16,6 +16,9 @@ const PRINT_LIMIT_MS = 500;
 
 // Captured: task modules may replace them (fake timers, mocks).
 const sinceStart: () => number = performance.now.bind(performance);
+const after: typeof setTimeout = setTimeout;
+const every: typeof setInterval = setInterval;
+const rss: () => number = process.memoryUsage.rss.bind(process.memoryUsage);
 const exit: (code: number) => never = process.exit.bind(process);
 
 /** `performance.now` counts from the start of each process; with this it is the clock that the parent reads too. */
@@ -39,6 +42,12 @@ export function openNodeDoors(): WorkerDoors {
     compile,
     title: (text) => {
       process.title = text;
+    },
+    later: (callback, delayMs) => {
+      after(callback, delayMs).unref();
+    },
+    reportMemory: (everyMs, report) => {
+      every(() => report(rss()), everyMs).unref();
     },
     print,
   };

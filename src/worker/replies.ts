@@ -90,6 +90,9 @@ export class Replies {
   pong(seq: number, time: number): void {
     this.#send(FrameType.Pong, seq, time);
   }
+  memory(rssBytes: number): void {
+    this.#send(FrameType.Memory, 0, this.#doors.now(), Math.round(rssBytes / 1024));
+  }
   ready(exports: string[]): void {
     this.#send(FrameType.Ready, 0, this.#doors.now(), 0, 0, encode(exports));
   }

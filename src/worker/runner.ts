@@ -22,6 +22,7 @@ import { Lanes, type LanesHost } from './lanes.js';
 import { Replies } from './replies.js';
 import type { TaskContext } from './task-context.js';
 import { Tasks } from './tasks.js';
+import { Title } from './title.js';
 
 type State = 'waiting' | 'booting' | 'ready' | 'leaving' | 'gone';
 
@@ -32,6 +33,7 @@ export class Runner implements LanesHost, ContextHost {
   readonly tasks: Tasks;
   readonly current: Current = new Current();
   workerId = 0;
+  title: Title | undefined;
   readonly #reader: FrameReader;
   readonly #lanes: Lanes;
   #state: State = 'waiting';
@@ -139,7 +141,7 @@ export class Runner implements LanesHost, ContextHost {
     try {
       const info = bodyOf(message) as BootInfo;
       this.workerId = info.workerId;
-      this.doors.title?.(info.title ?? `${info.name}: worker ${info.workerId}`);
+      this.#entitle(info);
       this.tasks.use(await this.doors.load(info.module));
       await this.hooks.runStart(info.workerData);
       if (!this.#isBooting()) return;
@@ -156,6 +158,13 @@ export class Runner implements LanesHost, ContextHost {
       this.replies.bootFailed(error);
       this.#exit(1);
     }
+  }
+
+  #entitle({ title, name, workerId, reportMemoryMs }: BootInfo): void {
+    const { doors } = this;
+    if (doors.title !== undefined && doors.later !== undefined)
+      this.title = new Title(title ?? `${name}: worker ${workerId}`, doors.title, doors.later);
+    if (reportMemoryMs !== undefined) doors.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
   }
 
   /** False once it was told to leave, or has. */

@@ -54,7 +54,7 @@ describe('a failing spawn', TIMEOUT, () => {
     expect(worker.send([Buffer.from('x')])).toBe(true);
     expect(worker.unsentBytes).toBe(0);
     expect(worker.signal('SIGKILL')).toBe(false);
-    expect(worker.rssBytes()).toBeUndefined();
+    expect(worker.vitals()?.rssBytes).toBeUndefined();
     await expect(worker.sweep(100)).resolves.toBe(true);
     expect(worker.note.started()).toBe(0);
     worker.note.revoke(1, 2000);

@@ -153,7 +153,7 @@ describe('signals', TIMEOUT, () => {
     worker.disconnect();
     await watcher.seesEvent('exit');
     expect(worker.signal('SIGTERM')).toBe(false);
-    expect(worker.rssBytes()).toBeUndefined();
+    expect(worker.vitals()?.rssBytes).toBeUndefined();
   });
 
   test('a worker can be killed right after spawn, and is never reported as spawned after its exit', async () => {
@@ -247,8 +247,8 @@ describe('descriptors', TIMEOUT, () => {
   test('resident memory is that of the process, as long as it lives', async () => {
     const { worker, watcher } = bench.spawn('sleeps.js');
     await watcher.says('sleeping');
-    expect(worker.rssBytes()).toBeGreaterThan(10 << 20);
-    expect(worker.rssBytes()).toBeLessThan(500 << 20);
+    expect(worker.vitals()?.rssBytes).toBeGreaterThan(10 << 20);
+    expect(worker.vitals()?.rssBytes).toBeLessThan(500 << 20);
   });
 
   test('after release nothing is called, and a second release does nothing', async () => {
@@ -260,7 +260,7 @@ describe('descriptors', TIMEOUT, () => {
     worker.release();
     expect(worker.send([Buffer.from('x')])).toBe(true);
     expect(worker.signal('SIGKILL')).toBe(false);
-    expect(worker.rssBytes()).toBeUndefined();
+    expect(worker.vitals()?.rssBytes).toBeUndefined();
     expect(worker.note.started()).toBe(0);
     worker.note.revoke(1, 5);
     const pid = worker.pid as number;

@@ -26,6 +26,8 @@ export interface FaultRates {
   readonly losesExit: number;
   /** That its clock stands still for a while. */
   readonly clockStalls: number;
+  /** That it takes more memory than it may. */
+  readonly swells: number;
 }
 
 export const NO_FAULTS: FaultRates = {
@@ -41,6 +43,7 @@ export const NO_FAULTS: FaultRates = {
   grandchild: 0,
   losesExit: 0,
   clockStalls: 0,
+  swells: 0,
 };
 
 export interface Fate {
@@ -63,6 +66,7 @@ export interface Fate {
   readonly losesExit: boolean;
   readonly clockStallsAt: number;
   readonly clockStallsMs: number;
+  readonly swellsAt: number;
   /** After its death: when the parent hears of the exit, and when the read side ends. */
   readonly exitMs: number;
   readonly endMs: number;
@@ -94,6 +98,7 @@ export function fateOf(random: Random, rates: FaultRates): Fate {
     losesExit,
     clockStallsAt: at(roll(rates.clockStalls), random.skewed(2000)),
     clockStallsMs: random.between(1, 1000),
+    swellsAt: at(roll(rates.swells), random.skewed(3000)),
     exitMs: random.skewed(20),
     endMs: random.skewed(350),
   };

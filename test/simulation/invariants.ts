@@ -75,7 +75,8 @@ export class Invariants {
       }
       const { running } = lane;
       if (load !== lane.load) this.#world.fault(`state: worker ${worker.id} has ${load} leases, and counts ${lane.load}`);
-      if (running < 0 || running > core.options.concurrency) this.#world.fault(`state: worker ${worker.id} is said to run ${running} at once`);
+      if (running < 0 || running > core.options.concurrency)
+        this.#world.fault(`state: worker ${worker.id} is said to run ${running} at once`);
       if (lane.isOpen && worker.state !== 'ready') this.#world.fault(`state: worker ${worker.id} is ${worker.state}, and is given tasks`);
     }
     if (found.size !== core.outstanding) this.#world.fault(`G1: ${core.outstanding} tasks are to settle, ${found.size} are somewhere`);

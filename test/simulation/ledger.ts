@@ -12,6 +12,8 @@ export interface Witnessed {
   readonly isAlive: boolean;
   /** It has broken its channel: nothing that it says from then on needs to be believed. */
   readonly isFaulty: boolean;
+  /** The pool may kill it whatever runs in it. */
+  readonly isOutlaw: boolean;
   /** A signal of the pool has ended it. */
   readonly wasKilledByPool: boolean;
   /** A signal from outside. */
@@ -180,7 +182,7 @@ export class Ledger {
     for (const entry of orphans.values()) {
       entry.runningIn.delete(process);
       const isTarget = entry.mayBeKilled || this.isEnding || this.#concurrency > 1;
-      if (isTarget || !process.wasKilledByPool || process.isFaulty || this.killedByUser.has(process.workerId)) continue;
+      if (isTarget || !process.wasKilledByPool || process.isFaulty || process.isOutlaw || this.killedByUser.has(process.workerId)) continue;
       this.#world.fault(`G5: worker ${process.workerId} was killed by the pool while task ${entry.id} ran in it, which nobody had ended`);
     }
   }

@@ -114,7 +114,17 @@ function optionsOf(random: Random): PoolOptions {
     },
     bootTimeoutMs: random.pick([200, 1000, 30_000]),
     idleTimeoutMs: random.pick([10, 1000, 60_000]),
-    recycle: random.chance(0.2) ? { afterTasks: random.integer(1, 10) } : random.chance(0.1) ? { afterMs: random.integer(20, 500) } : {},
+    recycle: random.pick([
+      {},
+      {},
+      {},
+      { afterTasks: random.integer(1, 10), jitter: random.pick([0, 0.5]) },
+      { afterMs: random.integer(20, 500), jitter: random.pick([0, 0.5]) },
+      { aboveRssBytes: 100_000_000 },
+    ]),
+    limits: random.chance(0.3) ? { rssBytes: 200_000_000 } : {},
+    heartbeat: random.pick([false, { intervalMs: 20, timeoutMs: 100 }, { intervalMs: 250, timeoutMs: 1000 }, {}] as const),
+    diagnose: random.chance(0.2),
   };
 }
 

@@ -60,7 +60,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
       inside.check();
     };
     await act(world, user, plan);
-    if (plan.rests && !user.isFinishing) await rest(world, user, ledger, spawner);
+    if (plan.rests && !user.isFinishing) await rest(world, user, ledger, spawner, plan);
     await end(world, user, ledger, spawner, plan);
     checkSettled(world, pool);
     if (world.faults.length === 0) inside.checkEnd();
@@ -97,8 +97,8 @@ async function act(world: World, user: User, plan: Plan): Promise<void> {
 }
 
 /** No more faults: whatever was submitted must now settle without any help (G1). */
-async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawner): Promise<void> {
-  calm(world, ledger, spawner);
+async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawner, plan: Plan): Promise<void> {
+  calm(world, ledger, spawner, plan);
   user.rest();
   const isOver = await world.run(() => user.unsettled.length === 0, REST_LIMIT_MS);
   if (isOver || world.faults.length > 0) return;
@@ -109,7 +109,7 @@ async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawne
 async function end(world: World, user: User, ledger: Ledger, spawner: SimSpawner, plan: Plan): Promise<void> {
   if (world.faults.length > 0) return;
   if (!user.isFinishing) user.finish(plan.ending);
-  calm(world, ledger, spawner);
+  calm(world, ledger, spawner, plan);
   await world.run(() => user.open.length === 0 && user.unsettled.length === 0, REST_LIMIT_MS);
   if (world.faults.length > 0) return;
   const hanging = user.unsettled.map(({ entry }) => `${entry.id} (${entry.name})`);
@@ -125,10 +125,12 @@ async function end(world: World, user: User, ledger: Ledger, spawner: SimSpawner
   if (ledger.unreleased > 0) world.fault(`G9: ${ledger.unreleased} processes were never released`);
 }
 
-function calm(world: World, ledger: Ledger, spawner: SimSpawner): void {
+/** Stopped processes go on, unless the heartbeat is there to find them. */
+function calm(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan): void {
   if (ledger.isCalm) return;
   ledger.isCalm = true;
   world.tell('no more faults', '');
+  if (plan.options.heartbeat !== false) return;
   for (const process of spawner.processes) if (process.isAlive) process.strike('SIGCONT');
 }
 

@@ -2,7 +2,7 @@
  * One simulated process as the parent and the kernel see it: pipes with latency and odd cuts, signals, the exit
  * and the end of its output in any order, a descendant that holds its pipes. What it runs is in child.ts.
  */
-import type { ProcessListener, WorkerProcess } from '../../src/shared/doors.js';
+import type { ProcessListener, Vitals, WorkerProcess } from '../../src/shared/doors.js';
 import type { Random } from '../../src/testing/random.js';
 import { Child, type ChildHost } from './child.js';
 import type { Fate } from './fate.js';
@@ -10,6 +10,8 @@ import type { Ledger } from './ledger.js';
 import { SimNote } from './sim-note.js';
 import type { World } from './world.js';
 
+/** More than any plan allows. */
+const SWOLLEN_BYTES = 500_000_000;
 /** What a pipe holds; more waits in the parent. */
 const PIPE_BYTES = 64 * 1024;
 
@@ -28,6 +30,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
   #child: Child | undefined;
   #isStopped = false;
   #isTermPending = false;
+  #stoppedUntil = Number.NEGATIVE_INFINITY;
   #undyingUntil: number;
   #canReach = true; // the worker can be written to
   #canHear = true; // the parent can read
@@ -150,8 +153,21 @@ export class SimProcess implements WorkerProcess, ChildHost {
     });
   }
 
-  rssBytes(): number {
-    return 50_000_000;
+  vitals(): Vitals | undefined {
+    if (!this.isAlive) return undefined;
+    const rssBytes = this.world.now() >= this.fate.swellsAt ? SWOLLEN_BYTES : 50_000_000;
+    return { isStopped: this.#isStopped, isSleeping: this.random.chance(0.7), rssBytes };
+  }
+
+  /** The pool may kill it whatever runs in it: it is stopped, or was a moment ago, or is over its limit of memory. */
+  get isOutlaw(): boolean {
+    return this.#isStopped || this.world.now() < this.#stoppedUntil + 20 || this.world.now() >= this.fate.swellsAt;
+  }
+
+  stack(limitMs: number): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.#after(Math.min(limitMs, this.random.skewed(limitMs)), () => this.world.arrive(() => resolve('    at spin')));
+    });
   }
 
   release(): void {
@@ -229,6 +245,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
       case 'SIGCONT':
         if (!this.#isStopped) return;
         this.#isStopped = false;
+        this.#stoppedUntil = this.world.now();
         if (this.#isTermPending) this.#deliver('SIGTERM', isFromPool);
         this.#child?.resume();
         return;

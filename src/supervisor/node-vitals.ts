@@ -1,18 +1,21 @@
 /**
- * Resident memory of one process, read from a descriptor that is kept open.
+ * State and resident memory of one process, read from a descriptor that is kept open.
  *
- * A kept descriptor gives ESRCH after the death, so a reused pid cannot fool it, and costs 1.3 µs a reading
+ * A kept descriptor gives ESRCH after the death, so a reused pid cannot fool it, and costs 3 µs a reading
  * where opening the file each time costs 11 µs. Linux only.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import type { Vitals } from '../shared/doors.js';
 
 const UNOPENED = -1;
 const AT_PAGESZ = 6n;
-const text: Buffer = Buffer.alloc(128);
+/** "state" is the first field behind the name, "rss" the 22nd (proc_pid_stat(5): the third and the 24th of all). */
+const RSS_FIELD = 21;
+const text: Buffer = Buffer.alloc(1024);
 
 let pageBytes = 0;
 
-export class NodeMemory {
+export class NodeVitals {
   readonly #pid: number;
   #fd = UNOPENED;
 
@@ -21,14 +24,16 @@ export class NodeMemory {
   }
 
   /** Only to be asked while the process has not been reaped; undefined where it cannot be known. */
-  rssBytes(): number | undefined {
+  read(): Vitals | undefined {
     if (process.platform !== 'linux') return undefined;
     try {
-      if (this.#fd === UNOPENED) this.#fd = openSync(`/proc/${this.#pid}/statm`, 'r');
+      if (this.#fd === UNOPENED) this.#fd = openSync(`/proc/${this.#pid}/stat`, 'r');
       const length = readSync(this.#fd, text, 0, text.length, 0);
-      // "size resident shared …", in pages; all zero for a zombie.
-      const pages = Number(text.toString('latin1', 0, length).split(' ', 2)[1]);
-      return pages > 0 ? pages * pageSize() : undefined;
+      // "pid (name) state ppid …": the name may hold spaces and brackets. All of memory is zero for a zombie.
+      const line = text.toString('latin1', 0, length);
+      const fields = line.slice(line.lastIndexOf(')') + 2).split(' ', RSS_FIELD + 1);
+      const pages = Number(fields[RSS_FIELD]);
+      return pages > 0 ? { isStopped: fields[0] === 'T', isSleeping: fields[0] === 'S', rssBytes: pages * pageSize() } : undefined;
     } catch {
       return undefined; // ended, no /proc here, or no descriptor left (EMFILE)
     }
@@ -40,7 +45,6 @@ export class NodeMemory {
     this.#fd = UNOPENED;
   }
 }
-
 /** Node does not tell it, the kernel does: pairs of words (key, value) in the auxiliary vector. 4 KiB on 32-bit systems. */
 function pageSize(): number {
   if (pageBytes > 0) return pageBytes;

@@ -1,0 +1,85 @@
+/**
+ * Where the JavaScript of a process is: its inspector is opened by SIGUSR1, asked to pause, and left.
+ *
+ * It also works on a process that spins. Needs `--inspect-port=0` among the options of the process, so that the inspector takes a
+ * free port, and its stderr, where Node writes which one.
+ */
+import type { Clock } from '../shared/doors.js';
+import type { NodeOutput } from './node-output.js';
+import { signalProcess } from './process-group.js';
+
+/** What Node writes on stderr about its inspector: nothing that the user has to see. */
+const CHATTER =
+  /Debugger listening on (ws:\S+)\n|For help, see: \S+inspector\S*\n|Debugger (?:attached\.|ending on \S+)\n|Waiting for the debugger to disconnect\.\.\.\n/g;
+/** No more of a stack than anyone reads. */
+const FRAMES = 30;
+const IDLE = 'no JavaScript was running: the task waits for something';
+
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly location: { readonly lineNumber: number; readonly columnNumber?: number };
+}
+
+interface InspectorMessage {
+  readonly method?: string;
+  readonly params?: { readonly callFrames?: readonly CallFrame[] };
+}
+
+/** Never rejects; undefined if it could not be found out within `limitMs`. */
+export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, clock: Clock): Promise<string | undefined> {
+  const library = import('ws'); // while the process opens its inspector
+  let end: (stack?: string) => void = () => undefined;
+  const answer = new Promise<string | undefined>((resolve) => {
+    end = resolve;
+  });
+  const timer = clock.setTimer(() => end(), limitMs);
+  let close = (): void => undefined;
+  let isOpening = false;
+  stderr.filter((text) =>
+    text.replace(CHATTER, (_match, url: string | undefined) => {
+      if (url !== undefined && !isOpening) {
+        isOpening = true;
+        library.then(
+          ({ WebSocket }) => {
+            const socket = new WebSocket(url, { perMessageDeflate: false });
+            close = () => socket.terminate();
+            socket.on('error', () => end());
+            socket.on('close', () => end());
+            socket.on('open', () => ask((text) => socket.send(text)));
+            socket.on('message', (data) => hear(String(data), end));
+          },
+          () => end(),
+        );
+      }
+      return '';
+    }),
+  );
+  if (signalProcess(pid, 'SIGUSR1', false) !== 'sent') end();
+  const stack = await answer;
+  clock.clearTimer(timer);
+  close(); // and with it a paused process goes on
+  return stack;
+}
+
+function ask(send: (text: string) => void): void {
+  // A process that runs no JavaScript pauses as soon as it does: in the evaluation.
+  const requests = [
+    { method: 'Debugger.enable' },
+    { method: 'Debugger.pause' },
+    { method: 'Runtime.evaluate', params: { expression: '0' } },
+  ];
+  for (const [index, request] of requests.entries()) send(JSON.stringify({ id: index + 1, ...request }));
+}
+
+function hear(text: string, end: (stack: string) => void): void {
+  if (!text.startsWith('{"method":"Debugger.paused"')) return;
+  const { params } = JSON.parse(text) as InspectorMessage;
+  const frames = (params?.callFrames ?? []).filter(({ url }) => url !== '');
+  end(frames.length === 0 ? IDLE : frames.slice(0, FRAMES).map(line).join('\n'));
+}
+
+function line({ functionName, url, location }: CallFrame): string {
+  const place = `${url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
+  return functionName === '' ? `    at ${place}` : `    at ${functionName} (${place})`;
+}
