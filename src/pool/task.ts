@@ -57,8 +57,10 @@ export class Task<R> extends Promise<R> {
 
   /** Started attempts only: a sending that never started is not listed and takes no number. */
   get attempts(): readonly Attempt[] {
-    if (this.#record === undefined || this.#core === undefined) return [];
-    return this.#record.attempts(this.#core.clock.epoch);
+    const record = this.#record;
+    if (record === undefined || this.#core === undefined) return [];
+    record.lease?.lane?.look(record.lease);
+    return record.attempts(this.#core.clock.epoch);
   }
 
   /** Resolves when the first attempt has started; rejects, with what the task rejects with, if it ends without. */

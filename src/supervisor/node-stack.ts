@@ -17,14 +17,16 @@ const IDLE = 'no JavaScript was running: the task waits for something';
 
 interface CallFrame {
   readonly functionName: string;
-  readonly url: string;
-  readonly location: { readonly lineNumber: number; readonly columnNumber?: number };
+  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number };
 }
 
 interface InspectorMessage {
   readonly method?: string;
-  readonly params?: { readonly callFrames?: readonly CallFrame[] };
+  readonly params?: { readonly callFrames?: readonly CallFrame[]; readonly scriptId?: string; readonly url?: string };
 }
+
+/** What calls a task is no part of where it is. */
+const OWN: string = new URL('../', import.meta.url).href;
 
 /** Never rejects; undefined if it could not be found out within `limitMs`. */
 export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, clock: Clock): Promise<string | undefined> {
@@ -47,7 +49,8 @@ export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, 
             socket.on('error', () => end());
             socket.on('close', () => end());
             socket.on('open', () => ask((text) => socket.send(text)));
-            socket.on('message', (data) => hear(String(data), end));
+            const scripts = new Map<string, string>();
+            socket.on('message', (data) => hear(JSON.parse(String(data)) as InspectorMessage, scripts, end));
           },
           () => end(),
         );
@@ -72,14 +75,24 @@ function ask(send: (text: string) => void): void {
   for (const [index, request] of requests.entries()) send(JSON.stringify({ id: index + 1, ...request }));
 }
 
-function hear(text: string, end: (stack: string) => void): void {
-  if (!text.startsWith('{"method":"Debugger.paused"')) return;
-  const { params } = JSON.parse(text) as InspectorMessage;
-  const frames = (params?.callFrames ?? []).filter(({ url }) => url !== '');
-  end(frames.length === 0 ? IDLE : frames.slice(0, FRAMES).map(line).join('\n'));
+function hear({ method, params }: InspectorMessage, scripts: Map<string, string>, end: (stack: string) => void): void {
+  if (method === 'Debugger.scriptParsed') scripts.set(params?.scriptId ?? '', params?.url ?? '');
+  if (method !== 'Debugger.paused') return;
+  const frames = (params?.callFrames ?? [])
+    .map((frame) => ({ ...frame, url: scripts.get(frame.location.scriptId) ?? '' }))
+    .filter(({ functionName, url }) => functionName !== '' || url !== ''); // the evaluation itself has neither
+  const last = frames.findLastIndex(({ url }) => !url.startsWith('node:') && !url.startsWith(OWN));
+  end(
+    last < 0
+      ? IDLE
+      : frames
+          .slice(0, Math.min(last + 1, FRAMES))
+          .map(line)
+          .join('\n'),
+  );
 }
 
-function line({ functionName, url, location }: CallFrame): string {
-  const place = `${url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
+function line({ functionName, url, location }: CallFrame & { readonly url: string }): string {
+  const place = `${url === '' ? '<anonymous>' : url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
   return functionName === '' ? `    at ${place}` : `    at ${functionName} (${place})`;
 }

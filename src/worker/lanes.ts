@@ -139,7 +139,7 @@ export class Lanes {
     if (this.#aborts.size > 0) this.#applyAbort(attempt);
     const call = this.#prepare(attempt, message);
     if (call !== undefined) {
-      this.#host.title?.running(this.#host.tasks.nameOf(message.a));
+      this.#host.title?.running((message.flags & Flag.Exec) === 0 ? this.#host.tasks.nameOf(message.a) : 'exec');
       let value: unknown;
       let hasFailed = false;
       try {
