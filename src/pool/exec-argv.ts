@@ -1,5 +1,5 @@
 /** Node's own options for the workers. */
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ResolvedPermission } from './option-groups.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -35,20 +35,34 @@ export function workerExecArgv(
   const argv = options.execArgv === undefined ? inheritedExecArgv(process.execArgv) : [...options.execArgv];
   if (options.limits.heapMb !== undefined) argv.push(`--max-old-space-size=${options.limits.heapMb}`);
   if (options.diagnose) argv.push('--inspect-port=127.0.0.1:0');
-  if (options.permission !== undefined) argv.push(...permissionArgv(options.permission, options.module, own));
+  if (options.permission !== undefined)
+    argv.push(...permissionArgv(options.permission, [join(own, '*'), options.module, ...preloaded(argv)]));
   return argv;
 }
 
 /** Node's permission model; its name and its reach depend on the version. What the workers need to start is allowed. */
-function permissionArgv(permission: ResolvedPermission, module: string | undefined, own: string): string[] {
+function permissionArgv(permission: ResolvedPermission, needed: readonly (string | undefined)[]): string[] {
   const knows = (flag: string): boolean => process.allowedNodeEnvironmentFlags.has(flag);
   const argv = [knows('--permission') ? '--permission' : '--experimental-permission'];
-  const readable = [join(own, '*'), ...(module?.startsWith('file:') ? [fileURLToPath(module)] : []), ...permission.fsRead];
-  for (const path of readable) argv.push(`--allow-fs-read=${path}`);
+  for (const path of [...needed.flatMap(pathOf), ...permission.fsRead]) argv.push(`--allow-fs-read=${path}`);
   for (const path of permission.fsWrite) argv.push(`--allow-fs-write=${path}`);
   if (permission.childProcess) argv.push('--allow-child-process');
   if (permission.workerThreads) argv.push('--allow-worker');
   if (permission.addons && knows('--allow-addons')) argv.push('--allow-addons');
   if (permission.net && knows('--allow-net')) argv.push('--allow-net');
   return argv;
+}
+
+/** What Node's own options load into each worker before anything else. */
+function preloaded(argv: readonly string[]): (string | undefined)[] {
+  return argv.flatMap((argument, index) => {
+    const match = /^(?:--require|-r|--import)(?:=(.*))?$/s.exec(argument);
+    return match === null ? [] : [match[1] ?? argv[index + 1]];
+  });
+}
+
+/** Of what is named by a path or a file: URL; a package is found by Node, where only Node knows. */
+function pathOf(module: string | undefined): string[] {
+  if (module?.startsWith('file:')) return [fileURLToPath(module)];
+  return module !== undefined && isAbsolute(module) ? [module] : [];
 }

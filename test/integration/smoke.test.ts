@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { expectUsable, isRunning, newPool, rejection, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, newPool, rejection, useKit } from '../kit.js';
 
 /** What must work on every supported version of Node; the continuous integration runs this file on each. */
 describe('smoke', () => {
@@ -42,5 +42,24 @@ describe('smoke', () => {
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
     expect(await Promise.all(tasks)).toEqual(tasks.map((_, index) => index));
     await pool.kill();
+  });
+
+  test('a task module in TypeScript runs as it is where Node strips types (22.18 and later)', async (context) => {
+    if (!('typescript' in process.features && process.features.typescript)) context.skip();
+    const pool = newPool<typeof import('../fixtures/typed.js')>({ module: fixture('typed.ts'), execArgv: [] });
+    expect(await pool.run('length', [{ x: 3, y: 4 }])).toBe(5);
+  });
+
+  test('the permission model, a diagnosis, the heartbeat', async () => {
+    const confined = newPool({ permission: {} });
+    expect(await rejection(confined.run('mark', ['/tmp/everpool-may-not', 'x']))).toMatchObject({ code: 'ERR_ACCESS_DENIED' });
+    expect(await confined.run('add', [1, 2])).toBe(3);
+    const pool = newPool({ diagnose: true, heartbeat: { intervalMs: 50, timeoutMs: 200 } });
+    const error = await rejection(pool.run('spinForever', [], { timeoutMs: 100 }));
+    expect(error['workerStack']).toContain('spinForever');
+    const task = pool.run('sleep', [60_000]);
+    process.kill((await task.started).pid, 'SIGSTOP');
+    expect(await rejection(task)).toMatchObject({ death: { cause: 'unresponsive' } });
+    await expectUsable(pool);
   });
 });
