@@ -1,5 +1,5 @@
 /** Node's own options for the workers. */
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ResolvedPermission } from './option-groups.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -36,7 +36,15 @@ export function workerExecArgv(
   if (options.limits.heapMb !== undefined) argv.push(`--max-old-space-size=${options.limits.heapMb}`);
   if (options.diagnose) argv.push('--inspect-port=127.0.0.1:0');
   if (options.permission !== undefined)
-    argv.push(...permissionArgv(options.permission, [join(own, '*'), options.module, ...preloaded(argv)]));
+    argv.push(
+      ...permissionArgv(options.permission, [
+        join(own, '*'),
+        join(dirname(own), 'package.json'),
+        options.module,
+        ...packagesAbove(options.module),
+        ...preloaded(argv),
+      ]),
+    );
   return argv;
 }
 
@@ -44,8 +52,9 @@ export function workerExecArgv(
 function permissionArgv(permission: ResolvedPermission, needed: readonly (string | undefined)[]): string[] {
   const knows = (flag: string): boolean => process.allowedNodeEnvironmentFlags.has(flag);
   const argv = [knows('--permission') ? '--permission' : '--experimental-permission'];
-  for (const path of [...needed.flatMap(pathOf), ...permission.fsRead]) argv.push(`--allow-fs-read=${path}`);
-  for (const path of permission.fsWrite) argv.push(`--allow-fs-write=${path}`);
+  // Node 20 aborts when it is given a path twice.
+  for (const path of new Set([...needed.flatMap(pathOf), ...permission.fsRead])) argv.push(`--allow-fs-read=${path}`);
+  for (const path of new Set(permission.fsWrite)) argv.push(`--allow-fs-write=${path}`);
   if (permission.childProcess) argv.push('--allow-child-process');
   if (permission.workerThreads) argv.push('--allow-worker');
   if (permission.addons && knows('--allow-addons')) argv.push('--allow-addons');
@@ -59,6 +68,16 @@ function preloaded(argv: readonly string[]): (string | undefined)[] {
     const match = /^(?:--require|-r|--import)(?:=(.*))?$/s.exec(argument);
     return match === null ? [] : [match[1] ?? argv[index + 1]];
   });
+}
+
+/** Node looks into these to learn what kind of module it is. */
+function packagesAbove(module: string | undefined): string[] {
+  const list: string[] = [];
+  if (!module?.startsWith('file:')) return list;
+  for (let folder = dirname(fileURLToPath(module)); ; folder = dirname(folder)) {
+    list.push(join(folder, 'package.json'));
+    if (folder === dirname(folder)) return list;
+  }
 }
 
 /** Of what is named by a path or a file: URL; a package is found by Node, where only Node knows. */

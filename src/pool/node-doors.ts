@@ -9,6 +9,9 @@ import type { Doors } from './core.js';
 import { workerExecArgv } from './exec-argv.js';
 import type { ResolvedPoolOptions } from './options.js';
 
+/** Of a worker's title, behind the name of the pool: `: worker 12345 (resizeImage)`. */
+const TITLE_ROOM = 42;
+
 const ENTRY: string = fileURLToPath(new URL('../worker/entry.js', import.meta.url));
 
 export function nodeDoors(options: ResolvedPoolOptions): Doors {
@@ -27,6 +30,7 @@ export function nodeDoors(options: ResolvedPoolOptions): Doors {
     stderr,
     killTree,
     diagnose,
+    titleRoom: options.name.length + TITLE_ROOM,
     guard: sharedGuard(),
     clock,
   });

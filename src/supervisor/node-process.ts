@@ -31,6 +31,8 @@ export interface NodeProcessOptions {
   readonly stderr: 'inherit' | 'ignore' | 'pipe';
   /** Whether signals go to the worker's descendants too. */
   readonly killTree: boolean;
+  /** How long its title may be (worker/title.ts), in bytes. */
+  readonly titleRoom: number;
   /** Whether `stack` will be asked for: its inspector is told to take any port, and its stderr is read. */
   readonly diagnose: boolean;
 }
@@ -38,9 +40,6 @@ export interface NodeProcessOptions {
 /** The descriptors of the worker, beside the usual three. */
 const TO_WORKER = 3;
 const FROM_WORKER = 4;
-
-/** Room for the title of a worker (worker/title.ts), in bytes. */
-const TITLE_ROOM = 120;
 
 const GONE: Promise<boolean> = Promise.resolve(true);
 
@@ -193,8 +192,8 @@ function start(options: NodeProcessOptions, noteFd: number): ChildProcess {
     // A session and group of its own: to be signalled with its descendants, and out of reach of the terminal's Ctrl-C.
     detached: process.platform !== 'win32',
     windowsHide: true,
-    // The title of a process has no more room than its arguments had: so these are made longer.
-    argv0: options.execPath.padEnd(TITLE_ROOM),
+    // The title of a process has no more room than its arguments had: where these are short, they are made longer.
+    argv0: options.execPath.padEnd(options.titleRoom - options.entry.length),
     env: options.env,
     cwd: options.cwd,
     uid: options.uid,

@@ -44,7 +44,9 @@ describe('options of Node for the workers', () => {
     expect(flag).toMatch(/^--(experimental-)?permission$/);
     expect(rest).toEqual([
       '--allow-fs-read=/own/*',
+      '--allow-fs-read=/package.json',
       '--allow-fs-read=/app/tasks.js',
+      '--allow-fs-read=/app/package.json',
       '--allow-fs-read=/data',
       '--allow-fs-write=/tmp/x',
       '--allow-child-process',
