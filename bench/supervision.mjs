@@ -81,7 +81,11 @@ async function memory(count) {
   await pool.ready();
   const bare = [];
   for (let index = 0; index < count; index += 1) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', `await import('${module.href}'); process.stdout.write('x'); setInterval(() => {}, 1e6)`]);
+    const child = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `await import('${module.href}'); process.stdout.write('x'); setInterval(() => {}, 1e6)`,
+    ]);
     await new Promise((resolve) => child.stdout.once('data', resolve));
     bare.push(child);
   }

@@ -1,7 +1,8 @@
 /** The tasks of the benchmarks. */
-export const noop = () => {};
+export const noop = () => undefined;
 export const echo = (value) => value;
-export const never = () => new Promise(() => {});
+export const never = () => new Promise(() => undefined);
 export function spin(ms) {
-  for (const end = performance.now() + ms; performance.now() < end; );
+  const end = performance.now() + ms;
+  while (performance.now() < end);
 }

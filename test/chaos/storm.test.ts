@@ -67,6 +67,7 @@ async function stormyPool(
         );
       }
     }
+    if (random(20) === 0) pool.restart({ rolling: random(2) === 0 }).catch(() => undefined);
     if (random(10) === 0) {
       for (const { pid } of pool.workers()) if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL'); // all at once
     }
@@ -111,7 +112,17 @@ describe('chaos: a storm', () => {
       let succeeded = 0;
       // A function of its own: what a round has seen is out of reach after it.
       const round = async (): Promise<void> => {
-        const options = { size, spares: random(2), concurrency: pick([1, 1, 3]), pipelining: random(4) > 0 };
+        const options = {
+          size: pick([size, { min: random(size), max: size }]),
+          spares: random(2),
+          concurrency: pick([1, 1, 3]),
+          pipelining: random(4) > 0,
+          heartbeat: pick([{ intervalMs: 20, timeoutMs: 100 }, {}]),
+          recycle: pick([{}, { afterTasks: 1 + random(20), jitter: 0.5 }, { afterMs: 200 + random(500) }, { aboveRssBytes: 60e6 }]),
+          limits: pick([{}, { rssBytes: 90e6 }]),
+          diagnose: random(4) === 0,
+          idleTimeoutMs: pick([20, 60_000]),
+        };
         const submitted = await stormyPool(options, file, nextId, total);
         nextId += submitted.length;
         succeeded += await checkLedger(file, submitted);

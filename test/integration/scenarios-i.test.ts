@@ -117,8 +117,15 @@ describe('I: recycling and resizing', () => {
     for (let index = 0; index < 20; index += 1) await pool.run('noop'); // short, as is known now
     await Promise.all(Array.from({ length: 200 }, () => pool.run('noop')));
     expect(pool.stats().spawned).toBe(1);
-    await Promise.all(Array.from({ length: 4 }, () => pool.run('sleep', [300])));
-    expect(pool.stats().spawned).toBe(4);
+    // A short task behind a long one waits longer than a boot takes: then another worker comes for it.
+    const long = pool.run('sleep', [60_000]);
+    await long.started;
+    expect(await pool.run('add', [1, 2])).toBe(3);
+    expect(pool.stats().spawned).toBe(2);
+    await long.kill();
+    await Promise.all(Array.from({ length: 4 }, () => pool.run('spin', [100])));
+    expect(pool.workers()).toHaveLength(4);
+    await rejection(long);
   });
 
   test('a worker that is let go by a smaller size finishes its task', async () => {

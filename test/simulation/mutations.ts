@@ -283,4 +283,18 @@ export const MUTATIONS: readonly Mutation[] = [
     find: '    return this.#heap[0]?.head;',
     replace: '    return this.#heap.at(-1)?.head;',
   },
+  {
+    bug: 'a stopped worker is not noticed',
+    source: 'every pool without a heartbeat',
+    file: 'src/supervisor/heartbeat.ts',
+    find: 'if (stoppedMs >= this.#rule.timeoutMs) worker.fail(',
+    replace: 'if (stoppedMs < 0) worker.fail(',
+  },
+  {
+    bug: 'a worker that is busy in JavaScript is taken for hung',
+    source: 'gunicorn, jest: a heartbeat that the task itself must keep up',
+    file: 'src/supervisor/heartbeat.ts',
+    find: " || worker.state === 'starting' || (worker.tenant?.countStarted() ?? 0) > 0) {",
+    replace: " || worker.state === 'starting') {",
+  },
 ];
