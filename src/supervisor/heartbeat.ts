@@ -83,7 +83,9 @@ export class Heartbeat {
       return;
     }
     pulse.stoppedAt = undefined;
-    if (worker.takeSign() || wasAway || worker.state === 'starting' || (worker.tenant?.countStarted() ?? 0) > 0) {
+    const load = worker.tenant?.load ?? 0;
+    const isBusy = load > 0 && (worker.tenant?.countStarted() ?? 0) > 0;
+    if (worker.takeSign() || wasAway || worker.state === 'starting' || isBusy) {
       pulse.heardAt = now;
       pulse.askedAt = undefined;
       return;
@@ -94,7 +96,7 @@ export class Heartbeat {
       return;
     }
     const isDue = vitals?.isSleeping !== true || now - pulse.heardAt >= PATIENCE * this.#rule.timeoutMs;
-    if (!isDue && worker.tenant?.load === 0) return;
+    if (!isDue && load === 0) return;
     worker.ping();
     pulse.askedAt = now;
   }

@@ -11,6 +11,14 @@ const UNOPENED = -1;
 const AT_PAGESZ = 6n;
 /** "state" is the first field behind the name, "rss" the 22nd (proc_pid_stat(5): the third and the 24th of all). */
 const RSS_FIELD = 21;
+const [SPACE, BRACKET, ZERO, STOPPED, SLEEPING, ZOMBIE] = Buffer.from(' )0TSZ') as unknown as [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 const text: Buffer = Buffer.alloc(1024);
 
 let pageBytes = 0;
@@ -29,11 +37,16 @@ export class NodeVitals {
     try {
       if (this.#fd === UNOPENED) this.#fd = openSync(`/proc/${this.#pid}/stat`, 'r');
       const length = readSync(this.#fd, text, 0, text.length, 0);
-      // "pid (name) state ppid …": the name may hold spaces and brackets. All of memory is zero for a zombie.
-      const line = text.toString('latin1', 0, length);
-      const fields = line.slice(line.lastIndexOf(')') + 2).split(' ', RSS_FIELD + 1);
-      const pages = Number(fields[RSS_FIELD]);
-      return pages > 0 ? { isStopped: fields[0] === 'T', isSleeping: fields[0] === 'S', rssBytes: pages * pageSize() } : undefined;
+      // "pid (name) state ppid …": the name may hold spaces and brackets.
+      const at = text.lastIndexOf(BRACKET, length - 1) + 2;
+      const state = text[at];
+      if (state === ZOMBIE) return undefined;
+      let from = at;
+      for (let field = 0; field < RSS_FIELD; field += 1) from = text.indexOf(SPACE, from) + 1;
+      let pages = 0;
+      for (let digit = text[from] as number; digit !== SPACE && from < length; digit = text[++from] as number)
+        pages = 10 * pages + digit - ZERO;
+      return { isStopped: state === STOPPED, isSleeping: state === SLEEPING, rssBytes: pages * pageSize() };
     } catch {
       return undefined; // ended, no /proc here, or no descriptor left (EMFILE)
     }

@@ -1,5 +1,4 @@
 /** The real doors of a worker process. */
-import process from 'node:process';
 import { NodeClock } from '../shared/node-clock.js';
 import { compile } from './compile.js';
 import type { WorkerDoors } from './doors.js';

@@ -294,7 +294,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a worker that is busy in JavaScript is taken for hung',
     source: 'gunicorn, jest: a heartbeat that the task itself must keep up',
     file: 'src/supervisor/heartbeat.ts',
-    find: " || worker.state === 'starting' || (worker.tenant?.countStarted() ?? 0) > 0) {",
-    replace: " || worker.state === 'starting') {",
+    find: ' || isBusy) {',
+    replace: ') {',
   },
 ];
