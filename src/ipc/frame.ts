@@ -36,6 +36,8 @@ export const FrameType = {
   Leave: 15,
   /** Ends the process as user code could (a fault for `everpool/testing`). a: the exit code. */
   Exit: 16,
+  /** a: so many values of the stream were taken. */
+  Taken: 17,
   // worker to parent
   Ready: 30,
   BootFailed: 31,
@@ -47,6 +49,8 @@ export const FrameType = {
   Pong: 37,
   /** a: its resident memory in KiB, where the parent cannot see it. */
   Memory: 38,
+  /** One value of a stream. */
+  Value: 39,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -57,6 +61,8 @@ export const Flag = {
   WantStarted: 1,
   /** Run: the body is [source, args] of `exec`. */
   Exec: 2,
+  /** Run: what it gives is iterated, and each value sent. */
+  Stream: 64,
   /** Failure: what was thrown could not be carried; the body describes it (SerializationError). */
   Unserialisable: 4,
   /** Failure: the module exports no such function; the body lists what it does export. */

@@ -13,27 +13,8 @@ import type { AbortKind } from '../shared/doors.js';
 import type { Death } from '../shared/types.js';
 import type { Tenant } from '../supervisor/tenant.js';
 import type { Worker } from '../supervisor/worker.js';
+import type { LaneUser } from './lane-user.js';
 import { Lease, type LeaseLane, type TaskRecord } from './record.js';
-
-/** What a lane tells the pool of. */
-export interface LaneUser {
-  readonly concurrency: number;
-  now(): number;
-  /** The parent presumes that it runs now: its time begins to count. */
-  onPresumedStart(lease: Lease): void;
-  /** It is known to have started. */
-  onStarted(lease: Lease): void;
-  /** The worker answered; the lease is closed. */
-  onReply(lease: Lease, message: Message, worker: Worker): void;
-  onProgress(lease: Lease, message: Message): void;
-  /** It never started; the lease is closed. */
-  onWithdrawn(lease: Lease): void;
-  /** Its worker died; the lease is closed. */
-  onOrphaned(lease: Lease, death: Death, worker: Worker): void;
-  /** The lane has more room than before, or less. */
-  onRoom(lane: Lane): void;
-  onRead(): void;
-}
 
 /** In the ring in place of a lease that was withdrawn, until the worker has reported it as dropped. */
 const WITHDRAWN: unique symbol = Symbol('withdrawn');
@@ -42,7 +23,7 @@ export class Lane implements Tenant, LeaseLane {
   readonly worker: Worker;
   /** The tasks that had started in it when it died. */
   orphans: readonly number[] = [];
-  readonly #user: LaneUser;
+  readonly #user: LaneUser<Lane>;
   readonly #ring: (Lease | typeof WITHDRAWN | undefined)[] = [];
   /** Names with an id up to this are known to the worker. */
   definedNames = 0;
@@ -67,7 +48,7 @@ export class Lane implements Tenant, LeaseLane {
   freeIndex = -1;
   aheadIndex = -1;
 
-  constructor(worker: Worker, user: LaneUser) {
+  constructor(worker: Worker, user: LaneUser<Lane>) {
     this.worker = worker;
     this.#user = user;
     this.since = user.now();
@@ -145,11 +126,13 @@ export class Lane implements Tenant, LeaseLane {
         if (lease !== undefined) this.#confirmStart(lease, message.time);
         return;
       }
-      case FrameType.Progress: {
+      case FrameType.Progress:
+      case FrameType.Value: {
         const lease = this.#leaseOf(message.seq);
         if (lease === undefined) return;
         this.#confirmStart(lease, this.#user.now());
-        this.#user.onProgress(lease, message);
+        if (message.type === FrameType.Value) this.#user.onValue(lease, message);
+        else this.#user.onProgress(lease, message);
         return;
       }
       case FrameType.Dropped:
@@ -268,6 +251,12 @@ export class Lane implements Tenant, LeaseLane {
     const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;
     const a = kind === 'soft-timeout' ? (lease.record.options.softTimeoutMs ?? 0) : 0;
     this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, a, b }, reason?.body, reason?.attachments);
+    this.worker.flush();
+  }
+
+  /** The reader of its stream has taken so many values more. */
+  tellTaken(lease: Lease, count: number): void {
+    this.worker.add({ type: FrameType.Taken, seq: lease.seq, a: count });
     this.worker.flush();
   }
 

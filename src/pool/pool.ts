@@ -19,6 +19,7 @@ import { createBatch } from './map.js';
 import { nodeDoors } from './node-doors.js';
 import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options.js';
 import { execSource, execWork } from './source.js';
+import { StreamSink, type TaskStream, TaskStreamHandle } from './stream.js';
 import { namedWork, submitTask } from './submit.js';
 import type { Task } from './task.js';
 import { resolveTaskOptions } from './task-options.js';
@@ -37,6 +38,7 @@ import type {
   TaskName,
   TaskOptions,
   TaskResult,
+  TaskYield,
   TerminateOptions,
 } from './types.js';
 
@@ -130,6 +132,21 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     options?: MapOptions,
   ): Batch<TaskResult<M, K>> {
     return createBatch(this.#core, checkName(name), items, (item) => checkArgs(item), options);
+  }
+
+  /**
+   * Runs a (sync or async) generator task, and gives what it yields, one by one, with back-pressure: the worker is at most 16 values
+   * (or 1 MiB) ahead of the reader. It starts at once. Refusals reject the iteration.
+   * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array
+   */
+  stream<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): TaskStream<TaskYield<M, K>> {
+    const core = this.#core;
+    const checked = checkName(name);
+    const list = checkArgs(args);
+    const resolved = resolveTaskOptions(options, core.options.task);
+    const sink = new StreamSink();
+    const task = submitTask<void>(core, checked, namedWork(core, checked), list, resolved, this.stream, sink);
+    return new TaskStreamHandle(task, sink);
   }
 
   // ---- killing: the pool goes on working after every one of these

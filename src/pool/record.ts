@@ -35,6 +35,7 @@ export interface LeaseLane {
   withdrawAhead(): void;
   mayKillFor(lease: Lease): boolean;
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
+  tellTaken(lease: Lease, count: number): void;
 }
 
 /** The parent's record that an attempt is with a worker. */
@@ -116,6 +117,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   over: Deferred<void> | undefined;
   /** Settles when the process that is killed for it, or died with it, is gone. */
   gone: Promise<void> | undefined;
+  /** Where the values of a generator task go. */
+  stream: { readonly hasTaken: boolean; put(value: unknown): void; lost(): void } | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */
   dueAt = 0;

@@ -34,6 +34,8 @@ export interface Settling {
   onStarted(lease: Lease): void;
   onReply(lease: Lease, message: Message): void;
   onWithdrawn(lease: Lease): void;
+  /** A value of its stream cannot be decoded: it is to end. */
+  unreadable(lease: Lease, cause: unknown): void;
   onOrphaned(lease: Lease, death: Death, worker: Worker): void;
   fail(record: TaskRecord, error: unknown): void;
   /** Ends a task that is with no worker, as was asked for. */

@@ -97,7 +97,7 @@ export class Settlement implements Settling {
     lease.outcome = 'error';
     const { error, mayRetry } = this.#thrown(record, message);
     // One that was cancelled meanwhile is not started again (G6).
-    if (!mayRetry || record.errors >= record.options.retries.error) this.fail(record, error);
+    if (!mayRetry || mustNotRepeat(record) || record.errors >= record.options.retries.error) this.fail(record, error);
     else if (record.ending !== undefined) this.#end(record, false);
     else {
       record.errors += 1;
@@ -135,6 +135,12 @@ export class Settlement implements Settling {
     return { error: body, mayRetry: true };
   }
 
+  unreadable({ record }: Lease, cause: unknown): void {
+    const why = `${aboutTask(record)}: a value of its stream could not be decoded: ${String(cause)}`;
+    const error = new SerializationError(why, { side: 'result', cause });
+    this.#core.canceller.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
+  }
+
   /** It never started. */
   onWithdrawn(lease: Lease): void {
     const { record } = lease;
@@ -150,8 +156,8 @@ export class Settlement implements Settling {
     const decision = afterDeath({
       started: lease.hasStarted,
       target: record.ending !== undefined ? 'cancel' : lease.target,
-      crashRetriesLeft: retries.crash - record.crashes,
-      timeoutRetriesLeft: retries.timeout - record.timeouts,
+      crashRetriesLeft: mustNotRepeat(record) ? 0 : retries.crash - record.crashes,
+      timeoutRetriesLeft: mustNotRepeat(record) ? 0 : retries.timeout - record.timeouts,
     });
     if (lease.hasStarted) {
       record.gone = worker.whenGone(); // who asked for its end waits for that (G7)
@@ -182,7 +188,7 @@ export class Settlement implements Settling {
   #timedOut(lease: Lease): void {
     const { record } = lease;
     const error = timeoutError(record, lease);
-    if (record.timeouts < record.options.retries.timeout) {
+    if (!mustNotRepeat(record) && record.timeouts < record.options.retries.timeout) {
       record.timeouts += 1;
       this.#retry(lease, error);
     } else this.fail(record, error);
@@ -196,6 +202,7 @@ export class Settlement implements Settling {
       record.past.push(lease);
     }
     record.lease = undefined;
+    record.stream?.lost();
     record.isSoftPast = false;
     core.deadlines.clear(record);
     core.counts.retried += 1;
@@ -273,6 +280,11 @@ function settleOver({ over, gone }: TaskRecord): void {
   if (over === undefined) return;
   if (gone === undefined) over.resolve();
   else gone.then(over.resolve, over.reject);
+}
+
+/** Values of its stream were taken: started again, it would give them twice. */
+function mustNotRepeat({ stream }: TaskRecord): boolean {
+  return stream?.hasTaken === true;
 }
 
 /** Of what a worker wrote, which may be anything (G9). */

@@ -9,7 +9,8 @@ import type { SupervisorUser } from '../supervisor/supervisor-user.js';
 import type { Tenant } from '../supervisor/tenant.js';
 import type { Worker } from '../supervisor/worker.js';
 import { armRunDeadlines } from './deadline.js';
-import { Lane, type LaneUser } from './lane.js';
+import { Lane } from './lane.js';
+import type { LaneUser } from './lane-user.js';
 import { brokenError } from './messages.js';
 import type { Lease } from './record.js';
 import type { Rooms } from './rooms.js';
@@ -17,7 +18,7 @@ import type { Rooms } from './rooms.js';
 /** How often a worker tells its resident memory, if it has to. */
 const REPORT_MS = 100;
 
-export class Staff implements SupervisorUser, LaneUser {
+export class Staff implements SupervisorUser, LaneUser<Lane> {
   readonly concurrency: number;
   readonly #core: Rooms;
   readonly #lanes = new Map<Worker, Lane>();
@@ -147,6 +148,18 @@ export class Staff implements SupervisorUser, LaneUser {
       return; // a progress value that cannot be read is lost; the task is not
     }
     this.#core.events.after(() => onProgress(value));
+  }
+
+  onValue(lease: Lease, message: Message): void {
+    const { record } = lease;
+    let value: unknown;
+    try {
+      value = decode(message.codec, message.body, message.attachments);
+    } catch (cause) {
+      this.#core.settlement.unreadable(lease, cause);
+      return;
+    }
+    if (record.ending === undefined) record.stream?.put(value);
   }
 
   onWithdrawn(lease: Lease): void {

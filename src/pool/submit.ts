@@ -1,11 +1,13 @@
 /** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
 import { type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
+import { Flag } from '../ipc/frame.js';
 import { SerializationError } from '../shared/errors.js';
 import { type AnyFunction, captureCaller } from './caller.js';
 import type { Core } from './core.js';
 import type { NameStats } from './pipelining.js';
 import type { Settler, TaskRecord } from './record.js';
 import { unknownTask } from './settlement.js';
+import type { StreamSink } from './stream.js';
 import { markHandled, Task } from './task.js';
 import type { ResolvedTaskOptions } from './task-options.js';
 
@@ -38,6 +40,7 @@ export function submitTask<R>(
   args: readonly unknown[],
   options: ResolvedTaskOptions,
   below: AnyFunction,
+  stream?: StreamSink,
 ): Task<R> {
   const { signal, tag } = options;
   if (signal?.aborted === true) return Task.refused(signal.reason, name, tag, 'cancelled');
@@ -62,5 +65,10 @@ export function submitTask<R>(
     },
   });
   record.caller = captureCaller(below);
+  if (stream !== undefined) {
+    stream.record = record;
+    record.stream = stream;
+    record.flags |= Flag.Stream;
+  }
   return task.bind(core, record);
 }

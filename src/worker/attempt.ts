@@ -22,10 +22,10 @@ export class Attempt {
   isTracked = false;
   isSettled = false;
   context: TaskContext | undefined = undefined;
-  /** A SerializationError that `progress()` threw: when the task lets it escape, it is known again. */
-  progressFault: ProgressFault | undefined = undefined;
+  /** A value of its progress or its stream that could not be sent: when the task lets the error escape, it is known again. */
+  fault: ValueFault | undefined = undefined;
   #controller: AbortController | undefined = undefined;
-  #abort: { readonly reason: unknown } | undefined = undefined;
+  #abort: { readonly kind: AbortKind; readonly reason: unknown } | undefined = undefined;
   #nextLook = 0;
 
   constructor(seq: number, taskId: number, number: number, startedAt: number) {
@@ -53,10 +53,15 @@ export class Attempt {
     return this.#look(doors);
   }
 
+  /** It is to end, and not only asked whether it is nearly done. */
+  isCancelled(doors: WorkerDoors): boolean {
+    return this.isAborted(doors) && this.#abort?.kind === 'cancel';
+  }
+
   /** Fires the signal. The first abort counts, and none after the attempt has settled. */
   abort(kind: AbortKind, reason: unknown, timeoutMs = 0): void {
     if (this.#abort !== undefined || this.isSettled) return;
-    this.#abort = { reason: reason ?? defaultReason(kind, timeoutMs) };
+    this.#abort = { kind, reason: reason ?? defaultReason(kind, timeoutMs) };
     this.#controller?.abort(this.#abort.reason);
   }
 
@@ -70,7 +75,8 @@ export class Attempt {
   }
 }
 
-export interface ProgressFault {
+export interface ValueFault {
+  readonly side: 'result' | 'progress';
   readonly error: unknown;
   /** What the codec said. */
   readonly cause: unknown;

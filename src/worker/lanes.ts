@@ -13,6 +13,7 @@ import type { Current } from './current.js';
 import type { TaskFunction, WorkerDoors } from './doors.js';
 import { Queue } from './queue.js';
 import type { Replies } from './replies.js';
+import type { Streams } from './streams.js';
 import type { Tasks } from './tasks.js';
 import type { Title } from './title.js';
 
@@ -36,6 +37,7 @@ export interface LanesHost {
   readonly tasks: Tasks;
   readonly current: Current;
   readonly title: Title | undefined;
+  readonly streams: Streams;
   /** An attempt has ended and no other runs. */
   onIdle(): void;
   /** The worker is broken, by no fault of a task. */
@@ -144,6 +146,7 @@ export class Lanes {
       let hasFailed = false;
       try {
         value = this.#host.current.run(attempt, call.fn, call.args);
+        if ((message.flags & Flag.Stream) !== 0) value = this.#host.streams.drive(attempt, value);
         if (isThenable(value)) {
           this.#running.set(attempt.seq, attempt);
           void this.#await(attempt, value);

@@ -43,9 +43,9 @@ export class Replies {
 
   /** What the task threw, be it what it may. */
   failure(attempt: Attempt, thrown: unknown): void {
-    const fault = attempt.progressFault;
+    const { fault } = attempt;
     if (fault !== undefined && fault.error === thrown) {
-      this.#unserialisable(attempt, 'progress', fault.cause);
+      this.#unserialisable(attempt, fault.side, fault.cause);
       return;
     }
     let encoded: Encoded;
@@ -75,10 +75,23 @@ export class Replies {
     } catch (cause) {
       const { message } = faultOf(cause, 'progress');
       const error = new SerializationError(`progress() cannot send ${message}`, { side: 'progress', cause });
-      attempt.progressFault = { error, cause };
+      attempt.fault = { side: 'progress', error, cause };
       throw error;
     }
     this.#send(FrameType.Progress, attempt.seq, this.#doors.now(), 0, 0, encoded);
+  }
+
+  /** One value of a stream; gives its size. @throws the codec's error when it cannot be cloned */
+  value(attempt: Attempt, value: unknown): number {
+    let encoded: Encoded;
+    try {
+      encoded = encode(value, 'value');
+    } catch (cause) {
+      attempt.fault = { side: 'result', error: cause, cause };
+      throw cause;
+    }
+    this.#send(FrameType.Value, attempt.seq, this.#doors.now(), 0, 0, encoded);
+    return sizeOf(encoded);
   }
 
   started(seq: number): void {
@@ -139,6 +152,12 @@ export class Replies {
 function faultOf(error: unknown, root: Side): { path: string; message: string; cause: unknown } {
   if (error instanceof UnserialisableError) return { path: error.path, message: error.message, cause: error.cause };
   return { path: root, message: describe(error), cause: undefined };
+}
+
+function sizeOf({ body, attachments }: Encoded): number {
+  let bytes = body === undefined ? 0 : body.length;
+  for (const each of attachments) bytes += each.length;
+  return bytes;
 }
 
 /** Of the worker's own faults and the user's broken errors: never throws. */

@@ -20,6 +20,7 @@ import type { WorkerDoors } from './doors.js';
 import { Hooks } from './hooks.js';
 import { Lanes, type LanesHost } from './lanes.js';
 import { Replies } from './replies.js';
+import { Streams } from './streams.js';
 import type { TaskContext } from './task-context.js';
 import { Tasks } from './tasks.js';
 import { Title } from './title.js';
@@ -34,6 +35,7 @@ export class Runner implements LanesHost, ContextHost {
   readonly current: Current = new Current();
   workerId = 0;
   title: Title | undefined;
+  readonly streams: Streams = new Streams(this);
   readonly #reader: FrameReader;
   readonly #lanes: Lanes;
   #state: State = 'waiting';
@@ -118,6 +120,9 @@ export class Runner implements LanesHost, ContextHost {
       case FrameType.Abort:
         this.#abort(message);
         return;
+      case FrameType.Taken:
+        this.streams.taken(message.seq, message.a);
+        return;
       case FrameType.Ping:
         this.replies.pong(message.seq, message.time);
         return;
@@ -162,8 +167,9 @@ export class Runner implements LanesHost, ContextHost {
 
   #entitle({ title, name, workerId, reportMemoryMs }: BootInfo): void {
     const { doors } = this;
-    if (doors.title !== undefined && doors.later !== undefined)
-      this.title = new Title(title ?? `${name}: worker ${workerId}`, doors.title, doors.later);
+    if (doors.title !== undefined) {
+      this.title = new Title(title ?? `${name}: worker ${workerId}`, doors.title, (callback, delayMs) => doors.later?.(callback, delayMs));
+    }
     if (reportMemoryMs !== undefined) doors.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
   }
 

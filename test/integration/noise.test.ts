@@ -1,5 +1,5 @@
 /** Bytes that are no message, on the channel of real workers, in both directions: one death at most, and nobody else's. */
-import type { Death, Pool } from 'everpool';
+import type { Death, Pool, PoolOptions } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/testing/random.js';
 import type * as WritesFrames from '../fixtures/writes-frames.js';
@@ -46,7 +46,8 @@ function deathsOf(pool: Pool<never>): Death[] {
 describe('noise on the channel', () => {
   useKit();
 
-  const noisy = () => newPool<typeof WritesFrames>({ module: fixture('writes-frames.js'), restart: { intensity: 1000 } });
+  const noisy = (options: PoolOptions = {}) =>
+    newPool<typeof WritesFrames>({ module: fixture('writes-frames.js'), restart: { intensity: 1000 }, ...options });
 
   test('bytes without sense end in exactly one protocol death, of the worker that wrote them', async () => {
     const random = new Random(11);
@@ -85,14 +86,17 @@ describe('noise on the channel', () => {
   test('what reaches a worker damaged ends that worker at most; every task settles', async () => {
     const random = new Random(13);
     let damaged = 0;
-    const pool = weakened(noisy, (process) => ({
-      send: (parts) => {
-        const isBoot = process.note.started() === 0;
-        if (isBoot || !random.chance(0.1)) return process.send(parts);
-        damaged += 1;
-        return process.send([flipped(Buffer.concat(parts), random)]);
-      },
-    }));
+    const pool = weakened(
+      () => noisy({ pipelining: false }),
+      (process) => ({
+        send: (parts) => {
+          const isBoot = process.note.started() === 0;
+          if (isBoot || !random.chance(0.1)) return process.send(parts);
+          damaged += 1;
+          return process.send([flipped(Buffer.concat(parts), random)]);
+        },
+      }),
+    );
     const deaths = deathsOf(pool as never);
     const tasks = Array.from({ length: 400 }, () => pool.run('add', [1, 2], { timeoutMs: 500 }));
     const outcomes = await Promise.allSettled(tasks);

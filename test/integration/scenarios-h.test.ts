@@ -39,7 +39,7 @@ describe('H: hung workers', () => {
       await until('it is gone', () => !isRunning(pid));
     }
     expect(pids.size).toBe(3);
-    expect(pool.stats().deaths).toBe(3);
+    await until('all deaths are known', () => pool.stats().deaths === 3);
     await expectUsable(pool as never, 1);
   });
 

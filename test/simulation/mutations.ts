@@ -79,7 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'workers are refilled only to the minimum',
     source: 'piscina, tinypool: with min 0 a death strands the queue',
     file: 'src/pool/dispatcher.ts',
-    find: '    if (this.#queue.size > 0) this.#user.onShort(this.#queue.size);\n',
+    find: '    if (this.#queue.size > 0) this.#user.onShort();\n',
     replace: '',
   },
   {

@@ -1,0 +1,100 @@
+/** The values of generator tasks: sent one by one, as far ahead of their reader as the window allows. */
+import { WINDOW_BYTES, WINDOW_VALUES } from '../ipc/stream-window.js';
+import type { Attempt } from './attempt.js';
+import type { Current } from './current.js';
+import type { WorkerDoors } from './doors.js';
+import type { Replies } from './replies.js';
+
+type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
+
+/** What of one stream is under way. */
+class Outflow {
+  readonly #sizes: number[] = []; // of what was sent and is not taken
+  #bytes = 0;
+  #wake: (() => void) | undefined;
+
+  get isFull(): boolean {
+    return this.#sizes.length >= WINDOW_VALUES || this.#bytes >= WINDOW_BYTES;
+  }
+
+  sent(bytes: number): void {
+    this.#sizes.push(bytes);
+    this.#bytes += bytes;
+  }
+
+  taken(count: number): void {
+    for (const bytes of this.#sizes.splice(0, count)) this.#bytes -= bytes;
+    this.wake();
+  }
+
+  wake(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  /** Until something has changed. */
+  change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+export interface StreamsHost {
+  readonly doors: WorkerDoors;
+  readonly replies: Replies;
+  readonly current: Current;
+}
+
+export class Streams {
+  readonly #host: StreamsHost;
+  readonly #outflows = new Map<number, Outflow>();
+
+  constructor(host: StreamsHost) {
+    this.#host = host;
+  }
+
+  /** The reader has taken so many. */
+  taken(seq: number, count: number): void {
+    this.#outflows.get(seq)?.taken(count);
+  }
+
+  /** Sends what the generator yields; resolves when it has ended, and rejects with what it throws. */
+  async drive(attempt: Attempt, made: unknown): Promise<void> {
+    const { doors, replies, current } = this.#host;
+    const iterator = iteratorOf(await made);
+    const outflow = new Outflow();
+    this.#outflows.set(attempt.seq, outflow);
+    const wake = (): void => outflow.wake();
+    attempt.signal(doors).addEventListener('abort', wake, { once: true });
+    let hasEnded = false;
+    try {
+      for (;;) {
+        while (outflow.isFull && !attempt.isCancelled(doors)) await outflow.change();
+        if (attempt.isCancelled(doors)) return;
+        const { done, value } = await (current.run(attempt, () => iterator.next(), []) as IteratorResult<unknown>);
+        if (done === true) {
+          hasEnded = true;
+          return;
+        }
+        outflow.sent(replies.value(attempt, value));
+      }
+    } catch (error) {
+      hasEnded = !(attempt.fault?.error === error); // what the generator threw has ended it; what could not be sent has not
+      throw error;
+    } finally {
+      this.#outflows.delete(attempt.seq);
+      if (!hasEnded) await current.run(attempt, () => iterator.return?.(), []);
+    }
+  }
+}
+
+function iteratorOf(made: unknown): AnyIterator {
+  const { [Symbol.asyncIterator]: makeAsync, [Symbol.iterator]: makeSync } = Object(made) as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >;
+  const make = makeAsync ?? (typeof made === 'string' ? undefined : makeSync);
+  if (typeof make !== 'function')
+    throw new TypeError('a task that is streamed must give an iterable: it is a generator function, or returns what can be iterated');
+  return Reflect.apply(make, made, []) as AnyIterator;
+}
