@@ -2,6 +2,7 @@
 
 export type { Batch } from './pool/batch.js';
 export { Pool } from './pool/pool.js';
+export type { Scope } from './pool/scope.js';
 export type { TaskStream } from './pool/stream.js';
 export { Task } from './pool/task.js';
 export type { Tasks } from './pool/tasks-proxy.js';

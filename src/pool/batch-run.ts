@@ -70,6 +70,8 @@ export class BatchRun implements PullerUser {
   onError: 'stop' | 'continue';
   verdict: Verdict | undefined;
   consumer: Consumer | undefined;
+  /** Called when it is over. */
+  onOver: (() => void) | undefined;
   readonly #core: Core;
   readonly #puller: Puller;
   readonly #toArgs: (item: unknown) => readonly unknown[];
@@ -147,6 +149,7 @@ export class BatchRun implements PullerUser {
     if (this.#signal !== undefined) signals.unwatch(this.#signal, this);
     this.meter.end();
     this.consumer?.consume();
+    this.onOver?.();
   }
 
   /** A failure that `#conclude` has not looked at: until then nothing more is pulled. */

@@ -105,6 +105,12 @@ export class BatchHandle<R> implements Batch<R> {
     return handled(this.#run.end('kill', reason));
   }
 
+  /** @internal Calls back once, when nothing of it is left: for the scope that it belongs to. */
+  onOver(callback: () => void): void {
+    if (this.#run.isOver) callback();
+    else this.#run.onOver = callback;
+  }
+
   onProgress(listener: (progress: BatchProgress) => void): this {
     if (typeof listener !== 'function') throw invalid('listener', 'a function', listener);
     this.#run.meter.listen(listener);

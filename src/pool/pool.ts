@@ -18,6 +18,7 @@ import { statsOf, workersOf } from './look.js';
 import { createBatch } from './map.js';
 import { nodeDoors } from './node-doors.js';
 import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options.js';
+import { Scope } from './scope.js';
 import { execSource, execWork } from './source.js';
 import { StreamSink, type TaskStream, TaskStreamHandle } from './stream.js';
 import { namedWork, submitTask } from './submit.js';
@@ -33,6 +34,7 @@ import type {
   PoolOptions,
   PoolStats,
   RestartOptions,
+  ScopeOptions,
   TaskArgs,
   TaskModule,
   TaskName,
@@ -147,6 +149,14 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const sink = new StreamSink();
     const task = submitTask<void>(core, checked, namedWork(core, checked), list, resolved, this.stream, sink);
     return new TaskStreamHandle(task, sink);
+  }
+
+  /**
+   * A group of tasks, batches and streams that ends together: leaving it with `await using` kills what still runs.
+   * @throws OptionsError for a wrong option
+   */
+  scope(options?: ScopeOptions): Scope<M> {
+    return new Scope<M>(this, options, (promise) => this.#core.waiters.hold(promise));
   }
 
   // ---- killing: the pool goes on working after every one of these

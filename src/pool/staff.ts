@@ -159,7 +159,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
       this.#core.settlement.unreadable(lease, cause);
       return;
     }
-    if (record.ending === undefined) record.stream?.put(value);
+    record.stream?.put(value);
   }
 
   onWithdrawn(lease: Lease): void {

@@ -27,8 +27,10 @@ export class StreamSink {
   #untold = 0; // taken, and the worker does not know it
   #end: { readonly error?: unknown } | undefined;
   #wake: (() => void) | undefined;
+  #isClosed = false; // nobody takes any more
 
   put(value: unknown): void {
+    if (this.#isClosed) return;
     this.#values.push(value);
     this.#wake?.();
   }
@@ -75,6 +77,7 @@ export class StreamSink {
   /** Nobody takes any more. */
   close(): void {
     this.lost();
+    this.#isClosed = true;
     this.#end = {};
     this.#wake?.();
   }

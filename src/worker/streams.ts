@@ -67,24 +67,25 @@ export class Streams {
     this.#outflows.set(attempt.seq, outflow);
     const wake = (): void => outflow.wake();
     attempt.signal(doors).addEventListener('abort', wake, { once: true });
-    let hasEnded = false;
+    let isDone = false;
+    const next = async (): Promise<IteratorResult<unknown>> => {
+      isDone = true; // unless it yields: what throws is over too
+      const step = await (current.run(attempt, () => iterator.next(), []) as IteratorResult<unknown>);
+      isDone = step.done === true;
+      return step;
+    };
     try {
       for (;;) {
         while (outflow.isFull && !attempt.isCancelled(doors)) await outflow.change();
-        if (attempt.isCancelled(doors)) return;
-        const { done, value } = await (current.run(attempt, () => iterator.next(), []) as IteratorResult<unknown>);
-        if (done === true) {
-          hasEnded = true;
-          return;
-        }
+        // Never a result: it would say that these were all of its values.
+        if (attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+        const { done, value } = await next();
+        if (done === true) return;
         outflow.sent(replies.value(attempt, value));
       }
-    } catch (error) {
-      hasEnded = !(attempt.fault?.error === error); // what the generator threw has ended it; what could not be sent has not
-      throw error;
     } finally {
       this.#outflows.delete(attempt.seq);
-      if (!hasEnded) await current.run(attempt, () => iterator.return?.(), []);
+      if (!isDone) await current.run(attempt, () => iterator.return?.(), []);
     }
   }
 }

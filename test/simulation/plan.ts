@@ -35,6 +35,8 @@ export type Action =
       use: number;
       cancelAfterMs: number;
     }
+  | { at: number; do: 'stream'; count: number; takes: number; pauseMs: number; stepMs: number; retries: number }
+  | { at: number; do: 'scope'; names: readonly SimTaskName[]; leaveAfterMs: number }
   | { at: number; do: 'restart'; rolling: boolean }
   | { at: number; do: 'pause' | 'resume' | 'revive' | 'ready' | 'idle' | 'room' };
 
@@ -154,7 +156,7 @@ function actionsOf(random: Random, length: number, spanMs: number): Action[] {
 function actionOf(random: Random, at: number, isShy: boolean): Action {
   if (isShy || random.chance(0.6)) return runOf(random, at);
   const which = random.next();
-  switch (random.integer(0, 15)) {
+  switch (random.integer(0, 17)) {
     case 0:
     case 1:
     case 2:
@@ -193,6 +195,23 @@ function actionOf(random: Random, at: number, isShy: boolean): Action {
         use: random.integer(0, 4),
         cancelAfterMs: random.chance(0.3) ? random.between(0, 50) : Number.POSITIVE_INFINITY,
       };
+    case 14: {
+      const count = random.integer(0, 60);
+      const takes = random.chance(0.5) ? count : random.integer(0, count);
+      return {
+        at,
+        do: 'stream',
+        count,
+        takes,
+        pauseMs: random.pick([0, 0, 5]),
+        stepMs: random.pick([0, 0, 1]),
+        retries: random.integer(0, 2),
+      };
+    }
+    case 15: {
+      const names = Array.from({ length: random.integer(0, 8) }, () => random.pick(['quick', 'sleep', 'never', 'spin'] as const));
+      return { at, do: 'scope', names, leaveAfterMs: random.pick([0, 0.5, 5, 50]) };
+    }
     case 13:
       return { at, do: 'restart', rolling: random.chance(0.7) };
     default:

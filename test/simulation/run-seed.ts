@@ -6,7 +6,7 @@ import { Ledger } from './ledger.js';
 import { type Plan, planOf } from './plan.js';
 import { SimSpawner } from './sim-spawner.js';
 import { Story } from './story.js';
-import type { SimTaskName } from './tasks.js';
+import type { SimModule } from './tasks.js';
 import { User } from './user.js';
 import { World } from './world.js';
 
@@ -49,7 +49,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   let tasks = 0;
   let invariants: Invariants | undefined;
   try {
-    const pool = new Pool<Record<SimTaskName, (...args: unknown[]) => unknown>>(plan.options);
+    const pool = new Pool<SimModule>(plan.options);
     doorsOf.make = real;
     const user = new User(pool, world, ledger, spawner, plan.habits.callbackMs <= 0.01);
     watchSpawns(pool, world, ledger, plan);

@@ -8,7 +8,7 @@ import { NO_FAULTS } from './fate.js';
 import { Ledger } from './ledger.js';
 import { SimSpawner } from './sim-spawner.js';
 import { Story } from './story.js';
-import type { SimTaskName } from './tasks.js';
+import type { SimModule } from './tasks.js';
 import { World } from './world.js';
 
 /** `npm run test:chaos` takes two hundred thousand, `npm test` a tenth of them. */
@@ -31,7 +31,7 @@ it(`${DEATHS} deaths leave the heap as it was`, { timeout: 900_000 }, async () =
   const spawner = new SimSpawner(world, ledger, random, NO_FAULTS, Number.POSITIVE_INFINITY);
   const real = doorsOf.make;
   doorsOf.make = () => ({ clock: world, spawner, random: () => random.next(), spawnConcurrency: 8 });
-  const pool = new Pool<Record<SimTaskName, (...args: unknown[]) => unknown>>({ module: 'file:///sim/tasks.js', size: 8 });
+  const pool = new Pool<SimModule>({ module: 'file:///sim/tasks.js', size: 8 });
   doorsOf.make = real;
 
   let left = DEATHS;

@@ -20,7 +20,9 @@ export const TASK_NAMES = [
   'throwsFunction',
 ] as const;
 export type SimTaskName = (typeof TASK_NAMES)[number];
-export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown>;
+export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown> & {
+  yields: (count: number, stepMs: number) => AsyncGenerator<number>;
+};
 
 /** Those that end only when they are asked to, or by force. */
 export const ENDLESS: ReadonlySet<SimTaskName> = new Set<SimTaskName>(['untilAborted', 'spinsUntilAborted', 'never', 'spinsForever']);
@@ -43,7 +45,7 @@ export interface TaskHost {
 }
 
 /** `exports` of the simulated module, in one process. */
-export function tasksOf(child: TaskHost): Record<SimTaskName, TaskFunction> {
+export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields', TaskFunction> {
   const { process } = child;
 
   const begin = (): TaskContext => {
@@ -141,6 +143,13 @@ export function tasksOf(child: TaskHost): Record<SimTaskName, TaskFunction> {
       const task = begin();
       for (let i = 0; i < (count as number); i++) task.progress(i);
       return answer(task);
+    },
+    yields: async function* (count, stepMs) {
+      begin();
+      for (let value = 0; value < (count as number); value += 1) {
+        if ((stepMs as number) > 0) await sleeping(stepMs as number, () => undefined);
+        yield value;
+      }
     },
     returnsFunction: () => {
       begin();

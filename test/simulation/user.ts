@@ -8,8 +8,8 @@ import type { Pool } from '../../src/pool/pool.js';
 import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
 import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
+import { leaveScope, type MapAction, map, stream } from './bulk.js';
 import type { Ledger, TaskEntry } from './ledger.js';
-import { type MapAction, map } from './maps.js';
 import type { Action, Ending } from './plan.js';
 import type { SimSpawner } from './sim-spawner.js';
 import { ENDLESS, type SimModule, type SimTaskName } from './tasks.js';
@@ -111,6 +111,12 @@ export class User {
         return;
       case 'map':
         this.#map(action);
+        return;
+      case 'stream':
+        this.#keep('stream', stream(this.#pool, this.#world, this.#ledger, action));
+        return;
+      case 'scope':
+        this.#keep('leaving a scope', leaveScope(this.#pool, this.#world, this.#ledger, action));
         return;
       case 'restart':
         this.#keep('restart', this.#pool.restart({ rolling: action.rolling }));

@@ -1,0 +1,182 @@
+/** Structured concurrency: what was started in a scope ends with it. */
+import { TaskCancelledError } from '../shared/errors.js';
+import type { Batch, BatchHandle } from './batch.js';
+import { checkScopeOptions } from './call-options.js';
+import type { TaskStream } from './stream.js';
+import type { Task } from './task.js';
+import { type Tasks, tasksProxy } from './tasks-proxy.js';
+import type { MapOptions, ScopeOptions, TaskArgs, TaskName, TaskOptions, TaskResult, TaskYield } from './types.js';
+
+/** The pool of a scope, as it is used here. */
+export interface ScopePool<M extends object> {
+  run<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): Task<TaskResult<M, K>>;
+  exec<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Task<Awaited<R>>;
+  map<K extends TaskName<M>>(
+    name: K,
+    items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
+    options?: MapOptions,
+  ): Batch<TaskResult<M, K>>;
+  starmap<K extends TaskName<M>>(
+    name: K,
+    items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
+    options?: MapOptions,
+  ): Batch<TaskResult<M, K>>;
+  stream<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): TaskStream<TaskYield<M, K>>;
+}
+
+/** Keeps the process alive while it is pending. */
+type Hold = <T>(promise: Promise<T>) => Promise<T>;
+
+/** What a scope has started and what has not ended. */
+interface Member {
+  cancel(reason: unknown): Promise<void>;
+  kill(reason: unknown): Promise<void>;
+}
+
+/**
+ * A group of tasks, batches and streams that ends together.
+ *
+ * `await using scope = pool.scope()`: leaving the block for any reason kills what still runs, and waits until it is gone. Without
+ * `await using`: `try { … } finally { await scope.kill(); }`. After its end a scope starts nothing more. Scopes may be nested.
+ */
+export class Scope<M extends object> implements AsyncDisposable {
+  /** The same as `run`, as methods. */
+  readonly tasks: Tasks<M>;
+  readonly #pool: ScopePool<M>;
+  readonly #hold: Hold;
+  readonly #tag: string | undefined;
+  readonly #given: AbortSignal | undefined;
+  readonly #members = new Set<Member>();
+  readonly #inner = new Set<Scope<M>>();
+  /** Of a signal of the user's: that one or the scope's. */
+  readonly #joined = new WeakMap<AbortSignal, AbortSignal>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #controller = new AbortController();
+
+  /** @internal Scopes are made by a pool. @throws OptionsError */
+  constructor(pool: ScopePool<M>, options: ScopeOptions | undefined, hold: Hold) {
+    const { tag, signal } = checkScopeOptions(options);
+    this.#pool = pool;
+    this.#hold = hold;
+    this.#tag = tag;
+    this.#given = signal;
+    this.tasks = tasksProxy<M>((name, args) => this.run(name as TaskName<M>, args as never));
+    if (signal?.aborted === true) this.#controller.abort(signal.reason);
+    else signal?.addEventListener('abort', () => this.#controller.abort(signal.reason), { once: true, signal: this.#controller.signal });
+  }
+
+  /** Fires when the scope ends: for what is done for it outside of the pool. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** As `pool.run`. In a scope that has ended the task rejects with TaskCancelledError. */
+  run<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): Task<TaskResult<M, K>> {
+    return this.#addTask(this.#pool.run(name, args, this.#own(options)));
+  }
+
+  /** As `pool.exec`. */
+  exec<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Task<Awaited<R>> {
+    return this.#addTask(this.#pool.exec(fn, args, this.#own(options)));
+  }
+
+  /** As `pool.map`. */
+  map<K extends TaskName<M>>(
+    name: K,
+    items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
+    options?: MapOptions,
+  ): Batch<TaskResult<M, K>> {
+    return this.#addBatch(this.#pool.map(name, items, this.#own(options)));
+  }
+
+  /** As `pool.starmap`. */
+  starmap<K extends TaskName<M>>(
+    name: K,
+    items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
+    options?: MapOptions,
+  ): Batch<TaskResult<M, K>> {
+    return this.#addBatch(this.#pool.starmap(name, items, this.#own(options)));
+  }
+
+  /** As `pool.stream`. */
+  stream<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): TaskStream<TaskYield<M, K>> {
+    const stream = this.#pool.stream(name, args, this.#own(options));
+    void this.#addTask(stream.task);
+    return stream;
+  }
+
+  /** A scope within this one: it ends with it, or before. @throws OptionsError */
+  scope(options?: ScopeOptions): Scope<M> {
+    const inner = new Scope<M>(
+      this.#pool,
+      { ...options, tag: options?.tag ?? this.#tag, signal: this.#join(options?.signal, this.signal) },
+      this.#hold,
+    );
+    this.#inner.add(inner);
+    inner.signal.addEventListener('abort', () => this.#inner.delete(inner), { once: true });
+    return inner;
+  }
+
+  /** Asks everything of the scope to end, and ends the scope. Resolves when nothing of it runs anywhere. */
+  cancel(reason?: unknown): Promise<void> {
+    return this.#end('cancel', reason);
+  }
+
+  /** The same without the grace: its batches and streams, its tasks and inner scopes, and nothing else. */
+  kill(reason?: unknown): Promise<void> {
+    return this.#end('kill', reason);
+  }
+
+  /** Resolves when nothing that the scope, or one within it, has started is queued or running. */
+  idle(): Promise<void> {
+    return this.#hold(this.#untilIdle());
+  }
+
+  async #untilIdle(): Promise<void> {
+    while (this.#members.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    for (const inner of [...this.#inner]) await inner.#untilIdle();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill('its scope was left');
+  }
+
+  /** A scope that was cancelled can still be killed. */
+  async #end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
+    const ends = [...this.#members, ...this.#inner].map((each) => each[how](reason));
+    this.#controller.abort(new TaskCancelledError('the scope has ended', { reason, forced: false }));
+    await this.#hold(Promise.all(ends));
+  }
+
+  /** The options of the call, and behind them the scope's. */
+  #own<O extends TaskOptions>(options: O | undefined): O {
+    const ends = this.signal.aborted ? this.signal : this.#given;
+    return { ...options, tag: options?.tag ?? this.#tag, signal: this.#join(options?.signal, ends) } as O;
+  }
+
+  #join(own: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
+    if (own === undefined || other === undefined) return own ?? other;
+    const joined = this.#joined.get(own) ?? AbortSignal.any([own, other]);
+    this.#joined.set(own, joined);
+    return joined;
+  }
+
+  #addTask<R>(task: Task<R>): Task<R> {
+    const remove = (): void => this.#remove(task);
+    this.#members.add(task);
+    Promise.prototype.then.call(task, remove, remove);
+    return task;
+  }
+
+  #addBatch<R>(batch: Batch<R>): Batch<R> {
+    this.#members.add(batch);
+    (batch as BatchHandle<R>).onOver(() => this.#remove(batch));
+    return batch;
+  }
+
+  #remove(member: Member): void {
+    this.#members.delete(member);
+    if (this.#members.size > 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

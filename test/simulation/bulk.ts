@@ -1,0 +1,74 @@
+/** How the user of the simulated pool maps, reads streams, and leaves scopes. */
+import type { Pool } from '../../src/pool/pool.js';
+import type { Ledger, TaskEntry } from './ledger.js';
+import type { Action } from './plan.js';
+import type { SimModule } from './tasks.js';
+import type { World } from './world.js';
+
+export type MapAction = Extract<Action, { do: 'map' }>;
+
+export type StreamAction = Extract<Action, { do: 'stream' }>;
+
+/** Reads a stream, to its end or for so many values, and looks that each comes once and in order. */
+export async function stream(pool: Pool<SimModule>, world: World, ledger: Ledger, action: StreamAction): Promise<void> {
+  const { count, takes, pauseMs, retries } = action;
+  const values = pool.stream('yields', [count, action.stepMs], { retries });
+  const { id } = values.task;
+  if (id > 0) ledger.submitted(id, 'yields', 1 + retries, true);
+  let expected = 0;
+  for await (const value of values) {
+    if (value !== expected) world.fault(`stream: ${String(value)} came where ${expected} should`);
+    expected += 1;
+    if (expected > takes) break;
+    if (pauseMs > 0) await new Promise<void>((resolve) => world.at(world.now() + pauseMs, () => world.arrive(resolve)));
+  }
+  if (expected < Math.min(count, takes)) world.fault(`stream: it ended after ${expected} of ${count} values`);
+}
+
+export function map(pool: Pool<SimModule>, world: World, action: MapAction): { done: Promise<void>; cancel: () => Promise<void> } {
+  const { name, ordered, use } = action;
+  const isEndless = use === 4;
+  const bufferSize = isEndless ? 1 + (action.count % 5) : undefined;
+  let pulled = 0;
+  let taken = 0;
+  function* items(): Generator<number> {
+    for (; isEndless || pulled < action.count; ) {
+      pulled += 1;
+      // One more has been handed over, and is counted a moment later.
+      if (bufferSize !== undefined && pulled > taken + 1 + bufferSize)
+        world.fault(`G12: a map has pulled ${pulled} items, ${taken} taken, bufferSize ${bufferSize}`);
+      yield pulled % 7;
+    }
+  }
+  const batch = pool.map(name, items(), { ordered, ...(isEndless ? { bufferSize, onError: 'continue' } : {}) });
+  const read = async (): Promise<void> => {
+    if (use === 0) await batch;
+    else if (use === 1) await batch.settled();
+    else if (use === 2) for await (const value of batch) void value;
+    else {
+      for await (const outcome of batch.outcomes()) {
+        void outcome;
+        taken += 1;
+        if (isEndless && (taken > action.count || pool.state !== 'open')) break;
+      }
+    }
+  };
+  return { done: read(), cancel: () => batch.cancel() };
+}
+
+export type ScopeAction = Extract<Action, { do: 'scope' }>;
+
+/** Starts tasks in a scope and leaves it: then all of them are gone. */
+export async function leaveScope(pool: Pool<SimModule>, world: World, ledger: Ledger, action: ScopeAction): Promise<void> {
+  const scope = pool.scope();
+  const entries: TaskEntry[] = [];
+  for (const name of action.names) {
+    const task = scope.run(name, [1]);
+    if (task.id > 0) entries.push(ledger.submitted(task.id, name, 1, true));
+  }
+  await new Promise<void>((resolve) => world.at(world.now() + action.leaveAfterMs, () => world.arrive(resolve)));
+  const gone = scope.kill('the scope was left');
+  for (const entry of entries) ledger.ended(entry);
+  await gone;
+  for (const entry of entries) ledger.checkGone(entry, 'leaving the scope');
+}
