@@ -17,6 +17,7 @@ import { type Outcome, Outlet } from './batch-outlet.js';
 import { Puller, type PullerUser } from './batch-puller.js';
 import { captureCaller } from './caller.js';
 import type { Core } from './core.js';
+import { isFinal, Journal, type JournalUser } from './journal.js';
 import type { Settler, TaskRecord } from './record.js';
 import { encodeArgs, namedWork } from './submit.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
@@ -49,20 +50,22 @@ class Item implements Settler {
   readonly #run: BatchRun;
   readonly #index: number;
   record: TaskRecord | undefined;
+  /** With a journal: that of its arguments. */
+  key: string | undefined;
 
   constructor(run: BatchRun, index: number) {
     this.#run = run;
     this.#index = index;
   }
-  resolve(value: unknown): void {
-    this.#run.onSettled(this, { index: this.#index, status: 'fulfilled', value });
+  resolve(value: unknown, record: TaskRecord): void {
+    this.#run.onSettled(this, { index: this.#index, status: 'fulfilled', value }, record);
   }
-  reject(reason: unknown): void {
-    this.#run.onSettled(this, { index: this.#index, status: 'rejected', reason });
+  reject(reason: unknown, record?: TaskRecord): void {
+    this.#run.onSettled(this, { index: this.#index, status: 'rejected', reason }, record);
   }
 }
 
-export class BatchRun implements PullerUser {
+export class BatchRun implements PullerUser, JournalUser {
   readonly id: number = ++lastId;
   readonly name: string;
   readonly meter: Meter;
@@ -74,6 +77,7 @@ export class BatchRun implements PullerUser {
   onOver: (() => void) | undefined;
   readonly #core: Core;
   readonly #puller: Puller;
+  readonly #journal: Journal | undefined;
   readonly #toArgs: (item: unknown) => readonly unknown[];
   readonly #task: ResolvedTaskOptions;
   readonly #signal: AbortSignal | undefined;
@@ -101,6 +105,7 @@ export class BatchRun implements PullerUser {
     this.#puller = new Puller(core, items, options, this);
     this.meter = new Meter(core.clock, core.events, this);
     this.#toArgs = toArgs;
+    if (options.journal !== undefined) this.#journal = new Journal(options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
     this.#task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
     this.#caller = captureCaller(below);
@@ -144,8 +149,10 @@ export class BatchRun implements PullerUser {
     this.consumer?.consume();
     this.#puller.pull();
     if (this.#hasNews || !this.#puller.isSpent || this.#inFlight.size > 0) return;
+    if (this.verdict === undefined) this.#journal?.checkTotal(this.total);
     this.#isOver = true;
     this.#puller.stop();
+    this.#journal?.close();
     if (this.#signal !== undefined) signals.unwatch(this.#signal, this);
     this.meter.end();
     this.consumer?.consume();
@@ -174,7 +181,20 @@ export class BatchRun implements PullerUser {
   // ---- submitting (PullerUser)
 
   wantsMore(): boolean {
-    return this.verdict === undefined && !this.#hasNews;
+    return this.verdict === undefined && !this.#hasNews && this.#journal?.isOpen !== false;
+  }
+
+  // ---- the journal (JournalUser)
+
+  onOpened(): void {
+    this.schedule();
+  }
+
+  /** Nothing more is begun, and what runs is ended: what cannot be written down must not be done. */
+  onJournalError(error: unknown): void {
+    this.#judge(() => error);
+    const { canceller } = this.#core;
+    this.#endRest((record) => canceller.cancel(record, error)).catch(ignore);
   }
 
   onItem(index: number, value: unknown): void {
@@ -185,6 +205,11 @@ export class BatchRun implements PullerUser {
       const work = namedWork(core, this.name);
       if (work instanceof Error) throw work;
       const encoded = encodeArgs(this.name, this.#toArgs(value));
+      if (this.#journal !== undefined) {
+        const { isKnown, key } = this.#journal.recall(index, encoded, (outcome) => this.#report(item, outcome));
+        item.key = key;
+        if (isKnown) return;
+      }
       const record = core.submit(work.stats, work.isExec, encoded, this.#task, item);
       record.caller = this.#caller;
       item.record = record;
@@ -203,8 +228,14 @@ export class BatchRun implements PullerUser {
 
   // ---- settling
 
-  /** Called in the middle of a settlement: only notes it. */
-  onSettled(item: Item, outcome: Outcome): void {
+  /** Called in the middle of a settlement: only notes it, once it stands in the journal. */
+  onSettled(item: Item, outcome: Outcome, record: TaskRecord | undefined): void {
+    const { key } = item;
+    if (this.#journal === undefined || key === undefined || record === undefined || !isFinal(outcome, record)) this.#report(item, outcome);
+    else this.#journal.keep(outcome, key, record, () => this.#report(item, outcome));
+  }
+
+  #report(item: Item, outcome: Outcome): void {
     if (!this.#inFlight.delete(item)) return;
     const hasFailed = outcome.status === 'rejected';
     if (hasFailed) {

@@ -160,11 +160,17 @@ export class Core implements Rooms {
       return;
     }
     record.state = 'queued';
-    if (where === 'front') this.queue.pushFront(record);
+    if (where === 'front') this.#enqueueFront(record);
     else this.queue.push(record);
     const { queueTimeoutMs } = record.options;
     if (queueTimeoutMs !== undefined && record.starts === 0) this.deadlines.set(record, record.submittedAt + queueTimeoutMs);
     this.dispatcher.schedule();
+  }
+
+  /** What comes back keeps the order of submission, in whatever order it comes (G14). */
+  #enqueueFront(record: TaskRecord): void {
+    record.isBack = true;
+    this.queue.pushFront(record, (other) => other.isBack && other.id < record.id);
   }
 
   /** A task has settled: called once for each (G1). */

@@ -105,6 +105,7 @@ export class Dispatcher {
   #give(lane: Lane, record: TaskRecord): void {
     this.#define(lane, record.name.id);
     record.state = 'sent';
+    record.isBack = false;
     lane.send(record, estimateMs(record.name), !isShort(record.name));
     this.#dirty.add(lane);
     this.update(lane);

@@ -183,7 +183,7 @@ export class Lane implements Tenant, LeaseLane {
       this.#close(lease);
     }
     this.orphans = orphans.filter((lease) => lease.hasStarted).map((lease) => lease.record.id);
-    // Backwards, so that those that go back to the front of the queue keep their order (G14).
+    // Backwards: each then finds its place at the very front of the queue (G14).
     for (const lease of orphans.reverse()) this.#user.onOrphaned(lease, death, this.worker);
     this.#ring.length = 0;
   }

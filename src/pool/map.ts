@@ -17,8 +17,8 @@ export function createBatch<T, R>(
   options: MapOptions | undefined,
 ): Batch<R> {
   const resolved = resolveMapOptions(options, core.options.task);
-  if (options?.journal !== undefined || options?.resume !== undefined) {
-    throw new OptionsError('journal: a journal is not supported by this version');
+  if (options?.resume !== undefined && resolved.journal === undefined) {
+    throw new OptionsError('resume: expected a journal beside it, got none');
   }
   if (!isIterable(items)) throw invalid('items', 'an iterable or an async iterable', items);
   return new BatchHandle<R>(new BatchRun(core, name, items, toArgs as (item: unknown) => readonly unknown[], resolved, createBatch));

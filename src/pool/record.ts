@@ -107,6 +107,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   lease: Lease | undefined;
   /** Started attempts before the present one. */
   past: Lease[] | undefined;
+  /** It had been sent before, and stands at the front of the queue. */
+  isBack = false;
   /** Started attempts. */
   starts = 0;
   crashes = 0;

@@ -47,13 +47,21 @@ export class TaskQueue<T extends Queued<T>> {
     level.tail = item;
   }
 
-  /** Puts it before all of its priority. */
-  pushFront(item: T): void {
+  /** Puts it before all of its priority, but behind those at the front that go before it. */
+  pushFront(item: T, goesBefore?: (other: T) => boolean): void {
     const level = this.#levelFor(item);
-    item.queueNext = level.head;
-    if (level.head === undefined) level.tail = item;
-    else level.head.queuePrev = item;
-    level.head = item;
+    let previous: T | undefined;
+    let next = level.head;
+    while (next !== undefined && goesBefore?.(next) === true) {
+      previous = next;
+      next = next.queueNext;
+    }
+    item.queuePrev = previous;
+    item.queueNext = next;
+    if (previous === undefined) level.head = item;
+    else previous.queueNext = item;
+    if (next === undefined) level.tail = item;
+    else next.queuePrev = item;
   }
 
   /** The first, which stays. */

@@ -8,17 +8,16 @@ export class Invariants {
   readonly #pool: Pool<object>;
   readonly #world: World;
   readonly #seen = new Set<TaskRecord>();
-  /** What was sent, and behind what the last time. */
-  readonly #sent = new Map<TaskRecord, ReadonlySet<TaskRecord>>();
+  readonly #sent = new Set<TaskRecord>();
   readonly #send = Lane.prototype.send;
 
   constructor(world: World, pool: Pool<object>) {
     this.#world = world;
     this.#pool = pool;
     const { send } = Lane.prototype;
-    const onSend = (record: TaskRecord, lane: Lane): void => this.#onSend(record, lane);
+    const onSend = (record: TaskRecord): void => this.#onSend(record);
     Lane.prototype.send = function (this: Lane, record, estimateMs, isLong) {
-      onSend(record, this);
+      onSend(record);
       return send.call(this, record, estimateMs, isLong);
     };
   }
@@ -29,20 +28,19 @@ export class Invariants {
   }
 
   /** G14: of those that wait, the first is sent; one that was sent and never started waits before all that were not sent. */
-  #onSend(record: TaskRecord, lane: Lane): void {
-    const ahead = this.#sent.get(record);
+  #onSend(record: TaskRecord): void {
     for (const other of coreOf(this.#pool).queue) {
       if (other.priority > record.priority)
         this.#world.fault(`G14: task ${record.id} of priority ${record.priority} is sent before task ${other.id} of ${other.priority}`);
       if (isRetry(record) || isRetry(other) || other.priority < record.priority) continue;
-      if (ahead !== undefined) {
-        // Both were sent before: where they were with one worker, they keep their order.
-        if (ahead.has(other)) this.#world.fault(`G14: task ${record.id} is sent again before task ${other.id}`);
+      if (this.#sent.has(record)) {
+        // Both were sent before: they keep the order in which they were submitted.
+        if (other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent again before task ${other.id}`);
       } else if (this.#sent.has(other))
         this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}, which had been sent, and had not started`);
       else if (other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}`);
     }
-    this.#sent.set(record, new Set(Array.from(lane.leases(), (lease) => lease.record)));
+    this.#sent.add(record);
   }
 
   /** Each task is in exactly one place, and in the state that belongs to it. */

@@ -270,11 +270,11 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "    else this.#core.enqueue(record, 'back');",
   },
   {
-    bug: 'what a dead worker had not started goes back in the wrong order',
-    source: 'G14',
-    file: 'src/pool/lane.ts',
-    find: 'of orphans.reverse())',
-    replace: 'of orphans)',
+    bug: 'what comes back one by one stands in the queue in reverse',
+    source: 'G14: found by the simulation in this one',
+    file: 'src/pool/core.ts',
+    find: '(other) => other.isBack && other.id < record.id',
+    replace: '() => false',
   },
   {
     bug: 'a higher priority waits behind the lower ones',
