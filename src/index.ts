@@ -1,6 +1,6 @@
 /** everpool: a supervised pool of worker processes that cannot be hung. */
 
-export type { Batch } from './pool/batch.js';
+export type { Batch, BatchOutcome } from './pool/batch.js';
 export { Pool } from './pool/pool.js';
 export type { Scope } from './pool/scope.js';
 export type { TaskStream } from './pool/stream.js';

@@ -1,5 +1,36 @@
 /** Where the outcomes of a batch wait until they are taken: by the index of their item, or as they came. */
-export type Outcome = { index: number } & PromiseSettledResult<unknown>;
+export type Outcome = { index: number; readonly attempts: number; readonly ms: number } & PromiseSettledResult<unknown>;
+
+/** Getters, so that an outcome still equals the plain `{ index, status, value }` that it is. */
+class Settled {
+  readonly index: number;
+  readonly status: 'fulfilled' | 'rejected';
+  readonly #attempts: number;
+  readonly #ms: number;
+
+  constructor(index: number, status: 'fulfilled' | 'rejected', attempts: number, ms: number) {
+    this.index = index;
+    this.status = status;
+    this.#attempts = attempts;
+    this.#ms = ms;
+  }
+  /** Started attempts. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+  /** Of the last one. */
+  get ms(): number {
+    return this.#ms;
+  }
+}
+
+export function fulfilled(index: number, value: unknown, attempts = 0, ms = 0): Outcome {
+  return Object.assign(new Settled(index, 'fulfilled', attempts, ms), { value }) as unknown as Outcome;
+}
+
+export function rejected(index: number, reason: unknown, attempts = 0, ms = 0): Outcome {
+  return Object.assign(new Settled(index, 'rejected', attempts, ms), { reason }) as unknown as Outcome;
+}
 
 export class Outlet {
   readonly #isOrdered: boolean;

@@ -13,12 +13,12 @@ import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import { AbortSignals } from './abort-signals.js';
 import { Meter } from './batch-meter.js';
-import { type Outcome, Outlet } from './batch-outlet.js';
+import { fulfilled, type Outcome, Outlet, rejected } from './batch-outlet.js';
 import { Puller, type PullerUser } from './batch-puller.js';
 import { captureCaller } from './caller.js';
 import type { Core } from './core.js';
 import { isFinal, Journal, type JournalUser } from './journal.js';
-import type { Settler, TaskRecord } from './record.js';
+import { type Settler, type TaskRecord, tookMs } from './record.js';
 import { encodeArgs, namedWork } from './submit.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
 
@@ -58,10 +58,10 @@ class Item implements Settler {
     this.#index = index;
   }
   resolve(value: unknown, record: TaskRecord): void {
-    this.#run.onSettled(this, { index: this.#index, status: 'fulfilled', value }, record);
+    this.#run.onSettled(this, fulfilled(this.#index, value, record.starts, tookMs(record)), record);
   }
   reject(reason: unknown, record?: TaskRecord): void {
-    this.#run.onSettled(this, { index: this.#index, status: 'rejected', reason }, record);
+    this.#run.onSettled(this, rejected(this.#index, reason, record?.starts, tookMs(record)), record);
   }
 }
 
@@ -232,7 +232,7 @@ export class BatchRun implements PullerUser, JournalUser {
   onSettled(item: Item, outcome: Outcome, record: TaskRecord | undefined): void {
     const { key } = item;
     if (this.#journal === undefined || key === undefined || record === undefined || !isFinal(outcome, record)) this.#report(item, outcome);
-    else this.#journal.keep(outcome, key, record, () => this.#report(item, outcome));
+    else this.#journal.keep(outcome, key, () => this.#report(item, outcome));
   }
 
   #report(item: Item, outcome: Outcome): void {

@@ -23,8 +23,8 @@ export interface Batch<R> extends PromiseLike<R[]>, AsyncIterable<R> {
    * pool takes no more tasks, the last outcome is that error; after a cancel it gives what had been pulled.
    */
   settled(): Promise<PromiseSettledResult<R>[]>;
-  /** Every outcome as it comes (or in order), with the index of its item. Implies onError 'continue'. */
-  outcomes(): AsyncIterable<{ index: number } & PromiseSettledResult<R>>;
+  /** Every outcome as it comes (or in order), with the index of its item, its attempts and the ms of the last. Implies onError 'continue'. */
+  outcomes(): AsyncIterable<BatchOutcome<R>>;
   catch: Promise<R[]>['catch'];
   finally: Promise<R[]>['finally'];
   /** Only this batch: queued items never start, running ones end as in Task. Resolves when none of it runs anywhere. */
@@ -34,6 +34,9 @@ export interface Batch<R> extends PromiseLike<R[]>, AsyncIterable<R> {
   /** Called after changes, at most every 100 ms, and once at the end. @throws OptionsError if it is no function */
   onProgress(listener: (progress: BatchProgress) => void): this;
 }
+
+/** How one item ended: after so many started attempts, the last of so many milliseconds. */
+export type BatchOutcome<R> = { readonly index: number; readonly attempts: number; readonly ms: number } & PromiseSettledResult<R>;
 
 type Use = 'awaited' | 'awaited with settled()' | 'iterated' | 'iterated with outcomes()';
 
@@ -86,12 +89,12 @@ export class BatchHandle<R> implements Batch<R> {
     return collector.promise as Promise<PromiseSettledResult<R>[]>;
   }
 
-  outcomes(): AsyncIterable<{ index: number } & PromiseSettledResult<R>> {
+  outcomes(): AsyncIterable<BatchOutcome<R>> {
     const cursor = this.#as('iterated with outcomes()', () => {
       this.#run.onError = 'continue';
       return new OutcomeCursor(this.#run);
     });
-    return cursor as AsyncIterable<{ index: number } & PromiseSettledResult<R>>;
+    return cursor as AsyncIterable<BatchOutcome<R>>;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<R> {

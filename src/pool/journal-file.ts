@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Codec, decode, describe, type Encoded, encode } from '../ipc/codec.js';
 import { EverpoolError } from '../shared/errors.js';
-import type { Outcome } from './batch-outlet.js';
+import { fulfilled, type Outcome, rejected } from './batch-outlet.js';
 
 const VERSION = 1;
 const CHUNK_BYTES = 1 << 20;
@@ -22,6 +22,8 @@ interface Line {
   readonly i: number;
   readonly k: string;
   readonly ok: boolean;
+  readonly a: number;
+  readonly ms: number;
   readonly v?: unknown;
   readonly c?: readonly [number, ...string[]];
 }
@@ -45,8 +47,8 @@ export function keyOf({ codec, body, attachments }: Encoded): string {
   return hash.digest('hex').slice(0, KEY_CHARS);
 }
 
-export function lineOf(outcome: Outcome, key: string, attempts: number, ms: number): string {
-  const { index, status } = outcome;
+export function lineOf(outcome: Outcome, key: string): string {
+  const { index, status, attempts, ms } = outcome;
   const head = `{"i":${index},"k":"${key}","ok":${status === 'fulfilled'},"a":${attempts},"ms":${Math.round(ms * 1000) / 1000}`;
   const value: unknown = status === 'fulfilled' ? outcome.value : outcome.reason;
   const { codec, body, attachments } = encode(value);
@@ -134,7 +136,7 @@ export class JournalFile {
     const line = JSON.parse(bytes.toString()) as Line;
     if (line.k !== key) throw journalError(this.#path, `belongs to another input: its item ${index} was another one`);
     const value = line.c === undefined ? line.v : decodeParts(line.c);
-    return line.ok ? { index, status: 'fulfilled', value } : { index, status: 'rejected', reason: value };
+    return line.ok ? fulfilled(index, value, line.a, line.ms) : rejected(index, value, line.a, line.ms);
   }
 
   /** Whether the item is there, and whether it succeeded. */

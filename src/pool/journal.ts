@@ -5,7 +5,7 @@
 import type { Encoded } from '../ipc/codec.js';
 import { PoolBrokenError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
-import type { Outcome } from './batch-outlet.js';
+import { type Outcome, rejected } from './batch-outlet.js';
 import { JournalFile, journalError, keyOf, lineOf } from './journal-file.js';
 import type { TaskRecord } from './record.js';
 
@@ -70,7 +70,7 @@ export class Journal {
       },
       (error: unknown) => {
         this.#user.onJournalError(error);
-        if (isKnown) tell({ index, status: 'rejected', reason: error });
+        if (isKnown) tell(rejected(index, error));
       },
     );
     return { isKnown, key };
@@ -84,11 +84,9 @@ export class Journal {
   }
 
   /** Calls back when the outcome is on the disk. */
-  keep(outcome: Outcome, key: string, record: TaskRecord, done: () => void): void {
-    const { lease } = record;
-    const ms = lease?.endedAt === undefined ? 0 : lease.endedAt - lease.startedAt;
+  keep(outcome: Outcome, key: string, done: () => void): void {
     try {
-      this.#lines += lineOf(outcome, key, record.starts, ms);
+      this.#lines += lineOf(outcome, key);
     } catch (error) {
       this.#user.onJournalError(error);
       return;

@@ -172,6 +172,12 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   }
 }
 
+/** Of its last attempt. */
+export function tookMs(record: TaskRecord | undefined): number {
+  const lease = record?.lease;
+  return lease?.endedAt === undefined ? 0 : Math.max(0, lease.endedAt - lease.startedAt);
+}
+
 export function toAttempt(lease: Lease, epoch: number): Attempt {
   return {
     number: lease.number,

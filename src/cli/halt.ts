@@ -1,0 +1,28 @@
+/** When a run ends before its input does: `--halt now,fail=1`, `soon,fail=10%`, `soon,success=3` (as in GNU parallel). */
+import { UsageError } from './exit.js';
+
+export interface Halt {
+  /** `soon`: start nothing more, finish what runs. `now`: kill it. */
+  readonly how: 'soon' | 'now';
+  readonly of: 'fail' | 'success' | 'done';
+  readonly limit: number;
+  readonly isPercent: boolean;
+}
+
+/** A percentage is looked at from so many finished items on. */
+const LEAST_FOR_PERCENT = 3;
+
+/** @throws UsageError */
+export function parseHalt(text: string): Halt | undefined {
+  if (text === 'never') return undefined;
+  const [, how, of, limit, percent] = /^(soon|now),(fail|success|done)=(\d+)(%?)$/.exec(text) ?? [];
+  if (limit === undefined || Number(limit) === 0)
+    throw new UsageError(`--halt: expected never, or soon|now,fail|success|done=N or N% with N >= 1, got '${text}'`);
+  return { how: how as Halt['how'], of: of as Halt['of'], limit: Number(limit), isPercent: percent === '%' };
+}
+
+export function isReached(halt: Halt, done: number, failed: number): boolean {
+  const count = halt.of === 'fail' ? failed : halt.of === 'success' ? done - failed : done;
+  if (!halt.isPercent) return count >= halt.limit;
+  return done >= LEAST_FOR_PERCENT && (100 * count) / done >= halt.limit;
+}

@@ -1,0 +1,35 @@
+/** Durations on the command line, and a time limit that follows the running median. */
+import type { Pool } from '../pool/pool.js';
+import { UsageError } from './exit.js';
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** A median of fewer says nothing. */
+const LEAST_FOR_MEDIAN = 3;
+const LOOK_MS = 50;
+
+export type Limit = { readonly ms: number } | { readonly percent: number };
+
+/** `250ms`, `30s`, `2m`, `1h`; a bare number is seconds; `300%` is that of the median. @throws UsageError */
+export function parseLimit(text: string): Limit {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|%)?$/.exec(text) ?? [];
+  if (number === undefined || Number(number) === 0)
+    throw new UsageError(`--timeout: expected a time such as 30s, 500ms or 2m, or 300% of the median, got '${text}'`);
+  return unit === '%' ? { percent: Number(number) } : { ms: Number(number) * (UNITS[unit] as number) };
+}
+
+/** Kills the workers whose task runs for more than so many percent of the median; tells for how long they had. Call the answer to stop. */
+export function killSlow(pool: Pool<object>, percent: number, onKilled: (taskId: number, limitMs: number) => void): () => void {
+  const timer = setInterval(() => {
+    const { count, p50 } = pool.stats().runMs;
+    if (count < LEAST_FOR_MEDIAN) return;
+    const limitMs = Math.max((p50 * percent) / 100, 1);
+    for (const { id, tasks } of pool.workers()) {
+      const [task] = tasks;
+      if (task === undefined || task.runningMs <= limitMs) continue;
+      onKilled(task.id, limitMs);
+      pool.killWorker(id).catch(() => undefined);
+    }
+  }, LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

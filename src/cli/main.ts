@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/** The command `everpool`. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { EXIT } from './exit.js';
+import { mapCommand } from './map-command.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const program = new Command('everpool')
+  .description('Runs the functions of a module in worker processes, over many items, whatever dies meanwhile.')
+  .version(version)
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  everpool map ./tasks.js#resize --in images.ndjson --out results.ndjson --retries 2 --timeout 30s
+  find . -name '*.json' | everpool map ./tasks.js#count --input-format lines --size 8
+  everpool map ./tasks.js#square --args 1 2 3
+  everpool map ./tasks.js#crawl --in urls.txt --journal crawl.journal   # again, after a crash: goes on
+
+Exit codes: 0 all items succeeded, 1 some failed (or the output could not be written), 2 wrong usage, 130 interrupted.`,
+  );
+
+program.addCommand(mapCommand());
+program
+  .command('demo')
+  .description('gzips and hashes every file under node_modules in workers, twice, the second time while they are SIGKILLed')
+  .action(async () => {
+    await import(new URL('../../examples/demo/main.js', import.meta.url).href);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has said what is wrong, or shown the help that was asked for.
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
+}

@@ -1,0 +1,104 @@
+/** `everpool map <module>#<task>`: its options. What it does is in map-run.ts. */
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { EverpoolError } from '../shared/errors.js';
+import { EXIT, UsageError } from './exit.js';
+import { parseHalt } from './halt.js';
+import type { InputFormat } from './input.js';
+import { parseLimit } from './limits.js';
+import { type MapRunOptions, runMap } from './map-run.js';
+
+interface Flags {
+  readonly in?: string;
+  readonly args?: string[];
+  readonly inputFormat?: InputFormat;
+  readonly out?: string;
+  readonly size?: number;
+  readonly retries?: number;
+  readonly timeout?: string;
+  readonly journal?: string;
+  readonly retryFailed?: boolean;
+  readonly tag?: string;
+  readonly ordered?: boolean;
+  readonly onError: 'stop' | 'continue';
+  readonly halt: string;
+  readonly joblog?: string;
+  readonly spread?: boolean;
+  readonly strict?: boolean;
+  readonly dryRun?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function mapCommand(): Command {
+  return new Command('map')
+    .exitOverride()
+    .description('runs one exported function of a module over many items; one line of JSON per item on stdout')
+    .argument('<module#task>', 'the task module and one of its exports, such as ./tasks.js#resize')
+    .option('--in <file>', 'the items: .ndjson or .jsonl, .json (an array), else a line each; without it, stdin as NDJSON')
+    .option('--args <items...>', 'the items themselves; what is JSON is taken as such')
+    .addOption(new Option('--input-format <format>', 'instead of what the name of the file says').choices(['ndjson', 'json', 'lines']))
+    .option('--spread', 'an item is the list of arguments, not the only one')
+    .option('--out <file>', 'instead of stdout')
+    .option('--size <workers>', 'how many worker processes (default: one for each core)', integer)
+    .option('--retries <n>', 'how often an item may be started again when its worker dies', integer)
+    .option('--timeout <time>', 'of one item: 500ms, 30s, 2m; or 300% of the running median')
+    .option('--ordered', 'results in the order of the items, not as they come')
+    .addOption(new Option('--on-error <what>', 'after the first failed item').choices(['continue', 'stop']).default('continue'))
+    .option('--halt <when>', 'end early: soon|now,fail|success|done=N or N%; soon finishes what runs, now kills it', 'never')
+    .option('--journal <file>', 'write down what is finished, and skip it the next time')
+    .option('--retry-failed', 'with --journal: run again what failed, too')
+    .option('--joblog <file>', 'a table of all items: index, attempts, ms, ok')
+    .option('--tag <text>', 'of all tasks, for logs')
+    .option('--strict', 'a line of the input that is no JSON ends the run; else it is reported with its number')
+    .option('--dry-run', 'show what would be run, and run nothing')
+    .option('--quiet', 'no progress')
+    .action(async (target: string, flags: Flags) => {
+      process.exitCode = await guarded(() => runMap(optionsOf(target, flags)));
+    });
+}
+
+/** A mistake of the user's is told in one line, and no stack. */
+async function guarded(run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error instanceof EverpoolError)) throw error;
+    process.stderr.write(`everpool: ${error.message}\n`);
+    return error instanceof UsageError || error.code === 'ERR_EVERPOOL_OPTIONS' ? EXIT.usage : EXIT.failed;
+  }
+}
+
+function integer(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be an integer.');
+  return Number(text);
+}
+
+function optionsOf(target: string, flags: Flags): MapRunOptions {
+  const [, module, task] = /^(.+)#([^#]+)$/.exec(target) ?? [];
+  if (module === undefined || task === undefined)
+    throw new UsageError(`expected <module>#<task>, such as ./tasks.js#resize, got '${target}'`);
+  if (flags.retryFailed === true && flags.journal === undefined) throw new UsageError('--retry-failed needs --journal');
+  return {
+    module: /^\w+:\/\//.test(module) ? module : pathToFileURL(resolve(module)).href,
+    task,
+    in: flags.in,
+    args: flags.args,
+    format: flags.inputFormat,
+    out: flags.out,
+    size: flags.size,
+    retries: flags.retries,
+    timeout: flags.timeout === undefined ? undefined : parseLimit(flags.timeout),
+    journal: flags.journal,
+    resume: flags.retryFailed === true ? 'failed' : undefined,
+    tag: flags.tag,
+    ordered: flags.ordered === true,
+    stopsOnError: flags.onError === 'stop',
+    halt: parseHalt(flags.halt),
+    joblog: flags.joblog,
+    isSpread: flags.spread === true,
+    isStrict: flags.strict === true,
+    isDry: flags.dryRun === true,
+    isQuiet: flags.quiet === true,
+  };
+}
