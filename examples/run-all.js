@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const notExamples = ['run-all.js', 'tasks.js'];
+const notExamples = ['run-all.js', 'tasks.js', 'file-tasks.js'];
 let failed = 0;
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.js') && !notExamples.includes(name))) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [folder + file], { encoding: 'utf8', timeout: 60_000 });

@@ -44,7 +44,7 @@ export function lineOf(outcome: BatchOutcome<unknown>): string {
   }
 }
 
-export function errorOf(reason: unknown): { name: string; message: string; code?: unknown } {
+function errorOf(reason: unknown): { name: string; message: string; code?: unknown } {
   if (!(reason instanceof Error)) return { name: 'Error', message: inspect(reason) };
   const { code } = reason as { code?: unknown };
   return { name: reason.name, message: reason.message, ...(code === undefined ? {} : { code }) };
