@@ -40,7 +40,7 @@ try {
 
   // A stream: lines as they are read, no further ahead than they are taken.
   let lines = 0;
-  for await (const line of pool.stream('linesOf', [join(root, 'typescript', 'LICENSE.txt')])) {
+  for await (const line of pool.stream('linesOf', [join(root, 'vitest', 'LICENSE.md')])) {
     if (line !== '') lines += 1;
     if (lines === 20) break; // the file is closed in the worker
   }
