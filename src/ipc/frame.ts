@@ -61,8 +61,12 @@ export const Flag = {
   WantStarted: 1,
   /** Run: the body is [source, args] of `exec`. */
   Exec: 2,
+  /** Run, of a chunk: each item is told before the next one starts. */
+  Exact: 32,
   /** Run: what it gives is iterated, and each value sent. */
   Stream: 64,
+  /** Run: the body is a list of lists of arguments; each is run, and told in portions (Value). */
+  Chunk: 128,
   /** Failure: what was thrown could not be carried; the body describes it (SerializationError). */
   Unserialisable: 4,
   /** Failure: the module exports no such function; the body lists what it does export. */

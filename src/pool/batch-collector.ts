@@ -1,6 +1,7 @@
 /** Those who wait for a whole batch: `await` takes the values, `settled` every outcome. Both take each outcome as it comes. */
 import { type Deferred, deferred } from '../shared/deferred.js';
-import type { BatchRun, Consumer } from './batch-run.js';
+import type { Consumer } from './batch-item.js';
+import type { BatchRun } from './batch-run.js';
 
 /** All values in the order of the items, or why there are none. */
 export class ValueCollector implements Consumer {

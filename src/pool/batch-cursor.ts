@@ -1,7 +1,8 @@
 /** Those who iterate over a batch. What they take makes room for more to be pulled; leaving the iteration ends the batch. */
 import { type Deferred, deferred } from '../shared/deferred.js';
+import type { Consumer } from './batch-item.js';
 import type { Outcome } from './batch-outlet.js';
-import type { BatchRun, Consumer } from './batch-run.js';
+import type { BatchRun } from './batch-run.js';
 
 type Answer<T> = IteratorResult<T, undefined>;
 

@@ -16,6 +16,10 @@ export interface PullerUser {
   /** The batch goes on. */
   wantsMore(): boolean;
   onItem(index: number, value: unknown): void;
+  /** So many items are sent at once. */
+  readonly chunkSize: number;
+  /** Nothing more can be pulled for now. */
+  onPause(): void;
   /** The pool takes no more tasks, and there was more to come. */
   onRefused(error: unknown): void;
   /** Something has changed: calls `pull` again, but not from within this call. */
@@ -27,7 +31,6 @@ export class Puller {
   readonly #user: PullerUser;
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
-  readonly #chunkSize: number;
   readonly #unwatch: () => void;
   /** Pulled, and the pool has no room for it yet. */
   #inHand: { readonly value: unknown } | undefined;
@@ -42,7 +45,7 @@ export class Puller {
   constructor(
     core: Core,
     items: Iterable<unknown> | AsyncIterable<unknown>,
-    options: { readonly bufferSize: number | undefined; readonly chunkSize: number | 'auto' },
+    options: { readonly bufferSize: number | undefined },
     user: PullerUser,
   ) {
     this.#core = core;
@@ -53,7 +56,6 @@ export class Puller {
     });
     this.total = this.#input.size;
     this.#bufferSize = options.bufferSize;
-    this.#chunkSize = options.chunkSize === 'auto' ? 1 : options.chunkSize;
     this.#unwatch = core.waiters.watch(() => {
       if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) user.schedule();
     });
@@ -62,6 +64,11 @@ export class Puller {
   /** Nothing more comes from here. */
   get isSpent(): boolean {
     return this.#input.hasEnded && this.#inHand === undefined;
+  }
+
+  /** Items that are not pulled yet; undefined: unknown. */
+  get left(): number | undefined {
+    return this.total === undefined ? undefined : Math.max(0, this.total - this.#pulled);
   }
 
   /** So many places in the buffer are free again. */
@@ -81,10 +88,11 @@ export class Puller {
       this.#gulp -= 1;
       this.#pullOne();
     }
+    this.#user.onPause();
   }
 
   get #limit(): number {
-    return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#chunkSize;
+    return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#user.chunkSize;
   }
 
   get #hasRoom(): boolean {

@@ -8,35 +8,21 @@
  * a pool that breaks). So a settlement is only noted here; the batch draws its conclusions afterwards, in
  * a microtask, in `#advance` and nowhere else. A microtask is soon enough for G6: dispatch comes later.
  */
-import { show } from '../shared/check.js';
 import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import { AbortSignals } from './abort-signals.js';
+import { batchCancelled, type Consumer, Item, type Verdict } from './batch-item.js';
 import { Meter } from './batch-meter.js';
-import { fulfilled, type Outcome, Outlet, rejected } from './batch-outlet.js';
+import { type Outcome, Outlet } from './batch-outlet.js';
 import { Puller, type PullerUser } from './batch-puller.js';
 import { captureCaller } from './caller.js';
+import { Chunker, type ChunkerUser, mayChunk } from './chunker.js';
 import type { Core } from './core.js';
 import { isFinal, Journal, type JournalUser } from './journal.js';
-import { type Settler, type TaskRecord, tookMs } from './record.js';
+import type { NameStats } from './pipelining.js';
+import type { TaskRecord } from './record.js';
 import { encodeArgs, namedWork } from './submit.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
-
-/** Why a batch ends otherwise than by its last item. */
-export interface Verdict {
-  /** `item`: one failed, and that stops the rest. `input`: its iterator threw. `refused`: the pool takes no more.
-   *  `cancel`: cancel, kill or the signal. `left`: its iteration was left. */
-  readonly cause: 'item' | 'input' | 'refused' | 'cancel' | 'left';
-  readonly error: () => unknown;
-  /** The consumer hears of it at once, and not only when everything in flight has settled. */
-  readonly isPrompt: boolean;
-}
-
-/** Whoever takes the outcomes: awaits all of them, or iterates. */
-export interface Consumer {
-  /** Outcomes have come, or the batch is over. */
-  consume(): void;
-}
 
 /** How what is left is ended. */
 type End = (record: TaskRecord) => Promise<void>;
@@ -45,27 +31,7 @@ type End = (record: TaskRecord) => Promise<void>;
 const signals = new AbortSignals<BatchRun>((run, reason) => run.abort(reason));
 let lastId = 0;
 
-/** One item on its way through the pool. (A chunk would be the same with several indexes.) */
-class Item implements Settler {
-  readonly #run: BatchRun;
-  readonly #index: number;
-  record: TaskRecord | undefined;
-  /** With a journal: that of its arguments. */
-  key: string | undefined;
-
-  constructor(run: BatchRun, index: number) {
-    this.#run = run;
-    this.#index = index;
-  }
-  resolve(value: unknown, record: TaskRecord): void {
-    this.#run.onSettled(this, fulfilled(this.#index, value, record.starts, tookMs(record)), record);
-  }
-  reject(reason: unknown, record?: TaskRecord): void {
-    this.#run.onSettled(this, rejected(this.#index, reason, record?.starts, tookMs(record)), record);
-  }
-}
-
-export class BatchRun implements PullerUser, JournalUser {
+export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   readonly id: number = ++lastId;
   readonly name: string;
   readonly meter: Meter;
@@ -78,6 +44,7 @@ export class BatchRun implements PullerUser, JournalUser {
   readonly #core: Core;
   readonly #puller: Puller;
   readonly #journal: Journal | undefined;
+  readonly #chunker: Chunker | undefined;
   readonly #toArgs: (item: unknown) => readonly unknown[];
   readonly #task: ResolvedTaskOptions;
   readonly #signal: AbortSignal | undefined;
@@ -108,6 +75,7 @@ export class BatchRun implements PullerUser, JournalUser {
     if (options.journal !== undefined) this.#journal = new Journal(options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
     this.#task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
+    if (mayChunk(options)) this.#chunker = new Chunker(core, this.#task, options.chunkSize, this);
     this.#caller = captureCaller(below);
     if (this.#signal?.aborted === true) this.abort(this.#signal.reason);
     else {
@@ -148,7 +116,7 @@ export class BatchRun implements PullerUser, JournalUser {
     this.#conclude();
     this.consumer?.consume();
     this.#puller.pull();
-    if (this.#hasNews || !this.#puller.isSpent || this.#inFlight.size > 0) return;
+    if (this.#hasNews || !this.#puller.isSpent || this.#inFlight.size > 0 || this.#chunker?.isEmpty === false) return;
     if (this.verdict === undefined) this.#journal?.checkTotal(this.total);
     this.#isOver = true;
     this.#puller.stop();
@@ -204,20 +172,62 @@ export class BatchRun implements PullerUser, JournalUser {
     try {
       const work = namedWork(core, this.name);
       if (work instanceof Error) throw work;
-      const encoded = encodeArgs(this.name, this.#toArgs(value));
-      if (this.#journal !== undefined) {
-        const { isKnown, key } = this.#journal.recall(index, encoded, (outcome) => this.#report(item, outcome));
-        item.key = key;
-        if (isKnown) return;
+      const args = this.#toArgs(value);
+      this.chunkSize = this.#chunker?.size(work.stats) ?? 1;
+      if (this.#chunker !== undefined && this.chunkSize > 1) {
+        this.#inFlight.delete(item);
+        this.#chunker.add(index, args, this.chunkSize);
+        return;
       }
-      const record = core.submit(work.stats, work.isExec, encoded, this.#task, item);
-      record.caller = this.#caller;
-      item.record = record;
-      // The user's code runs while arguments are encoded, and may have ended the batch: then this one never starts.
-      this.#end?.(record).catch(ignore);
+      this.#submit(item, index, work.stats, args);
     } catch (error) {
       item.reject(error);
     }
+  }
+
+  // ---- chunks (PullerUser, ChunkerUser)
+
+  chunkSize = 1;
+
+  get left(): number | undefined {
+    return this.#puller.left;
+  }
+
+  onPause(): void {
+    this.#chunker?.flush();
+  }
+
+  onSubmitted(record: TaskRecord): void {
+    record.caller = this.#caller;
+    this.#end?.(record).catch(ignore);
+  }
+
+  onItemSettled(outcome: Outcome): void {
+    this.#count(outcome);
+  }
+
+  alone(index: number, args: readonly unknown[]): void {
+    const item = new Item(this, index);
+    this.#inFlight.add(item);
+    try {
+      this.#submit(item, index, this.#core.names.of(this.name), args);
+    } catch (error) {
+      item.reject(error);
+    }
+  }
+
+  #submit(item: Item, index: number, stats: NameStats, args: readonly unknown[]): void {
+    const core = this.#core;
+    const encoded = encodeArgs(this.name, args);
+    if (this.#journal !== undefined) {
+      const { isKnown, key } = this.#journal.recall(index, encoded, (outcome) => this.#report(item, outcome));
+      item.key = key;
+      if (isKnown) return;
+    }
+    const record = core.submit(stats, 0, encoded, this.#task, item);
+    item.record = record;
+    // The user's code runs while arguments are encoded, and may have ended the batch: then this one never starts.
+    this.onSubmitted(record);
   }
 
   /** The pool takes no more tasks, and there was more to come. What is in flight settles by itself. */
@@ -236,7 +246,10 @@ export class BatchRun implements PullerUser, JournalUser {
   }
 
   #report(item: Item, outcome: Outcome): void {
-    if (!this.#inFlight.delete(item)) return;
+    if (this.#inFlight.delete(item)) this.#count(outcome);
+  }
+
+  #count(outcome: Outcome): void {
     const hasFailed = outcome.status === 'rejected';
     if (hasFailed) {
       this.#failure ??= { error: outcome.reason };
@@ -252,7 +265,7 @@ export class BatchRun implements PullerUser, JournalUser {
   /** Resolves when it runs nowhere. */
   end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
     if (this.#isOver) return Promise.resolve();
-    this.#judge(() => this.#cancellation(reason));
+    this.#judge(() => batchCancelled(this, this.meter.done, reason, this.#isForced));
     const { canceller, waiters } = this.#core;
     return waiters.hold(this.#endRest((record) => canceller[how](record, reason)));
   }
@@ -291,18 +304,10 @@ export class BatchRun implements PullerUser, JournalUser {
   async #endRest(end: End): Promise<void> {
     this.#end = end;
     this.schedule();
-    const records = [...this.#inFlight].flatMap(({ record }) => record ?? []);
+    this.#chunker?.flush();
+    const records = [...[...this.#inFlight].flatMap(({ record }) => record ?? []), ...(this.#chunker?.records() ?? [])];
     records.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
     await Promise.all(records.map(end));
-  }
-
-  #cancellation(reason: unknown): TaskCancelledError {
-    const why =
-      reason === undefined ? '' : `: ${reason instanceof Error ? reason.message : typeof reason === 'string' ? reason : show(reason)}`;
-    return new TaskCancelledError(`batch ${this.id} (${this.name}) was cancelled after ${this.meter.done} items${why}`, {
-      reason,
-      forced: this.#isForced,
-    });
   }
 
   // ---- what the meter shows

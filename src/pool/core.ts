@@ -5,7 +5,6 @@
  *   submit → queue → dispatcher → lane → settlement
  */
 import type { Encoded } from '../ipc/codec.js';
-import { Flag } from '../ipc/frame.js';
 import { Deadlines } from '../shared/deadlines.js';
 import type { Clock, Spawner } from '../shared/doors.js';
 import { PoolBrokenError, PoolClosedError, QueueFullError } from '../shared/errors.js';
@@ -142,10 +141,18 @@ export class Core implements Rooms {
     return new PoolBrokenError(first.message, { death: first.death, cause: first.cause });
   }
 
-  submit(name: NameStats, isExec: boolean, encoded: Encoded, options: ResolvedTaskOptions, settler: Settler): TaskRecord {
+  submit(
+    name: NameStats,
+    flags: number,
+    encoded: Encoded,
+    options: ResolvedTaskOptions,
+    settler: Settler,
+    stream?: TaskRecord['stream'],
+  ): TaskRecord {
     const now = this.clock.now();
-    const record = new TaskRecord(++this.#lastTaskId, name, isExec ? Flag.Exec : 0, encoded, options, now, settler, this.#onDeadline);
-    this.counts.submitted += 1;
+    const record = new TaskRecord(++this.#lastTaskId, name, flags, encoded, options, now, settler, this.#onDeadline);
+    record.stream = stream;
+    this.counts.submitted += stream?.left ?? 1;
     this.#outstanding += 1;
     if (this.#outstanding === 1) this.clock.hold();
     if (options.signal !== undefined) this.signals.watch(options.signal, record);

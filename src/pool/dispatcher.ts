@@ -97,7 +97,7 @@ export class Dispatcher {
 
   #laneFor(record: TaskRecord): Lane | undefined {
     const free = this.#free.next();
-    if (free !== undefined || this.#takesAhead.size === 0 || !isShort(record.name)) return free;
+    if (free !== undefined || this.#takesAhead.size === 0 || !isShort(record.name) || record.stream !== undefined) return free;
     const lane = this.#takesAhead.next();
     return lane !== undefined && lane.aheadMs + estimateMs(record.name) <= AHEAD_LIMIT_MS ? lane : undefined;
   }
@@ -106,7 +106,7 @@ export class Dispatcher {
     this.#define(lane, record.name.id);
     record.state = 'sent';
     record.isBack = false;
-    lane.send(record, estimateMs(record.name), !isShort(record.name));
+    lane.send(record, estimateMs(record.name), !isShort(record.name) || record.stream !== undefined);
     this.#dirty.add(lane);
     this.update(lane);
     if (lane.allowance === 0) this.#user.onSpent(lane);

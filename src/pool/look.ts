@@ -46,19 +46,19 @@ function tasksOf(lane: Lane | undefined, now: number): WorkerInfo['tasks'] {
 }
 
 export function statsOf(core: Rooms): PoolStats {
-  let running = 0;
-  let ahead = 0;
-  for (const lane of core.dispatcher.lanes) {
-    running += lane.running;
-    ahead += lane.ahead;
-  }
+  let started = 0;
+  for (const lane of core.dispatcher.lanes) started += lane.running;
   const { submitted, succeeded, failed, cancelled, retried } = core.counts;
+  const waiting = core.waiting.size;
+  const left = submitted - succeeded - failed - cancelled - waiting;
+  const running = Math.min(started, left); // of a chunk all may be told already
   return {
     size: core.supervisor.size,
     spares: core.supervisor.spareCount,
-    queued: core.queue.size + ahead,
+    // Of a chunk one item runs, and the others wait.
+    queued: left - running,
     running,
-    waiting: core.waiting.size,
+    waiting,
     submitted,
     succeeded,
     failed,

@@ -60,6 +60,8 @@ export class Lease {
   outcome: Attempt['outcome'];
   /** Of one that timed out: where its JavaScript was. */
   stack: string | undefined;
+  /** More than one: a chunk. */
+  readonly items: number;
   /** It is to be ended, and its worker may be killed for it. */
   target: 'cancel' | 'timeout' | undefined;
   /** Its revoke cell is written: it will be reported as dropped if it has not started. */
@@ -75,6 +77,7 @@ export class Lease {
     this.number = record.starts + 1;
     this.estimateMs = estimateMs;
     this.isLong = isLong;
+    this.items = Math.max(record.stream?.left ?? 1, 1);
   }
 }
 
@@ -119,8 +122,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   over: Deferred<void> | undefined;
   /** Settles when the process that is killed for it, or died with it, is gone. */
   gone: Promise<void> | undefined;
-  /** Where the values of a generator task go. */
-  stream: { readonly hasTaken: boolean; put(value: unknown): void; lost(): void } | undefined;
+  /** Where the values of a generator task go, or the ends of the items of a chunk, of which so many are left. */
+  stream: { readonly hasTaken: boolean; readonly left: number; put(value: unknown): void; lost(): void; died?(): void } | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */
   dueAt = 0;

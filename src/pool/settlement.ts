@@ -57,9 +57,9 @@ export class Settlement implements Settling {
 
   onReply(lease: Lease, message: Message): void {
     const { record } = lease;
-    const runMs = message.a / 1000;
+    const runMs = message.a / 1000 / lease.items;
     observe(record.name, runMs);
-    this.#core.runMs.record(runMs);
+    this.#core.runMs.record(runMs, lease.items);
     if (message.type === FrameType.Result) this.#onResult(lease, message);
     else this.#onFailure(lease, message);
   }
@@ -180,6 +180,7 @@ export class Settlement implements Settling {
         this.#retry(lease, diedError(record, death, this.#core.clock.epoch), death.requested ? 'front' : 'back');
         return;
       case 'died':
+        record.stream?.died?.();
         this.fail(record, diedError(record, death, this.#core.clock.epoch));
         return;
     }
@@ -243,7 +244,7 @@ export class Settlement implements Settling {
     record.state = state;
     record.body = undefined;
     record.attachments = NONE;
-    core.counts[state] += 1;
+    core.counts[state] += record.stream?.left ?? 1;
     if (core.events.has('taskSettled')) {
       core.events.emit('taskSettled', {
         taskId: record.id,

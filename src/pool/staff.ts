@@ -152,14 +152,11 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
 
   onValue(lease: Lease, message: Message): void {
     const { record } = lease;
-    let value: unknown;
     try {
-      value = decode(message.codec, message.body, message.attachments);
+      record.stream?.put(decode(message.codec, message.body, message.attachments));
     } catch (cause) {
-      this.#core.settlement.unreadable(lease, cause);
-      return;
+      this.#core.settlement.unreadable(lease, cause); // or it is none of what a chunk tells
     }
-    record.stream?.put(value);
   }
 
   onWithdrawn(lease: Lease): void {

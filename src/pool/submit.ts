@@ -53,22 +53,26 @@ export function submitTask<R>(
     return Task.refused(error, name, tag);
   }
   const { stats, isExec } = work as Work;
+  const flags = (isExec ? Flag.Exec : 0) | (stream === undefined ? 0 : Flag.Stream);
   let settler!: Settler;
   const task = new Task<R>((resolve, reject) => {
     settler = { resolve: resolve as (value: unknown) => void, reject: (error) => reject(error) };
   });
-  const record: TaskRecord = core.submit(stats, isExec, encoded, options, {
-    resolve: settler.resolve,
-    reject: (error, settled) => {
-      if (settled.state === 'cancelled') markHandled(task);
-      settler.reject(error, settled);
+  const record: TaskRecord = core.submit(
+    stats,
+    flags,
+    encoded,
+    options,
+    {
+      resolve: settler.resolve,
+      reject: (error, settled) => {
+        if (settled.state === 'cancelled') markHandled(task);
+        settler.reject(error, settled);
+      },
     },
-  });
+    stream,
+  );
   record.caller = captureCaller(below);
-  if (stream !== undefined) {
-    stream.record = record;
-    record.stream = stream;
-    record.flags |= Flag.Stream;
-  }
+  if (stream !== undefined) stream.record = record;
   return task.bind(core, record);
 }

@@ -33,7 +33,7 @@ export class Histogram {
   #max = 0;
 
   /** Negative durations and NaN, which a clock should not give, count as 0. */
-  record(ms: number): void {
+  record(ms: number, times = 1): void {
     const value = ms > 0 ? ms : 0;
     let bucket = 0;
     if (value >= LOWEST_MS) {
@@ -41,9 +41,9 @@ export class Histogram {
       bucket = ((words[UPPER] as number) >>> SHIFT) - BASE;
       if (bucket >= BUCKETS) bucket = BUCKETS - 1;
     }
-    this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
-    this.#count += 1;
-    this.#sum += value;
+    this.#counts[bucket] = (this.#counts[bucket] as number) + times;
+    this.#count += times;
+    this.#sum += value * times;
     if (value > this.#max) this.#max = value;
     if (value < this.#min) this.#min = value;
   }

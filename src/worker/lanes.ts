@@ -9,6 +9,7 @@ import { decode } from '../ipc/codec.js';
 import { Flag, type Message } from '../ipc/frame.js';
 import type { AbortKind } from '../shared/doors.js';
 import { Attempt } from './attempt.js';
+import type { Chunks } from './chunks.js';
 import type { Current } from './current.js';
 import type { TaskFunction, WorkerDoors } from './doors.js';
 import { Queue } from './queue.js';
@@ -38,6 +39,7 @@ export interface LanesHost {
   readonly current: Current;
   readonly title: Title | undefined;
   readonly streams: Streams;
+  readonly chunks: Chunks;
   /** An attempt has ended and no other runs. */
   onIdle(): void;
   /** The worker is broken, by no fault of a task. */
@@ -145,7 +147,9 @@ export class Lanes {
       let value: unknown;
       let hasFailed = false;
       try {
-        value = this.#host.current.run(attempt, call.fn, call.args);
+        if ((message.flags & Flag.Chunk) !== 0)
+          value = this.#host.chunks.drive(attempt, call.fn, call.args as unknown[][], (message.flags & Flag.Exact) !== 0);
+        else value = this.#host.current.run(attempt, call.fn, call.args);
         if ((message.flags & Flag.Stream) !== 0) value = this.#host.streams.drive(attempt, value);
         if (isThenable(value)) {
           this.#running.set(attempt.seq, attempt);

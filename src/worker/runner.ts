@@ -14,6 +14,7 @@ import { FrameReader } from '../ipc/frame-reader.js';
 import { ABORT_SOFT_TIMEOUT } from '../ipc/note-layout.js';
 import { EverpoolError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
+import { Chunks } from './chunks.js';
 import { type ContextHost, contextOf } from './context.js';
 import { Current } from './current.js';
 import type { WorkerDoors } from './doors.js';
@@ -36,6 +37,7 @@ export class Runner implements LanesHost, ContextHost {
   workerId = 0;
   title: Title | undefined;
   readonly streams: Streams = new Streams(this);
+  readonly chunks: Chunks = new Chunks(this);
   readonly #reader: FrameReader;
   readonly #lanes: Lanes;
   #state: State = 'waiting';

@@ -127,7 +127,7 @@ describe('G. boot failure and restart intensity', () => {
   test('G02, G29, G35, O06: a module that throws breaks the pool with its stack, spawns no more than intensity + 1, and recovers when repaired', async () => {
     const file = `${newFolder()}/module.mjs`;
     writeFileSync(file, 'throw new Error("broken at import");');
-    const pool = newPool({ module: file, restart: { intensity: 3, probeMs: 200, backoff: { initialMs: 5 } } });
+    const pool = newPool({ module: file, restart: { intensity: 3, probeMs: 1000, backoff: { initialMs: 5 } } });
     const tasks = [pool.run('noop' as never), pool.run('noop' as never)];
     for (const task of tasks) {
       const error = await rejection(task);

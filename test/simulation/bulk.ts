@@ -72,3 +72,17 @@ export async function leaveScope(pool: Pool<SimModule>, world: World, ledger: Le
   await gone;
   for (const entry of entries) ledger.checkGone(entry, 'leaving the scope');
 }
+
+export type ChunksAction = Extract<Action, { do: 'chunks' }>;
+
+/** A map whose items go together: each gets its own result, and starts no more often than it may (G2, G3). */
+export async function chunks(pool: Pool<SimModule>, world: World, ledger: Ledger, action: ChunksAction): Promise<void> {
+  const { count, chunkSize, retries, stepMs } = action;
+  const keys = ledger.newItems(count, 1 + retries);
+  const items = keys.map((key): [number, number] => [key, stepMs]);
+  const batch = pool.starmap('item', items, { chunkSize, retries, onError: 'continue' });
+  for await (const outcome of batch.outcomes()) {
+    const key = keys[outcome.index];
+    if (outcome.status === 'fulfilled' && outcome.value !== key) world.fault(`G7: item ${key} got the result ${String(outcome.value)}`);
+  }
+}

@@ -63,6 +63,7 @@ export class Ledger {
   readonly #defaultAllowed: number;
   readonly #open = new Map<Witnessed, Map<number, TaskEntry>>();
   readonly #unreleased = new Set<Witnessed>();
+  readonly #items: { readonly allowed: number; calls: number }[] = [];
   calls = 0;
 
   constructor(world: World, concurrency: number, defaultAllowed: number) {
@@ -97,6 +98,19 @@ export class Ledger {
   ended(entry: TaskEntry): void {
     entry.endedAtNoted ??= entry.noted;
     entry.mayBeKilled = true;
+  }
+
+  /** Keys of items, each of which may be called so often. */
+  newItems(count: number, allowed: number): number[] {
+    return Array.from({ length: count }, () => this.#items.push({ allowed, calls: 0 }) - 1);
+  }
+
+  itemCalled(key: number): void {
+    const item = this.#items[key];
+    if (item === undefined) return;
+    item.calls += 1;
+    if (item.calls > item.allowed)
+      this.#world.fault(`G2/G3: item ${key} of a chunk is called for the ${item.calls}th time, ${item.allowed} allowed`);
   }
 
   // ---- what the processes do

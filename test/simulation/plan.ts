@@ -37,6 +37,7 @@ export type Action =
     }
   | { at: number; do: 'stream'; count: number; takes: number; pauseMs: number; stepMs: number; retries: number }
   | { at: number; do: 'scope'; names: readonly SimTaskName[]; leaveAfterMs: number }
+  | { at: number; do: 'chunks'; count: number; chunkSize: number | 'auto'; retries: number; stepMs: number }
   | { at: number; do: 'restart'; rolling: boolean }
   | { at: number; do: 'pause' | 'resume' | 'revive' | 'ready' | 'idle' | 'room' };
 
@@ -156,7 +157,7 @@ function actionsOf(random: Random, length: number, spanMs: number): Action[] {
 function actionOf(random: Random, at: number, isShy: boolean): Action {
   if (isShy || random.chance(0.6)) return runOf(random, at);
   const which = random.next();
-  switch (random.integer(0, 17)) {
+  switch (random.integer(0, 18)) {
     case 0:
     case 1:
     case 2:
@@ -212,7 +213,19 @@ function actionOf(random: Random, at: number, isShy: boolean): Action {
       const names = Array.from({ length: random.integer(0, 8) }, () => random.pick(['quick', 'sleep', 'never', 'spin'] as const));
       return { at, do: 'scope', names, leaveAfterMs: random.pick([0, 0.5, 5, 50]) };
     }
+    case 16: {
+      const count = random.integer(1, 40);
+      return {
+        at,
+        do: 'chunks',
+        count,
+        chunkSize: random.pick(['auto', 2, 5, 20] as const),
+        retries: random.integer(0, 2),
+        stepMs: random.pick([0, 0, 0.2, 2]),
+      };
+    }
     case 13:
+    case 17:
       return { at, do: 'restart', rolling: random.chance(0.7) };
     default:
       return { at, do: random.pick(['pause', 'resume', 'resume', 'revive', 'ready', 'idle', 'room'] as const) };

@@ -22,6 +22,8 @@ export const TASK_NAMES = [
 export type SimTaskName = (typeof TASK_NAMES)[number];
 export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown> & {
   yields: (count: number, stepMs: number) => AsyncGenerator<number>;
+  /** One of several in a chunk. */
+  item: (key: number, stepMs: number) => number | Promise<number>;
 };
 
 /** Those that end only when they are asked to, or by force. */
@@ -45,7 +47,7 @@ export interface TaskHost {
 }
 
 /** `exports` of the simulated module, in one process. */
-export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields', TaskFunction> {
+export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item', TaskFunction> {
   const { process } = child;
 
   const begin = (): TaskContext => {
@@ -150,6 +152,10 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields', TaskFun
         if ((stepMs as number) > 0) await sleeping(stepMs as number, () => undefined);
         yield value;
       }
+    },
+    item: (key, stepMs) => {
+      if (!child.isOver) process.ledger.itemCalled(key as number);
+      return (stepMs as number) > 0 ? sleeping(stepMs as number, () => key) : key;
     },
     returnsFunction: () => {
       begin();

@@ -8,7 +8,7 @@ import type { Pool } from '../../src/pool/pool.js';
 import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
 import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
-import { leaveScope, type MapAction, map, stream } from './bulk.js';
+import { chunks, leaveScope, type MapAction, map, stream } from './bulk.js';
 import type { Ledger, TaskEntry } from './ledger.js';
 import type { Action, Ending } from './plan.js';
 import type { SimSpawner } from './sim-spawner.js';
@@ -114,6 +114,9 @@ export class User {
         return;
       case 'stream':
         this.#keep('stream', stream(this.#pool, this.#world, this.#ledger, action));
+        return;
+      case 'chunks':
+        this.#keep('map in chunks', chunks(this.#pool, this.#world, this.#ledger, action));
         return;
       case 'scope':
         this.#keep('leaving a scope', leaveScope(this.#pool, this.#world, this.#ledger, action));

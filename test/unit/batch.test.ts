@@ -20,8 +20,8 @@ describe('what is given', () => {
     expect(() => new FakeCore().map(items as never)).toThrow(OptionsError);
   });
 
-  test('a journal is not supported yet, and says so', () => {
-    expect(() => new FakeCore().map([], { journal: '/tmp/journal' })).toThrow(/journal is not supported/);
+  test('resume without a journal is refused', () => {
+    expect(() => new FakeCore().map([], { resume: 'failed' })).toThrow(/resume: expected a journal/);
   });
 
   test('a string is its characters', async () => {

@@ -1,0 +1,106 @@
+/** Maps in chunks: faster, and each item is still its own. */
+import { SerializationError, WorkerDiedError } from 'everpool';
+import { describe, expect, test } from 'vitest';
+import type * as ChunkTasks from '../fixtures/chunk-tasks.js';
+import { fixture, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
+
+const chunked = (options = {}) =>
+  newPool<typeof ChunkTasks>({ module: fixture('chunk-tasks.js'), restart: { intensity: 1000 }, ...options });
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+const numbers = (file: string): number[] =>
+  linesOf(file)
+    .map(Number)
+    .sort((a, b) => a - b);
+
+describe('chunks', () => {
+  useKit();
+
+  test('items that may be retried go in chunks by themselves; results, order and counts are those of single items', async () => {
+    const pool = chunked();
+    expect(await pool.map('echo', upTo(20_000), { retries: 1 })).toEqual(upTo(20_000));
+    expect((await pool.map('nothing', upTo(5000) as never, { retries: 1 })).every((value) => value === undefined)).toBe(true);
+    const values: unknown[] = [];
+    for await (const value of pool.map('echo', upTo(5000), { retries: 1, ordered: false })) values.push(value);
+    expect(values.sort((a, b) => Number(a) - Number(b))).toEqual(upTo(5000));
+    expect(pool.stats()).toMatchObject({ submitted: 30_000, succeeded: 30_000, failed: 0, queued: 0, running: 0 });
+    expect(pool.stats().runMs.count).toBe(30_000);
+  });
+
+  test('workers killed all along: every result is right, and no item starts more often than it may', async () => {
+    const pool = chunked();
+    const file = `${newFolder()}/starts`;
+    await pool.ready();
+    const kills = setInterval(() => {
+      const pid = pool.workers().find(({ state }) => state === 'busy')?.pid;
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    }, 20);
+    const items = upTo(30_000).map((item) => ({ file, item, how: 'return' }));
+    const results = await pool.map('mark', items as never, { retries: 60 });
+    clearInterval(kills);
+    expect(results).toEqual(upTo(30_000));
+    expect(new Set(numbers(file)).size).toBe(30_000);
+    expect(pool.stats().deaths).toBeGreaterThan(2);
+  });
+
+  test('without retries a death fails the item that ran, and no other: nothing starts twice', async () => {
+    const pool = chunked();
+    const file = `${newFolder()}/starts`;
+    const items = upTo(60).map((item) => ({
+      file,
+      item,
+      how: item % 20 === 7 ? 'exit' : item % 20 === 9 ? 'throw' : item % 20 === 11 ? 'later' : 'return',
+    }));
+    const outcomes = await pool.map('mark', items as never, { chunkSize: 20, onError: 'continue' }).settled();
+    for (const [index, outcome] of outcomes.entries()) {
+      if (index % 20 === 7) expect(outcome).toMatchObject({ reason: expect.any(WorkerDiedError) });
+      else if (index % 20 === 9) expect(outcome).toMatchObject({ reason: expect.any(RangeError) });
+      else expect(outcome).toEqual({ status: 'fulfilled', value: index });
+    }
+    expect(numbers(file)).toEqual(upTo(60));
+    expect(pool.stats()).toMatchObject({ submitted: 60, succeeded: 54, failed: 6, deaths: 3 });
+  });
+
+  test('a result, an error or an argument that cannot be sent fails its item, with its index', async () => {
+    const pool = chunked();
+    const file = `${newFolder()}/starts`;
+    const results = await pool
+      .map('mark', upTo(12).map((item) => ({ file, item, how: item === 5 ? 'function' : 'return' })) as never, { chunkSize: 6 })
+      .settled();
+    expect(results.map(({ status }) => status === 'rejected')).toEqual(upTo(12).map((item) => item === 5));
+    expect((results[5] as PromiseRejectedResult).reason).toBeInstanceOf(SerializationError);
+    const sent = await pool
+      .map(
+        'echo',
+        upTo(12).map((item) => (item === 4 ? () => item : item)),
+        { chunkSize: 6 },
+      )
+      .settled();
+    expect(sent.map(({ status }) => status === 'rejected')).toEqual(upTo(12).map((item) => item === 4));
+    expect(pool.stats().deaths).toBe(0);
+  });
+
+  test('the end of a batch in the middle of a chunk: what had ended counts, the rest never starts', async () => {
+    const pool = chunked({ size: 1, graceMs: 100 });
+    const file = `${newFolder()}/starts`;
+    const items = upTo(100).map((item) => ({ file, item, how: item === 30 ? 'spin' : 'return' }));
+    const batch = pool.map('mark', items as never, { chunkSize: 50, bufferSize: 100 });
+    const failed = rejection(batch);
+    await until('it spins', () => linesOf(file).length === 31);
+    await batch.kill('enough');
+    expect(await failed).toMatchObject({ reason: 'enough' });
+    expect(numbers(file)).toEqual(upTo(31));
+    const { submitted, succeeded, failed: lost, cancelled } = pool.stats();
+    expect([submitted, succeeded + lost + cancelled]).toEqual([100, 100]);
+    expect(await pool.run('add', [1, 2])).toBe(3);
+  });
+
+  test('the last chunks are small, so that the workers finish together', async () => {
+    const pool = chunked();
+    await pool.map('sleep', Array(20).fill(1), { retries: 1 });
+    // Some 20 items of 1 ms each: with one chunk for all, one worker would have them all.
+    const start = performance.now();
+    await pool.map('sleep', Array(12).fill(20), { retries: 1 });
+    expect(pool.workers().every(({ completed }) => completed > 3)).toBe(true);
+    expect(performance.now() - start).toBeLessThan(60_000);
+  });
+});
