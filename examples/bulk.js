@@ -1,8 +1,9 @@
-/** Real files in bulk: every package.json under node_modules is parsed; a walk of folders in scopes; a log read as a stream. */
+/** Real files in bulk: every package.json under node_modules is parsed; a log; a walk of folders in a scope; a stream of lines. */
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'everpool';
 
@@ -20,6 +21,18 @@ try {
   assert.deepEqual(second, first);
   assert.equal(pool.stats().submitted, submitted);
   console.log(`${first.length} package.json files parsed; the second time none`);
+
+  // A log in parallel: its lines are pulled as they are parsed, and go to the workers in chunks.
+  const log = ['/var/log/dpkg.log', fileURLToPath(new URL('../package-lock.json', import.meta.url))].find((path) => existsSync(path));
+  const counts = new Map();
+  let parsed = 0;
+  const input = createInterface({ input: createReadStream(log) });
+  for await (const word of pool.map('firstWord', input, { retries: 1, ordered: false })) {
+    parsed += 1;
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  console.log(`${parsed} lines of ${log}, ${counts.size} different beginnings`);
+  assert.ok(parsed > 100);
 
   // A recursive walk: each folder is a task, and leaving the scope would end them all.
   let folders = 0;

@@ -28,3 +28,5 @@ export async function* linesOf(file) {
     input.destroy();
   }
 }
+
+export const firstWord = (line) => line.trim().split(/[\s":]+/, 1)[0];

@@ -7,12 +7,15 @@
  * Exits with 1 if the digests differ, a file is missing or counted twice, or a process is left.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import cliProgress from 'cli-progress';
 import { Pool } from 'everpool';
 
-const root = fileURLToPath(new URL('../../node_modules', import.meta.url));
+// Of a clone its own packages, of an installed package those that it was installed beside.
+const [root] = ['../../node_modules', '../../..']
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .filter((path) => existsSync(path));
 const module = new URL('./tasks.js', import.meta.url);
 const KILL_EVERY_MS = 150; // on average
 const LINE_EVERY_MS = 2000;
