@@ -23,7 +23,8 @@ try {
   console.log(`${first.length} package.json files parsed; the second time none`);
 
   // A log in parallel: its lines are pulled as they are parsed, and go to the workers in chunks.
-  const log = ['/var/log/dpkg.log', fileURLToPath(new URL('../package-lock.json', import.meta.url))].find((path) => existsSync(path));
+  const ofSystem = '/var/log/dpkg.log';
+  const log = existsSync(ofSystem) ? ofSystem : fileURLToPath(new URL('../package-lock.json', import.meta.url));
   const counts = new Map();
   let parsed = 0;
   const input = createInterface({ input: createReadStream(log) });

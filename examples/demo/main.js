@@ -13,9 +13,8 @@ import cliProgress from 'cli-progress';
 import { Pool } from 'everpool';
 
 // Of a clone its own packages, of an installed package those that it was installed beside.
-const [root] = ['../../node_modules', '../../..']
-  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-  .filter((path) => existsSync(path));
+const own = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const root = existsSync(own) ? own : fileURLToPath(new URL('../../..', import.meta.url));
 const module = new URL('./tasks.js', import.meta.url);
 const KILL_EVERY_MS = 150; // on average
 const LINE_EVERY_MS = 2000;
