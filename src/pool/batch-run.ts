@@ -305,7 +305,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     this.#end = end;
     this.schedule();
     this.#chunker?.flush();
-    const records = [...[...this.#inFlight].flatMap(({ record }) => record ?? []), ...(this.#chunker?.records() ?? [])];
+    const records = this.#records();
     records.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
     await Promise.all(records.map(end));
   }
@@ -317,10 +317,10 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   }
 
   get running(): number {
-    let count = 0;
-    for (const { record } of this.#inFlight) {
-      if (record?.lease?.lane?.look(record.lease) === true) count += 1;
-    }
-    return count;
+    return this.#records().filter((record) => record.lease?.lane?.look(record.lease) === true).length;
+  }
+
+  #records(): TaskRecord[] {
+    return [...[...this.#inFlight].flatMap(({ record }) => record ?? []), ...(this.#chunker?.records() ?? [])];
   }
 }
