@@ -91,7 +91,9 @@ describe('streams', () => {
 
   test('leaving a loop whose generator spins: its worker is killed after the grace', async () => {
     const pool = generating({ graceMs: 50 });
-    const stream = pool.stream('spinsAt', [3]);
+    const file = `${newFolder()}/spins`;
+    const stream = pool.stream('spinsAt', [3, file]);
+    await until('it spins', () => linesOf(file).length === 1);
     expect(await all(stream, 3)).toEqual({ values: [0, 1, 2], error: undefined });
     expect(await rejection(stream.task)).toMatchObject({ forced: true });
     await expectUsable(pool as never);
