@@ -52,7 +52,8 @@ export class Chunk implements Settler {
       [number, { error?: unknown; unserialisable?: string; side?: 'result' | 'error' }][],
     ];
     const failed = new Map(failures);
-    const count = typeof values === 'number' ? values : values.length;
+    const claimed = typeof values === 'number' ? values : values.length;
+    const count = first >= 0 ? Math.min(claimed, this.#items.length - first) : 0;
     for (let offset = 0; offset < count; offset += 1) {
       const item = this.#items[first + offset];
       if (item === undefined) continue;

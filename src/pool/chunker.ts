@@ -62,13 +62,14 @@ export class Chunker implements ChunkUser {
     if (indexes.length > 0) this.#submit(indexes, args);
   }
 
-  #submit(indexes: readonly number[], args: readonly (readonly unknown[])[]): void {
+  /** Undefined: they go alone. */
+  #submit(indexes: readonly number[], args: readonly (readonly unknown[])[]): TaskRecord | undefined {
     let encoded: ReturnType<typeof encode>;
     try {
       encoded = encode(args, 'args');
     } catch {
       for (const [place, index] of indexes.entries()) this.#user.alone(index, args[place] as readonly unknown[]);
-      return;
+      return undefined;
     }
     const isExact = this.#task.retries.crash === 0;
     const chunk = new Chunk(this, indexes, isExact);
@@ -76,6 +77,7 @@ export class Chunker implements ChunkUser {
     const flags = isExact ? Flag.Chunk | Flag.Exact : Flag.Chunk;
     chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
     this.#user.onSubmitted(chunk.record);
+    return chunk.record;
   }
 
   records(): TaskRecord[] {
@@ -91,8 +93,11 @@ export class Chunker implements ChunkUser {
   }
 
   again(indexes: readonly number[], args: readonly (readonly unknown[])[]): void {
-    this.#core.counts.submitted -= indexes.length; // they are no new ones
-    this.#submit(indexes, args);
+    const { counts, queue } = this.#core;
+    counts.submitted -= indexes.length; // they are no new ones
+    const record = this.#submit(indexes, args);
+    // To the front, as all that had not started (G14).
+    if (record !== undefined && queue.remove(record)) this.#core.enqueue(record, 'front');
   }
 
   onChunkOver(chunk: Chunk): void {

@@ -107,11 +107,9 @@ export class Scope<M extends object> implements AsyncDisposable {
 
   /** A scope within this one: it ends with it, or before. @throws OptionsError */
   scope(options?: ScopeOptions): Scope<M> {
-    const inner = new Scope<M>(
-      this.#pool,
-      { ...options, tag: options?.tag ?? this.#tag, signal: this.#join(options?.signal, this.signal) },
-      this.#hold,
-    );
+    const { tag, signal: own } = checkScopeOptions(options);
+    const signal = own === undefined ? this.signal : AbortSignal.any([own, this.signal]);
+    const inner = new Scope<M>(this.#pool, { tag: tag ?? this.#tag, signal }, this.#hold);
     this.#inner.add(inner);
     inner.signal.addEventListener('abort', () => this.#inner.delete(inner), { once: true });
     return inner;
@@ -150,8 +148,9 @@ export class Scope<M extends object> implements AsyncDisposable {
 
   /** The options of the call, and behind them the scope's. */
   #own<O extends TaskOptions>(options: O | undefined): O {
-    const ends = this.signal.aborted ? this.signal : this.#given;
-    return { ...options, tag: options?.tag ?? this.#tag, signal: this.#join(options?.signal, ends) } as O;
+    // One that has ended starts nothing more.
+    const signal = this.signal.aborted ? this.signal : this.#join(options?.signal, this.#given);
+    return { ...options, tag: options?.tag ?? this.#tag, signal } as O;
   }
 
   #join(own: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {

@@ -5,6 +5,7 @@
  * free port, and its stderr, where Node writes which one.
  */
 import type { Clock } from '../shared/doors.js';
+import { ignore } from '../shared/ignore.js';
 import type { NodeOutput } from './node-output.js';
 import { signalProcess } from './process-group.js';
 
@@ -31,6 +32,7 @@ const OWN: string = new URL('../', import.meta.url).href;
 /** Never rejects; undefined if it could not be found out within `limitMs`. */
 export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, clock: Clock): Promise<string | undefined> {
   const library = import('ws'); // while the process opens its inspector
+  library.catch(ignore); // told below, if it ever matters
   let end: (stack?: string) => void = () => undefined;
   const answer = new Promise<string | undefined>((resolve) => {
     end = resolve;

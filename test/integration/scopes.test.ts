@@ -109,6 +109,17 @@ describe('scopes', () => {
     await expectUsable(pool as never, 3);
   });
 
+  test('one that has ended starts nothing more, whatever signal is given', async () => {
+    const pool = scoped();
+    const own = new AbortController();
+    const scope = pool.scope({ signal: new AbortController().signal });
+    expect(await scope.run('add', [1, 2], { signal: own.signal })).toBe(3);
+    await scope.kill();
+    expect(await rejection(scope.run('add', [1, 2], { signal: own.signal }))).toBeInstanceOf(TaskCancelledError);
+    expect(await rejection(scope.scope({ signal: own.signal }).run('add', [1, 2]))).toBeInstanceOf(TaskCancelledError);
+    expect(pool.stats().submitted).toBe(1);
+  });
+
   test('nested: the inner one ends alone, and with the outer one', async () => {
     const pool = scoped({ size: 4 });
     const outer = pool.scope({ tag: 'outer' });

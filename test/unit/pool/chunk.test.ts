@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import type { Outcome } from '../../../src/pool/batch-outlet.js';
+import { Chunk, chunkSizeFor } from '../../../src/pool/chunk.js';
+import type { TaskRecord } from '../../../src/pool/record.js';
+
+function chunkOf(indexes: number[]): { chunk: Chunk; settled: Outcome[] } {
+  const settled: Outcome[] = [];
+  const user = { onItemSettled: (outcome: Outcome) => settled.push(outcome), onChunkOver: () => undefined, again: () => undefined };
+  const chunk = new Chunk(user, indexes, false);
+  chunk.record = { id: 1, starts: 1, name: { name: 'task' } } as unknown as TaskRecord;
+  return { chunk, settled };
+}
+
+describe('a chunk', () => {
+  test('settles what it is told, each item once', () => {
+    const { chunk, settled } = chunkOf([7, 8, 9]);
+    chunk.put([0, ['a', undefined], [[1, { error: 'b' }]]]);
+    chunk.put([0, ['again', 'again'], []]);
+    chunk.put([2, 1, []]);
+    expect(settled).toEqual([
+      { index: 7, status: 'fulfilled', value: 'a' },
+      { index: 8, status: 'rejected', reason: 'b' },
+      { index: 9, status: 'fulfilled', value: undefined },
+    ]);
+    expect(chunk.left).toBe(0);
+  });
+
+  test('what a worker claims is no more than what it was sent: a number without end ends at once', () => {
+    for (const count of [1e15, Number.POSITIVE_INFINITY]) {
+      const { chunk, settled } = chunkOf([1, 2]);
+      chunk.put([0, count, []]);
+      expect(settled).toHaveLength(2);
+      chunk.put([-1e15, count, []]);
+      chunk.put(['x', count, []]);
+      expect(settled).toHaveLength(2);
+    }
+  });
+
+  test('is some 3 ms of work, and small at the end', () => {
+    expect(chunkSizeFor(-0.5, undefined, 2)).toBe(1);
+    expect(chunkSizeFor(0.0001, undefined, 2)).toBe(2000);
+    expect(chunkSizeFor(0.5, undefined, 2)).toBe(6);
+    expect(chunkSizeFor(10, undefined, 2)).toBe(1);
+    expect(chunkSizeFor(0.0001, 100, 2)).toBe(25);
+    expect(chunkSizeFor(0.0001, 0, 2)).toBe(1);
+  });
+});
