@@ -105,8 +105,8 @@ export class Dispatcher {
   #give(lane: Lane, record: TaskRecord): void {
     this.#define(lane, record.name.id);
     record.state = 'sent';
-    record.isBack = false;
     lane.send(record, estimateMs(record.name), !isShort(record.name) || record.stream !== undefined);
+    record.isBack = false;
     this.#dirty.add(lane);
     this.update(lane);
     if (lane.allowance === 0) this.#user.onSpent(lane);

@@ -33,9 +33,9 @@ export class Invariants {
       if (other.priority > record.priority)
         this.#world.fault(`G14: task ${record.id} of priority ${record.priority} is sent before task ${other.id} of ${other.priority}`);
       if (isRetry(record) || isRetry(other) || other.priority < record.priority) continue;
-      if (this.#sent.has(record)) {
-        // Both were sent before: they keep the order in which they were submitted.
-        if (other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent again before task ${other.id}`);
+      if (this.#sent.has(record) || record.isBack) {
+        // Both were sent before, alone or in a chunk: they keep the order in which they were submitted.
+        if (other.isBack && other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent again before task ${other.id}`);
       } else if (this.#sent.has(other))
         this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}, which had been sent, and had not started`);
       else if (other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}`);
