@@ -23,6 +23,7 @@ export { describe, UnserialisableError } from './codec-refusal.js';
 export const Codec = {
   /** `undefined`, without a body. */
   Undefined: 0,
+  /** Text (frame.ts). */
   Json: 1,
   V8: 2,
   /** A stream of V8's of [value, records of its errors and arrays with holes], binary data beside it. */
@@ -41,6 +42,8 @@ export interface Encoded {
 
 const NONE: readonly Buffer[] = [];
 const UNDEFINED: Encoded = { codec: Codec.Undefined, body: undefined, attachments: NONE, bytes: 0 };
+/** Of a task without arguments. */
+export const NO_ARGS: Encoded = { codec: Codec.Json, body: '[]', attachments: NONE, bytes: 2 };
 /** A longer string by itself goes through V8, which copies where JSON looks at each character. */
 const LONG_STRING = 2048;
 
@@ -97,12 +100,14 @@ function composite(value: unknown, root: string): Encoded {
  * Takes over the memory of `body` and `attachments`: nobody else may use them afterwards.
  * @throws Error when they are not what `encode` makes
  */
-export function decode(codec: number, body: Buffer, attachments: readonly Buffer[]): unknown {
+export function decode(codec: number, body: Buffer | string, attachments: readonly Buffer[]): unknown {
+  if (codec === Codec.Undefined) return undefined;
+  if (codec === Codec.Json) {
+    const text = typeof body === 'string' ? body : body.toString('utf8');
+    return text === NO_ARGS.body ? [] : JSON.parse(text);
+  }
+  if (typeof body === 'string') throw new Error(`text in codec ${codec}`);
   switch (codec) {
-    case Codec.Undefined:
-      return undefined;
-    case Codec.Json:
-      return body.length === 2 && body[0] === 0x5b && body[1] === 0x5d ? [] : JSON.parse(body.toString('utf8'));
     case Codec.V8:
       guard(body, false);
       return deserialize(body);

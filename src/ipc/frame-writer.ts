@@ -1,4 +1,4 @@
-import { type FrameHeader, FrameType, HEADER_BYTES, MAX_BODY_BYTES, writeHeader } from './frame.js';
+import { type FrameHeader, FrameType, HEADER_BYTES, MAX_BODY_BYTES, viewOf, writeHeader } from './frame.js';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const NONE: readonly Buffer[] = [];
@@ -6,6 +6,8 @@ const ATTACHMENT: FrameHeader = { type: FrameType.Attachment };
 const ARENA_BYTES = 64 * 1024;
 /** A larger body is not copied behind its header but written from where it lies. */
 const COPY_LIMIT_BYTES = 16 * 1024;
+/** Up to so many characters are written one by one: a call into the runtime costs more. */
+const SHORT_TEXT = 32;
 
 /**
  * Gathers messages so that many leave in one write. Small bodies are copied into one arena; strings
@@ -13,6 +15,7 @@ const COPY_LIMIT_BYTES = 16 * 1024;
  */
 export class FrameWriter {
   #arena: Buffer = EMPTY; // allocated when it is first needed
+  #view: DataView = viewOf(EMPTY); // of the arena
   #from = 0; // where the part of the arena begins that is not yet in #parts
   #at = 0;
   #parts: Buffer[] = [];
@@ -42,7 +45,7 @@ export class FrameWriter {
 
   /** The bytes of the last `take` are still to be written by someone: leave them alone. */
   renew(): void {
-    if (this.#at > 0) this.#arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+    if (this.#at > 0) this.#allocate(ARENA_BYTES);
     this.recycle();
   }
 
@@ -61,9 +64,9 @@ export class FrameWriter {
     const start = this.#at;
     let length = 0;
     if (bytes !== undefined) length = bytes.length;
-    else if (typeof body === 'string') length = this.#arena.write(body, start + HEADER_BYTES, 'utf8');
+    else if (typeof body === 'string') length = this.#write(body, start + HEADER_BYTES);
     if (length > MAX_BODY_BYTES) throw new RangeError(`a body of ${length} bytes, over the limit of ${MAX_BODY_BYTES}`);
-    writeHeader(this.#arena, start, header, length, attachments);
+    writeHeader(this.#view, start, header, length, attachments);
     this.#at = start + HEADER_BYTES;
     if (!copied) {
       this.#cut();
@@ -77,9 +80,26 @@ export class FrameWriter {
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#arena.length) return;
     this.#cut();
-    this.#arena = Buffer.allocUnsafeSlow(Math.max(ARENA_BYTES, bytes));
-    this.#from = 0;
-    this.#at = 0;
+    this.#allocate(Math.max(ARENA_BYTES, bytes));
+    this.recycle();
+  }
+
+  #allocate(bytes: number): void {
+    this.#arena = Buffer.allocUnsafeSlow(bytes);
+    this.#view = viewOf(this.#arena);
+  }
+
+  /** Writes text at `at`, and gives its length in bytes. */
+  #write(text: string, at: number): number {
+    const arena = this.#arena;
+    const { length } = text;
+    if (length > SHORT_TEXT) return arena.write(text, at, 'utf8');
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return arena.write(text, at, 'utf8');
+      arena[at + i] = code;
+    }
+    return length;
   }
 
   #cut(): void {

@@ -20,6 +20,8 @@
 
 export const HEADER_BYTES = 32;
 export const MAGIC = 0xe9f1;
+/** The codec whose bodies are text (codec.ts). */
+export const TEXT = 1;
 /** The largest body: Node's limit for one Buffer write, 2 GiB - 1. */
 export const MAX_BODY_BYTES = 0x7fff_ffff;
 export const MAX_ATTACHMENTS = 255;
@@ -54,7 +56,11 @@ export const FrameType = {
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-export const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
+const KNOWN_TYPES: boolean[] = Array.from({ length: 256 }, (_, type) => Object.values(FrameType).some((known) => known === type));
+
+export function isKnownType(type: number): boolean {
+  return KNOWN_TYPES[type] === true;
+}
 
 export const Flag = {
   /** Run: say Started as soon as it has. */
@@ -85,7 +91,7 @@ export interface FrameHeader {
   readonly flags?: number;
 }
 
-/** A message as it arrived: one frame and its attachments. The buffers own their memory. */
+/** A message as it arrived: one frame and its attachments. Buffers own their memory; text may have been read already. */
 export interface Message {
   type: FrameType;
   codec: number;
@@ -94,7 +100,7 @@ export interface Message {
   a: number;
   b: number;
   flags: number;
-  body: Buffer;
+  body: Buffer | string;
   attachments: Buffer[];
 }
 
@@ -102,16 +108,20 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
-/** Writes a header for a body of `length` bytes into `target` at `offset`. */
-export function writeHeader(target: Buffer, offset: number, header: FrameHeader, length: number, attachments = 0): void {
-  target.writeUInt16LE(MAGIC, offset);
-  target[offset + 2] = header.type;
-  target[offset + 3] = header.codec ?? 0;
-  target.writeUInt32LE(length, offset + 4);
-  target.writeDoubleLE(header.seq ?? 0, offset + 8);
-  target.writeDoubleLE(header.time ?? 0, offset + 16);
-  target.writeUInt32LE((header.a ?? 0) >>> 0, offset + 24);
-  target.writeUInt16LE((header.b ?? 0) & 0xffff, offset + 28);
-  target[offset + 30] = header.flags ?? 0;
-  target[offset + 31] = attachments;
+/** Writes a header for a body of `length` bytes into `target` at `offset`. Through a DataView: V8 makes an instruction of each line. */
+export function writeHeader(target: DataView, offset: number, header: FrameHeader, length: number, attachments = 0): void {
+  target.setUint16(offset, MAGIC, true);
+  target.setUint8(offset + 2, header.type);
+  target.setUint8(offset + 3, header.codec ?? 0);
+  target.setUint32(offset + 4, length, true);
+  target.setFloat64(offset + 8, header.seq ?? 0, true);
+  target.setFloat64(offset + 16, header.time ?? 0, true);
+  target.setUint32(offset + 24, header.a ?? 0, true);
+  target.setUint16(offset + 28, header.b ?? 0, true);
+  target.setUint8(offset + 30, header.flags ?? 0);
+  target.setUint8(offset + 31, attachments);
+}
+
+export function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

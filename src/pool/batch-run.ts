@@ -15,7 +15,7 @@ import { batchCancelled, type Consumer, Item, type Verdict } from './batch-item.
 import { Meter } from './batch-meter.js';
 import { type Outcome, Outlet } from './batch-outlet.js';
 import { Puller, type PullerUser } from './batch-puller.js';
-import { captureCaller } from './caller.js';
+import { type Caller, captureCaller } from './caller.js';
 import { Chunker, type ChunkerUser, mayChunk } from './chunker.js';
 import type { Core } from './core.js';
 import { isFinal, Journal, type JournalUser } from './journal.js';
@@ -48,7 +48,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   readonly #toArgs: (item: unknown) => readonly unknown[];
   readonly #task: ResolvedTaskOptions;
   readonly #signal: AbortSignal | undefined;
-  readonly #caller: { stack?: string };
+  readonly #caller: Caller;
   readonly #inFlight = new Set<Item>();
   #failure: { readonly error: unknown } | undefined; // the first of an item
   /** What happens to a record that is still there, or comes, after the batch was ended. */

@@ -183,7 +183,7 @@ export class Core implements Rooms {
   /** A task has settled: called once for each (G1). */
   forget(record: TaskRecord): void {
     this.deadlines.clear(record);
-    this.waiting.delete(record);
+    if (this.waiting.size > 0) this.waiting.delete(record);
     const { signal } = record.options;
     if (signal !== undefined) this.signals.unwatch(signal, record);
     this.#outstanding -= 1;

@@ -36,8 +36,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #user: DispatcherUser;
   readonly lanes: Set<Lane> = new Set();
-  readonly #free = new LaneList('freeIndex');
-  readonly #takesAhead = new LaneList('aheadIndex');
+  readonly #free = new LaneList<Lane>();
+  readonly #takesAhead = new LaneList<Lane>();
   readonly #dirty = new Set<Lane>();
   #isPumpDue = false;
   #watch: Timer | undefined;
@@ -67,8 +67,8 @@ export class Dispatcher {
   /** Its room has changed. */
   update(lane: Lane): void {
     const isFree = lane.hasFreePlace;
-    this.#free.set(lane, isFree);
-    this.#takesAhead.set(lane, !isFree && this.#options.pipelining && lane.aheadMs < AHEAD_LIMIT_MS && lane.takesAhead);
+    this.#free.set(lane.free, isFree);
+    this.#takesAhead.set(lane.takingAhead, !isFree && this.#options.pipelining && lane.aheadMs < AHEAD_LIMIT_MS && lane.takesAhead);
   }
 
   /** Asks for one round of dispatching after this turn. */
@@ -83,11 +83,12 @@ export class Dispatcher {
 
   #pump(): void {
     if (this.#isPaused) return;
+    const now = this.#clock.now();
     for (let record = this.#queue.peek(); record !== undefined; record = this.#queue.peek()) {
       const lane = this.#laneFor(record);
       if (lane === undefined) break;
       this.#queue.remove(record);
-      this.#give(lane, record);
+      this.#give(lane, record, now);
     }
     for (const lane of this.#dirty) lane.worker.flush();
     this.#dirty.clear();
@@ -102,10 +103,10 @@ export class Dispatcher {
     return lane !== undefined && lane.aheadMs + estimateMs(record.name) <= AHEAD_LIMIT_MS ? lane : undefined;
   }
 
-  #give(lane: Lane, record: TaskRecord): void {
+  #give(lane: Lane, record: TaskRecord, now: number): void {
     this.#define(lane, record.name.id);
     record.state = 'sent';
-    lane.send(record, estimateMs(record.name), !isShort(record.name) || record.stream !== undefined);
+    lane.send(record, now, estimateMs(record.name), !isShort(record.name) || record.stream !== undefined);
     record.isBack = false;
     this.#dirty.add(lane);
     this.update(lane);

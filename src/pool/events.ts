@@ -6,6 +6,8 @@ import { EventEmitter } from 'eventemitter3';
 import type { Clock } from '../shared/doors.js';
 import type { PoolEvents } from './types.js';
 
+const OF_TASKS = ['taskStarted', 'taskRetried', 'taskSettled'] as const;
+
 type Listener<E extends keyof PoolEvents> = (payload: PoolEvents[E]) => void;
 
 export class Events {
@@ -13,14 +15,16 @@ export class Events {
   readonly #clock: Clock;
   readonly #once = new Map<keyof PoolEvents, Map<unknown, unknown>>();
   #queue: (() => void)[] = [];
+  /** Somebody listens to what happens with each task. */
+  #hearsTasks = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Ask before building a payload: nobody pays for events that nobody hears. */
-  has(event: keyof PoolEvents): boolean {
-    return this.#emitter.listenerCount(event) > 0;
+  has(event: (typeof OF_TASKS)[number]): boolean {
+    return this.#hearsTasks && this.#emitter.listenerCount(event) > 0;
   }
 
   emit<E extends keyof PoolEvents>(event: E, payload: PoolEvents[E]): void {
@@ -43,11 +47,13 @@ export class Events {
 
   on<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
     this.#emitter.on(event, listener as (payload: unknown) => void);
+    this.#listen();
   }
   off<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
     const wrapped = this.#once.get(event)?.get(listener);
     this.#once.get(event)?.delete(listener);
     this.#emitter.off(event, (wrapped ?? listener) as (payload: unknown) => void);
+    this.#listen();
   }
   once<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
     const wrapped = (payload: PoolEvents[E]): void => {
@@ -61,11 +67,17 @@ export class Events {
     }
     map.set(listener, wrapped);
     this.#emitter.on(event, wrapped as (payload: unknown) => void);
+    this.#listen();
   }
 
   removeAll(): void {
     this.#emitter.removeAllListeners();
     this.#once.clear();
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.#hearsTasks = OF_TASKS.some((event) => this.#emitter.listenerCount(event) > 0);
   }
 }
 

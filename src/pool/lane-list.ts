@@ -1,39 +1,44 @@
-/** A set of lanes with O(1) add, remove and turn-taking; each lane knows its place in it. */
-import type { Lane } from './lane.js';
+/** A set of lanes with O(1) add, remove and turn-taking; each lane has a place for each set that it may be in. */
+/** A lane's place in one list; only the list writes the index. */
+export class LanePlace<Lane> {
+  readonly lane: Lane;
+  /** -1: not in it. */
+  index = -1;
 
-export class LaneList {
-  readonly #field: 'freeIndex' | 'aheadIndex';
-  readonly #lanes: Lane[] = [];
+  constructor(lane: Lane) {
+    this.lane = lane;
+  }
+}
+
+export class LaneList<Lane> {
+  readonly #places: LanePlace<Lane>[] = [];
   #turn = 0;
 
-  constructor(field: 'freeIndex' | 'aheadIndex') {
-    this.#field = field;
-  }
-
   get size(): number {
-    return this.#lanes.length;
+    return this.#places.length;
   }
 
-  set(lane: Lane, isIn: boolean): void {
-    const at = lane[this.#field];
-    if (isIn === at >= 0) return;
+  set(place: LanePlace<Lane>, isIn: boolean): void {
+    const { index } = place;
+    if (isIn === index >= 0) return;
     if (isIn) {
-      lane[this.#field] = this.#lanes.length;
-      this.#lanes.push(lane);
+      place.index = this.#places.length;
+      this.#places.push(place);
       return;
     }
-    const last = this.#lanes.pop() as Lane;
-    if (last !== lane) {
-      this.#lanes[at] = last;
-      last[this.#field] = at;
+    const last = this.#places.pop() as LanePlace<Lane>;
+    if (last !== place) {
+      this.#places[index] = last;
+      last.index = index;
     }
-    lane[this.#field] = -1;
+    place.index = -1;
   }
 
   /** One of them, in turn. */
   next(): Lane | undefined {
-    if (this.#lanes.length === 0) return undefined;
-    this.#turn = (this.#turn + 1) % this.#lanes.length;
-    return this.#lanes[this.#turn];
+    const { length } = this.#places;
+    if (length === 0) return undefined;
+    this.#turn = this.#turn + 1 < length ? this.#turn + 1 : 0;
+    return this.#places[this.#turn]?.lane;
   }
 }

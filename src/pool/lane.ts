@@ -13,11 +13,18 @@ import type { AbortKind } from '../shared/doors.js';
 import type { Death } from '../shared/types.js';
 import type { Tenant } from '../supervisor/tenant.js';
 import type { Worker } from '../supervisor/worker.js';
+import { LanePlace } from './lane-list.js';
 import type { LaneUser } from './lane-user.js';
 import { Lease, type LeaseLane, type TaskRecord } from './record.js';
 
 /** In the ring in place of a lease that was withdrawn, until the worker has reported it as dropped. */
 const WITHDRAWN: unique symbol = Symbol('withdrawn');
+
+/** One header for all: a sending a microsecond is no place for an object each. */
+const run = { type: FrameType.Run, codec: 0, seq: 0, time: 0, a: 0, b: 0, flags: 0 };
+
+/** The place of an attempt in the ring: RING is a power of two, so this is `seq % RING`, exactly, up to 2^53. */
+const placeOf = (seq: number): number => seq & (RING - 1);
 
 export class Lane implements Tenant, LeaseLane {
   readonly worker: Worker;
@@ -44,9 +51,9 @@ export class Lane implements Tenant, LeaseLane {
   #running = 0; // open and presumed to have started
   #isStalled = false; // what was sent ahead was withdrawn: nothing more is until it answers
   #long = 0; // open, and of a name that is not known to be short
-  /** Places in the two lists of the dispatcher; -1: not in it. */
-  freeIndex = -1;
-  aheadIndex = -1;
+  /** In the two lists of the dispatcher. */
+  readonly free: LanePlace<Lane> = new LanePlace(this);
+  readonly takingAhead: LanePlace<Lane> = new LanePlace(this);
 
   constructor(worker: Worker, user: LaneUser<Lane>) {
     this.worker = worker;
@@ -74,13 +81,12 @@ export class Lane implements Tenant, LeaseLane {
 
   /** Its note and the ring must have a free cell for the next attempt. */
   #hasCell(): boolean {
-    return this.#ring[this.#nextSeq % RING] === undefined;
+    return this.#ring[placeOf(this.#nextSeq)] === undefined;
   }
 
   /** Opens a lease and adds the attempt to the worker's next flush. */
-  send(record: TaskRecord, estimateMs: number, isLong: boolean): Lease {
+  send(record: TaskRecord, now: number, estimateMs: number, isLong: boolean): void {
     const seq = this.#nextSeq++;
-    const now = this.#user.now();
     const isAhead = this.#running >= this.#user.concurrency;
     const lease = new Lease(seq, record, this, now, isAhead ? estimateMs : 0, isLong);
     if (this.#open === 0) {
@@ -88,19 +94,20 @@ export class Lane implements Tenant, LeaseLane {
       this.#presumed = seq - 1;
       this.since = now;
     }
-    this.#ring[seq % RING] = lease;
+    this.#ring[placeOf(seq)] = lease;
     this.#open += 1;
     if (isLong) this.#long += 1;
     this.allowance -= 1;
     record.lease = lease;
-    this.worker.add(
-      { type: FrameType.Run, codec: record.codec, seq, time: record.id, a: record.name.id, b: lease.number, flags: record.flags },
-      record.body,
-      record.attachments,
-    );
+    run.codec = record.codec;
+    run.seq = seq;
+    run.time = record.id;
+    run.a = record.name.id;
+    run.b = lease.number;
+    run.flags = record.flags;
+    this.worker.add(run, record.body, record.attachments);
     if (isAhead) this.aheadMs += estimateMs;
     else this.#presumeNext(now);
-    return lease;
   }
 
   // ---- what the worker says (Tenant)
@@ -111,14 +118,17 @@ export class Lane implements Tenant, LeaseLane {
       case FrameType.Failure: {
         const lease = this.#leaseOf(message.seq);
         if (lease === undefined) return; // late: its lease was closed
-        this.#confirmStart(lease, message.time - message.a / 1000);
+        const startedAt = message.time - message.a / 1000;
+        this.#confirmStart(lease, startedAt);
         // Who looked at the note meanwhile saw the start when it looked: the worker knows better.
-        lease.startedAt = Math.min(lease.startedAt, message.time - message.a / 1000);
+        if (startedAt < lease.startedAt) lease.startedAt = startedAt;
         lease.endedAt = message.time;
         this.worker.completed += 1;
         this.#close(lease);
         this.#user.onReply(lease, message, this.worker);
-        this.#advance();
+        // The next one runs since then; what a worker says may be anything.
+        const { heardAt } = this.worker;
+        this.#advance(message.time < heardAt ? message.time : heardAt);
         return;
       }
       case FrameType.Started: {
@@ -148,7 +158,7 @@ export class Lane implements Tenant, LeaseLane {
   }
 
   #onDropped(seq: number): void {
-    const at = seq % RING;
+    const at = placeOf(seq);
     const entry = this.#ring[at];
     if (entry === WITHDRAWN) {
       this.#ring[at] = undefined;
@@ -158,7 +168,7 @@ export class Lane implements Tenant, LeaseLane {
     if (entry === undefined || entry.seq !== seq || !entry.isRevoked || entry.hasStarted) return;
     this.#close(entry);
     this.#user.onWithdrawn(entry);
-    this.#advance();
+    this.#advance(this.#user.now());
   }
 
   onLost(): void {
@@ -212,7 +222,7 @@ export class Lane implements Tenant, LeaseLane {
     lease.isRevoked = true;
     if (lease.seq <= this.worker.note.started()) return false;
     this.#takeBack(lease);
-    this.#advance();
+    this.#advance(this.#user.now());
     return true;
   }
 
@@ -262,14 +272,14 @@ export class Lane implements Tenant, LeaseLane {
 
   #takeBack(lease: Lease): void {
     this.#close(lease);
-    this.#ring[lease.seq % RING] = WITHDRAWN;
+    this.#ring[placeOf(lease.seq)] = WITHDRAWN;
     this.#user.onWithdrawn(lease);
   }
 
   // ---- its own business
 
   #leaseOf(seq: number): Lease | undefined {
-    const entry = this.#ring[seq % RING];
+    const entry = this.#ring[placeOf(seq)];
     return entry !== undefined && entry !== WITHDRAWN && entry.seq === seq ? entry : undefined;
   }
 
@@ -283,7 +293,7 @@ export class Lane implements Tenant, LeaseLane {
 
   #close(lease: Lease): void {
     lease.lane = undefined;
-    this.#ring[lease.seq % RING] = undefined;
+    this.#ring[placeOf(lease.seq)] = undefined;
     this.#open -= 1;
     if (lease.seq <= this.#presumed) this.#running -= 1;
     else this.aheadMs -= lease.estimateMs;
@@ -293,8 +303,7 @@ export class Lane implements Tenant, LeaseLane {
   }
 
   /** An attempt has ended: the next ones run now. */
-  #advance(): void {
-    const now = this.#user.now();
+  #advance(now: number): void {
     this.since = now;
     this.#isStalled = false;
     while (this.#running < this.#user.concurrency && this.#presumed < this.#nextSeq - 1) this.#presumeNext(now);

@@ -9,14 +9,17 @@ export class NameTable {
   readonly #byName = new Map<string, NameStats>();
   readonly #byId: NameStats[] = [];
   readonly #sources = new Map<string, NameStats>();
+  #last: NameStats | undefined;
 
   of(name: string): NameStats {
+    if (this.#last?.name === name) return this.#last;
     let stats = this.#byName.get(name);
     if (stats === undefined) {
       stats = newNameStats(name, this.#byId.length + 1);
       this.#byName.set(name, stats);
       this.#byId.push(stats);
     }
+    this.#last = stats;
     return stats;
   }
 

@@ -14,6 +14,7 @@ import type { Deferred } from '../shared/deferred.js';
 import type { AbortKind } from '../shared/doors.js';
 import type { Attempt } from '../shared/types.js';
 import type { Worker } from '../supervisor/worker.js';
+import type { Caller } from './caller.js';
 import type { NameStats } from './pipelining.js';
 import type { ResolvedTaskOptions } from './task-options.js';
 import type { Level, Queued } from './task-queue.js';
@@ -22,8 +23,9 @@ export type RecordState = 'queued' | 'sent' | 'running' | 'waiting' | 'succeeded
 
 /** What settles a task: the functions of its promise, or those of a batch. */
 export interface Settler {
-  readonly resolve: (value: unknown, record: TaskRecord) => void;
-  readonly reject: (error: unknown, record: TaskRecord) => void;
+  resolve(value: unknown, record: TaskRecord): void;
+  /** `isComplete`: the error tells who asked for the task, or need not. */
+  reject(error: unknown, record: TaskRecord, isComplete: boolean): void;
 }
 
 /** The lane of a lease, as it may be asked about it (lane.ts says how). */
@@ -104,8 +106,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   readonly submittedAt: number;
   state: RecordState = 'queued';
   readonly settler: Settler;
-  /** Where it was submitted: its stack is shown below the worker's. It holds what the calling functions see, so it is let go when the task settles. */
-  caller: { stack?: string } | undefined;
+  /** Where it was submitted (caller.ts). It holds what the calling functions see, so it is let go when the task settles. */
+  caller: Caller | undefined;
 
   lease: Lease | undefined;
   /** Started attempts before the present one. */

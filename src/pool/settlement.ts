@@ -10,7 +10,7 @@ import { SerializationError, TaskTimeoutError, UnknownTaskError } from '../share
 import { ignore } from '../shared/ignore.js';
 import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/worker.js';
-import { addCallerStack } from './caller.js';
+import { addCaller } from './caller.js';
 import { guarded } from './events.js';
 import { aboutTask, diedError, timeoutError } from './messages.js';
 import { afterDeath } from './orphan-policy.js';
@@ -131,7 +131,6 @@ export class Settlement implements Settling {
       const why = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${describe(body)}`;
       return { error: new SerializationError(why, { side: 'arguments', cause: body }), mayRetry: false };
     }
-    addCallerStack(body, record);
     return { error: body, mayRetry: true };
   }
 
@@ -223,8 +222,10 @@ export class Settlement implements Settling {
   // ---- settling
 
   fail(record: TaskRecord, error: unknown): void {
+    const { caller } = record;
+    if (caller !== undefined) addCaller(error, caller, aboutTask(record));
     this.#finish(record, 'failed');
-    record.settler.reject(error, record);
+    record.settler.reject(error, record, caller !== undefined);
   }
 
   /** Ends a task that is with no worker, as was asked for. */
@@ -235,7 +236,7 @@ export class Settlement implements Settling {
   #end(record: TaskRecord, isForced: boolean): void {
     const ending = record.ending as NonNullable<TaskRecord['ending']>;
     this.#finish(record, ending.state);
-    record.settler.reject(ending.error(isForced), record);
+    record.settler.reject(ending.error(isForced), record, true);
   }
 
   #finish(record: TaskRecord, state: 'succeeded' | 'failed' | 'cancelled'): void {

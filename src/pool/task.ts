@@ -4,7 +4,7 @@ import type { Attempt } from '../shared/types.js';
 import type { TaskRecord } from './record.js';
 import type { Rooms } from './rooms.js';
 
-type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
+export type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
 
 /** How often a task that was sent is looked at while someone waits for its start. */
 const LOOK_MS = 1;

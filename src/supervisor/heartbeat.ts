@@ -19,6 +19,8 @@ const PATIENCE = 0.75;
 
 /** What is known of one worker. */
 interface Pulse {
+  /** When the worker last spoke, as it was at the last look. */
+  spokeAt: number;
   heardAt: number;
   askedAt: number | undefined;
   stoppedAt: number | undefined;
@@ -73,7 +75,7 @@ export class Heartbeat {
   }
 
   #look(worker: Worker, now: number, wasAway: boolean): void {
-    const pulse = this.#pulses.get(worker) ?? { heardAt: now, askedAt: undefined, stoppedAt: undefined };
+    const pulse = this.#pulses.get(worker) ?? { spokeAt: 0, heardAt: now, askedAt: undefined, stoppedAt: undefined };
     this.#pulses.set(worker, pulse);
     const vitals = worker.vitals();
     if (vitals?.isStopped === true) {
@@ -85,7 +87,9 @@ export class Heartbeat {
     pulse.stoppedAt = undefined;
     const load = worker.tenant?.load ?? 0;
     const isBusy = load > 0 && (worker.tenant?.countStarted() ?? 0) > 0;
-    if (worker.takeSign() || wasAway || worker.state === 'starting' || isBusy) {
+    const hasSpoken = worker.heardAt !== pulse.spokeAt;
+    pulse.spokeAt = worker.heardAt;
+    if (hasSpoken || wasAway || worker.state === 'starting' || isBusy) {
       pulse.heardAt = now;
       pulse.askedAt = undefined;
       return;

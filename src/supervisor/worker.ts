@@ -35,8 +35,8 @@ export class Worker implements ProcessListener {
   tenant: Tenant | undefined;
   readyAt = 0;
   completed = 0;
-  /** Something has come from it: heartbeat.ts takes this back. */
-  hasSpoken = false;
+  /** When something came from it last. */
+  heardAt = 0;
   /** Of `BootFailed`: what the boot threw. */
   bootError: unknown;
 
@@ -143,12 +143,6 @@ export class Worker implements ProcessListener {
     this.add({ type: FrameType.Ping });
     this.flush();
   }
-  /** Whether anything has come from it since the last call. */
-  takeSign(): boolean {
-    const { hasSpoken } = this;
-    this.hasSpoken = false;
-    return hasSpoken;
-  }
   /** Where its JavaScript is, if that can be found out in this time. */
   stack(limitMs: number): Promise<string | undefined> {
     return this.#process.stack(limitMs);
@@ -190,7 +184,7 @@ export class Worker implements ProcessListener {
 
   onData(chunk: Buffer): void {
     if (this.#state === 'gone') return;
-    this.hasSpoken = true;
+    this.heardAt = this.#host.clock.now();
     if (!this.#link.receive(chunk)) this.#fail('protocol');
     this.tenant?.onRead();
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, encode } from '../../src/ipc/codec.js';
-import { FrameType, HEADER_BYTES, MAX_BODY_BYTES, type Message, ProtocolError, writeHeader } from '../../src/ipc/frame.js';
+import { FrameType, HEADER_BYTES, MAX_BODY_BYTES, type Message, ProtocolError, viewOf, writeHeader } from '../../src/ipc/frame.js';
 import { FrameReader } from '../../src/ipc/frame-reader.js';
 import { FrameWriter } from '../../src/ipc/frame-writer.js';
 import { Link } from '../../src/ipc/link.js';
@@ -113,7 +113,7 @@ describe('frames', () => {
 
   it('a length that is only claimed allocates nothing, on either side', () => {
     const claim = Buffer.alloc(HEADER_BYTES);
-    writeHeader(claim, 0, { type: FrameType.Result, seq: 1 }, MAX_BODY_BYTES);
+    writeHeader(viewOf(claim), 0, { type: FrameType.Result, seq: 1 }, MAX_BODY_BYTES);
     const before = process.memoryUsage();
     for (let index = 0; index < 100; index += 1) {
       const reader = new FrameReader(() => undefined);
@@ -123,7 +123,7 @@ describe('frames', () => {
     }
     const after = process.memoryUsage();
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(10 << 20);
-    writeHeader(claim, 0, { type: FrameType.Result, seq: 1 }, MAX_BODY_BYTES + 1);
+    writeHeader(viewOf(claim), 0, { type: FrameType.Result, seq: 1 }, MAX_BODY_BYTES + 1);
     expect(() => new FrameReader(() => undefined).push(Buffer.from(claim))).toThrow(ProtocolError);
   });
 
