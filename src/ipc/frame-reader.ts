@@ -3,8 +3,13 @@ import { FrameType, HEADER_BYTES, isKnownType, MAGIC, MAX_BODY_BYTES, type Messa
 const EMPTY: Buffer = Buffer.alloc(0);
 const NONE: Buffer[] = [];
 
+/** A body that has not come as a whole is collected in so much memory, until its length is believed. */
+const TRIAL_BYTES = 64 * 1024;
+/** A read into less room than this is a system call wasted. */
+const LEAST_ROOM_BYTES = 32 * 1024;
+
 /**
- * Turns bytes, however they were split, into messages.
+ * Turns bytes, however they were split, into messages. It keeps no part of the chunks that it is given.
  * `onHeader` is called before the body of a frame is collected (the worker notes the start there).
  */
 export class FrameReader {
@@ -15,9 +20,9 @@ export class FrameReader {
   #view: DataView = this.#headerView; // of the memory that the last chunk lay in
   #headerBytes = 0;
   #current: Message | undefined; // its header is complete, its body is not
-  #wanted = 0; // bytes of the body still to come
-  #isText = false;
-  #pieces: Buffer[] = [];
+  #length = 0; // of its body
+  #target: Buffer | undefined; // where the body is collected, if it came in parts
+  #filled = 0;
   #waiting: Message | undefined; // complete but for its attachments
   #missing = 0;
 
@@ -31,9 +36,21 @@ export class FrameReader {
     return this.#headerBytes === 0 && this.#current === undefined && this.#waiting === undefined;
   }
 
+  /** Where the next bytes belong, in the middle of a large body: whoever reads them there saves a copy, and then pushes that very part. */
+  get room(): Buffer | undefined {
+    const target = this.#target;
+    if (target === undefined || target.length < this.#length || this.#length - this.#filled < LEAST_ROOM_BYTES) return undefined;
+    return target.subarray(this.#filled);
+  }
+
   /** @throws ProtocolError when the bytes are no frame; the reader must not be used after it. */
   push(chunk: Buffer): void {
-    // A worker reads into the same memory again and again.
+    if (this.#target !== undefined && chunk.buffer === this.#target.buffer) {
+      this.#filled += chunk.length; // it lies where it belongs
+      if (this.#filled === this.#length) this.#complete();
+      return;
+    }
+    // Whoever reads into the same memory again and again needs one view of it.
     if (this.#view.buffer !== chunk.buffer) this.#view = new DataView(chunk.buffer);
     const view = this.#view;
     let at = 0;
@@ -50,18 +67,13 @@ export class FrameReader {
           this.#headerBytes = 0;
           this.#begin(this.#headerView, 0);
         }
-      } else if (this.#isText && this.#pieces.length === 0 && chunk.length - at >= this.#wanted) {
-        // Most messages: text that is there as a whole. It needs no memory of its own.
-        const end = at + this.#wanted;
-        this.#current.body = textOf(chunk, at, end);
-        at = end;
+      } else if (this.#target === undefined && chunk.length - at >= this.#length) {
+        this.#take(this.#current, chunk, at);
+        at += this.#length;
         this.#complete();
       } else {
-        const taken = Math.min(this.#wanted, chunk.length - at);
-        this.#pieces.push(chunk.subarray(at, at + taken));
-        at += taken;
-        this.#wanted -= taken;
-        if (this.#wanted === 0) this.#complete();
+        at += this.#collect(chunk, at);
+        if (this.#filled === this.#length) this.#complete();
       }
     }
   }
@@ -92,17 +104,47 @@ export class FrameReader {
     }
     if (type !== FrameType.Attachment) this.#onHeader?.(message);
     this.#current = message;
-    this.#isText = message.codec === TEXT && type !== FrameType.Attachment;
-    this.#wanted = length;
+    this.#length = length;
     if (length === 0) this.#complete();
+  }
+
+  /** The whole body is in the chunk: text needs no memory of its own, everything else does, as decoded values are views of it. */
+  #take(message: Message, chunk: Buffer, at: number): void {
+    const end = at + this.#length;
+    if (message.codec === TEXT && message.type !== FrameType.Attachment) {
+      message.body = textOf(chunk, at, end);
+      return;
+    }
+    const body = Buffer.allocUnsafeSlow(this.#length);
+    chunk.copy(body, 0, at, end);
+    message.body = body;
+  }
+
+  /** Copies a part of the body to its place; gives how many bytes it took. */
+  #collect(chunk: Buffer, at: number): number {
+    const target = this.#roomFor(chunk.length - at);
+    const taken = chunk.copy(target, this.#filled, at, at + this.#length - this.#filled);
+    this.#filled += taken;
+    return taken;
+  }
+
+  /** A length is only believed, and its memory allocated, when a fair part of the body has come. */
+  #roomFor(bytes: number): Buffer {
+    const target = this.#target;
+    if (target !== undefined && (target.length === this.#length || this.#filled + bytes <= target.length)) return target;
+    const isTrusted = this.#length <= TRIAL_BYTES || this.#filled + bytes >= TRIAL_BYTES;
+    this.#target = allocate(isTrusted ? this.#length : TRIAL_BYTES);
+    target?.copy(this.#target, 0, 0, this.#filled);
+    return this.#target;
   }
 
   #complete(): void {
     const message = this.#current as Message;
     this.#current = undefined;
-    if (this.#pieces.length > 0) {
-      message.body = ownedConcat(this.#pieces);
-      this.#pieces = [];
+    if (this.#target !== undefined) {
+      message.body = this.#target;
+      this.#target = undefined;
+      this.#filled = 0;
     }
     const waiting = this.#waiting;
     if (waiting === undefined) {
@@ -118,20 +160,16 @@ export class FrameReader {
   }
 }
 
+/** @throws ProtocolError: a sender that claims more than there is memory ends, and not its reader (G9) */
+function allocate(bytes: number): Buffer {
+  try {
+    return Buffer.allocUnsafeSlow(bytes);
+  } catch (cause) {
+    throw new ProtocolError(`there is no memory for a body of ${bytes} bytes`, { cause });
+  }
+}
+
 function textOf(chunk: Buffer, start: number, end: number): string {
   if (end - start === 2 && chunk[start] === 0x5b && chunk[start + 1] === 0x5d) return '[]'; // most tasks without arguments
   return chunk.toString('utf8', start, end);
-}
-
-/** One exact allocation: decoded values are views of it, so it must not be shared (contract.md, fidelity). */
-function ownedConcat(pieces: readonly Buffer[]): Buffer {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  const whole = Buffer.allocUnsafeSlow(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -27,6 +27,11 @@ export class Link {
     else this.#writer.renew();
   }
 
+  /** Where the next bytes belong, in the middle of a large message. */
+  get room(): Buffer | undefined {
+    return this.#isGarbled ? undefined : this.#reader.room;
+  }
+
   /** Bytes that came. False, once, if they are no message: from then on nothing of it is believed. */
   receive(chunk: Buffer): boolean {
     if (this.#isGarbled) return true;

@@ -49,8 +49,10 @@ export type AbortKind = 'cancel' | 'soft-timeout';
 
 /** What a spawner tells of one process. Each is called from the event loop, never from within `spawn`. */
 export interface ProcessListener {
-  /** Bytes from the worker's side of the channel. The chunk belongs to the listener. */
+  /** Bytes from the worker's side of the channel. The memory of the chunk may be used again after the call. */
   onData(chunk: Buffer): void;
+  /** Where the next bytes belong, in the middle of a large message: what is read straight there is given to `onData` all the same. */
+  readonly room?: Buffer | undefined;
   /** The read side of the channel has ended: no `onData` follows. Called once at most. */
   onReadEnd(): void;
   /** The process has ended. `onData` may still follow, until `onReadEnd`. Called once at most. */

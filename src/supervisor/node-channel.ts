@@ -5,13 +5,17 @@
  * one, 0 of 20 results that a dying worker had sent were delivered; with one for each direction, all (G4).
  * Owns both sockets. Knows bytes, not frames. Its 'error' events never escape (G9).
  */
-import type { Socket } from 'node:net';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Clock, ProcessListener, Timer } from '../shared/doors.js';
 
 /** How long a worker that can no longer be written to may live and say nothing before its channel counts as closed. */
 const MUTE_MS = 1000;
 
-type ChannelListener = Pick<ProcessListener, 'onData' | 'onReadEnd' | 'onDrain'>;
+/** Reads are synchronous, and nothing keeps a part of them (frame-reader.ts): one place is enough for all channels. */
+const READ_BYTES = 256 * 1024;
+let shared: Buffer | undefined;
+
+type ChannelListener = Pick<ProcessListener, 'onData' | 'room' | 'onReadEnd' | 'onDrain'>;
 
 export class NodeChannel {
   readonly #toWorker: Socket;
@@ -27,16 +31,35 @@ export class NodeChannel {
 
   constructor(toWorker: Socket, fromWorker: Socket, clock: Clock, listener: ChannelListener) {
     this.#toWorker = toWorker;
-    this.#fromWorker = fromWorker;
+    this.#fromWorker = this.#reading(fromWorker);
     this.#clock = clock;
     this.#listener = listener;
     // An unref'd socket delivers all the same while the clock's hold keeps the process alive.
     toWorker.unref();
-    fromWorker.unref();
+    this.#fromWorker.unref();
     toWorker.on('error', () => this.#stopWriting());
     toWorker.on('close', () => this.#stopWriting());
-    fromWorker.on('data', (chunk: Buffer) => this.#listener?.onData(chunk));
-    for (const event of ['end', 'error', 'close']) fromWorker.on(event, () => this.#endRead());
+    for (const event of ['end', 'error', 'close']) this.#fromWorker.on(event, () => this.#endRead());
+  }
+
+  /**
+   * A socket of `spawn` allocates for each read and copies large messages once more; it takes no `onread`. So another one
+   * takes over its handle, and reads large messages straight to their place.
+   */
+  #reading(spawned: Socket): Socket {
+    shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
+    const small = shared;
+    const onread: OnReadOpts = {
+      buffer: () => this.#listener?.room ?? small,
+      callback: (bytes, buffer) => {
+        this.#listener?.onData((buffer as Buffer).subarray(0, bytes));
+        return true;
+      },
+    };
+    const { _handle: handle } = spawned as unknown as { _handle: unknown };
+    // Node's types know neither option.
+    const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = { handle, readable: true, writable: false, onread };
+    return new Socket(options);
   }
 
   get unsentBytes(): number {

@@ -182,6 +182,10 @@ export class Worker implements ProcessListener {
     this.#bury();
   }
 
+  get room(): Buffer | undefined {
+    return this.#link.room;
+  }
+
   onData(chunk: Buffer): void {
     if (this.#state === 'gone') return;
     this.heardAt = this.#host.clock.now();

@@ -12,16 +12,13 @@ const { wait } = Atomics;
 
 const FIRST_PAUSE_MS = 0.05;
 const LONGEST_PAUSE_MS = 5;
-const SMALL_BYTES = 64 * 1024;
-const LARGE_BYTES = 1024 * 1024;
-/** A read into less room than this is a system call wasted. */
-const LEAST_ROOM_BYTES = 32 * 1024;
+const READ_BYTES = 64 * 1024;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 export interface Receiver {
-  /** False while something holds a part of what it was given. */
-  readonly isAtBoundary: boolean;
+  /** Where the next bytes belong, in the middle of a large message. */
+  readonly room: Buffer | undefined;
   receive(chunk: Buffer): void;
 }
 
@@ -55,9 +52,9 @@ export function writeAll(fd: number, parts: readonly Buffer[], limitMs: number =
   }
 }
 
-/** Reads until the end of file, or an error, which means the same. */
+/** Reads until the end of file, or an error, which means the same: into one buffer again and again, large messages straight to their place. */
 export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void {
-  const targets = new ReadTargets();
+  const small = Buffer.allocUnsafeSlow(READ_BYTES);
   let hasEnded = false;
   const end = (): void => {
     if (hasEnded) return;
@@ -65,10 +62,9 @@ export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void
     onEnd();
   };
   const onread: OnReadOpts = {
-    buffer: () => targets.current,
+    buffer: () => receiver.room ?? small,
     callback: (bytes, buffer) => {
       receiver.receive((buffer as Buffer).subarray(0, bytes));
-      targets.advance(bytes, !receiver.isAtBoundary);
       return true;
     },
   };
@@ -78,34 +74,4 @@ export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void
   socket.on('end', end);
   socket.on('error', end);
   socket.on('close', end);
-}
-
-/**
- * Where the next chunk is read to. The same small buffer again and again; only while the receiver holds
- * what it was given, the rest of it, then a large one, and for the largest messages some more.
- */
-class ReadTargets {
-  readonly #small: Buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
-  #large: Buffer | undefined;
-  #isLargeHeld = false;
-  #current: Buffer = this.#small;
-
-  get current(): Buffer {
-    return this.#current;
-  }
-
-  advance(bytes: number, isHeld: boolean): void {
-    if (!isHeld) {
-      this.#current = this.#small;
-      this.#isLargeHeld = false;
-    } else if (this.#current.length - bytes >= LEAST_ROOM_BYTES) {
-      this.#current = this.#current.subarray(bytes);
-    } else if (this.#isLargeHeld) {
-      this.#current = Buffer.allocUnsafeSlow(LARGE_BYTES);
-    } else {
-      this.#large ??= Buffer.allocUnsafeSlow(LARGE_BYTES);
-      this.#current = this.#large;
-      this.#isLargeHeld = true;
-    }
-  }
 }

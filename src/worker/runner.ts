@@ -56,12 +56,12 @@ export class Runner implements LanesHost, ContextHost {
     );
   }
 
-  /** True between messages: nothing holds a part of a chunk that was given to `receive`. */
-  get isAtBoundary(): boolean {
-    return this.#reader.isAtBoundary;
+  /** Where the next bytes belong, in the middle of a large message (frame-reader.ts). */
+  get room(): Buffer | undefined {
+    return this.#reader.room;
   }
 
-  /** Bytes from the parent. What goes wrong in here is never a task's doing: the worker is then of no use. */
+  /** Bytes from the parent; their memory may be used again afterwards. What goes wrong in here is never a task's doing: the worker is then of no use. */
   receive(chunk: Buffer): void {
     if (this.#state === 'gone') return;
     try {
