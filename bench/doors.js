@@ -1,0 +1,312 @@
+/**
+ * Simulated doors (src/shared/doors.ts): workers that are no processes, and answer each attempt at once.
+ *
+ * What is measured over them is what the parent does for each task, and nothing else. They keep the rules that the pool relies on:
+ * attempts start in the order in which they were sent, a start is noted before its revoke cell is read, nothing is told before
+ * the next poll phase. They decode nothing, allocate next to nothing, and call nothing of dist/ that a figure is made of.
+ */
+import { encode } from '../dist/ipc/codec.js';
+import { Flag, FrameType, HEADER_BYTES, MAGIC } from '../dist/ipc/frame.js';
+import { RING } from '../dist/ipc/note-layout.js';
+import { doorsOf, Pool } from '../dist/pool/pool.js';
+import { NodeClock } from '../dist/shared/node-clock.js';
+
+/** The name that their task module exports. */
+export const TASK = 'noop';
+
+const OUT_BYTES = 64 * 1024;
+/** What one task seems to take: as long as a no-op. */
+const RUN_US = 1;
+const JSON_CODEC = encode([]).codec;
+/** The bodies of replies are JSON, padded so that each frame begins where a number of 8 bytes may be written. */
+const padded = (value) => {
+  const text = JSON.stringify(value);
+  return text.padEnd(Math.ceil(text.length / 8) * 8);
+};
+const EXPORTS = padded([TASK]);
+
+/** A clock whose time goes on only when somebody works, so that what is done over it is the same in each run. */
+export class VirtualClock {
+  epoch = 0;
+  #now = 1000;
+  #nextDue = Number.POSITIVE_INFINITY;
+  #timers = new Set();
+
+  now() {
+    return this.#now;
+  }
+  advance(ms) {
+    this.#now += ms;
+    if (this.#now < this.#nextDue) return;
+    for (const timer of [...this.#timers].sort((a, b) => a.due - b.due)) {
+      if (timer.due <= this.#now && this.#timers.delete(timer)) timer.callback();
+    }
+    this.#nextDue = Math.min(...[...this.#timers].map(({ due }) => due));
+  }
+  setTimer(callback, delayMs) {
+    const timer = { timer: undefined, callback, due: this.#now + delayMs };
+    this.#timers.add(timer);
+    this.#nextDue = Math.min(this.#nextDue, timer.due);
+    return timer;
+  }
+  clearTimer(timer) {
+    this.#timers.delete(timer);
+  }
+  afterPoll(callback) {
+    setImmediate(callback);
+  }
+  soon(callback) {
+    queueMicrotask(callback);
+  }
+  hold() {
+    // Nothing waits for long: the immediates keep the process alive.
+  }
+  release() {
+    // See `hold`.
+  }
+}
+
+/** Where all workers write their replies: the reader takes whole frames at once, and keeps nothing of them. */
+class Out {
+  bytes = Buffer.from(new ArrayBuffer(OUT_BYTES));
+  #u32 = new Uint32Array(this.bytes.buffer);
+  #f64 = new Float64Array(this.bytes.buffer);
+  length = 0;
+
+  add(type, seq, time, a = 0, body = '') {
+    const at = this.length;
+    const [u32, f64] = [at / 4, at / 8];
+    this.#u32[u32] = MAGIC | (type << 16) | ((body === '' ? 0 : JSON_CODEC) << 24);
+    this.#u32[u32 + 1] = body.length;
+    this.#f64[f64 + 1] = seq;
+    this.#f64[f64 + 2] = time;
+    this.#u32[u32 + 6] = a;
+    this.#u32[u32 + 7] = 0;
+    if (body !== '') this.bytes.latin1Write(body, at + HEADER_BYTES);
+    this.length = at + HEADER_BYTES + body.length;
+  }
+}
+
+class SimulatedWorker {
+  pid;
+  unsentBytes = 0;
+  #spawner;
+  #listener;
+  #hasEnded = false;
+  #isBooted = false;
+  #isPinged = false;
+  #isDue = false;
+  // The note, and what was sent: attempts are numbered without gaps, so two numbers are a queue.
+  #sent = 0;
+  #started = 0;
+  #revoked = new Float64Array(RING);
+  #items = new Uint32Array(RING); // of a chunk; 0: of none
+  #flags = new Uint8Array(RING);
+  note = {
+    started: () => this.#started,
+    revoke: (first, last) => {
+      for (let seq = first; seq <= last; seq += 1) this.#revoked[seq % RING] = seq;
+    },
+    abort: () => undefined, // whatever has started has ended
+  };
+
+  constructor(pid, spawner, listener) {
+    this.pid = pid;
+    this.#spawner = spawner;
+    this.#listener = listener;
+    this.#later((heard) => heard.onSpawned());
+  }
+
+  /** Reads the headers now: the parent uses the bytes again as soon as this returns. */
+  send(parts) {
+    for (let index = 0; index < parts.length; index += 1) {
+      const part = parts[index];
+      let at = 0;
+      while (at < part.length) {
+        const length = part.readUInt32LE(at + 4);
+        const from = at + HEADER_BYTES;
+        // A large body is not behind its header, but the next part (src/ipc/frame-writer.ts).
+        const isApart = from + length > part.length;
+        if (part.readUInt16LE(at) !== MAGIC || (isApart && from < part.length)) throw new Error('bytes that are no frame');
+        if (isApart) index += 1;
+        this.#onFrame(part, at, isApart ? parts[index] : part, isApart ? 0 : from);
+        at = isApart ? from : from + length;
+      }
+    }
+    if (!this.#isDue) this.#spawner.due(this);
+    this.#isDue = true;
+    return true;
+  }
+
+  #onFrame(part, at, body, from) {
+    switch (part[at + 2]) {
+      case FrameType.Run:
+        this.#onRun(part.readDoubleLE(at + 8), part[at + 30], part[at + 3], body, from);
+        return;
+      case FrameType.Boot:
+        this.#isBooted = true;
+        return;
+      case FrameType.Ping:
+        this.#isPinged = true;
+        return;
+      case FrameType.Leave:
+        this.#end(0, null);
+    }
+  }
+
+  #onRun(seq, flags, codec, body, from) {
+    if (seq !== this.#sent + 1) throw new Error(`attempt ${seq} was sent after ${this.#sent}`);
+    if (seq - this.#started > RING) throw new Error(`more than ${RING} attempts are with one worker`);
+    if ((flags & Flag.Stream) !== 0) throw new Error('streams are not simulated');
+    this.#sent = seq;
+    this.#flags[seq % RING] = flags;
+    this.#items[seq % RING] = (flags & Flag.Chunk) === 0 ? 0 : countItems(codec, body, from);
+  }
+
+  /** What runs is over at once, so all that was sent is answered. */
+  answer(out, time) {
+    this.#isDue = false;
+    if (this.#hasEnded) return;
+    if (this.#isBooted) out.add(FrameType.Ready, 0, time, 0, EXPORTS);
+    if (this.#isPinged) out.add(FrameType.Pong, 0, time);
+    this.#isBooted = false;
+    this.#isPinged = false;
+    while (this.#started < this.#sent) {
+      this.#started += 1;
+      this.#answer(out, this.#started, time);
+    }
+    this.#flush(out);
+  }
+
+  #answer(out, seq, time) {
+    const at = seq % RING;
+    const items = this.#items[at];
+    if (this.#revoked[at] === seq) {
+      out.add(FrameType.Dropped, seq, time);
+    } else {
+      if (items > 0) this.#tell(out, seq, time, items, (this.#flags[at] & Flag.Exact) !== 0 ? 1 : items);
+      out.add(FrameType.Result, seq, time, Math.max(items, 1) * RUN_US);
+    }
+    if (out.length > OUT_BYTES / 2) this.#flush(out);
+  }
+
+  /** Values of a chunk, so many in a portion (src/worker/chunks.ts). */
+  #tell(out, seq, time, items, portion) {
+    for (let first = 0; first < items; first += portion) {
+      out.add(FrameType.Value, seq, time, 0, padded([first, portion, []]));
+      if (out.length > OUT_BYTES / 2) this.#flush(out);
+    }
+  }
+
+  #flush(out) {
+    const { length } = out;
+    out.length = 0;
+    if (length > 0) this.#listener?.onData(out.bytes.subarray(0, length));
+  }
+
+  disconnect() {
+    this.#end(1, null);
+  }
+  signal(signal) {
+    if (this.#hasEnded) return false;
+    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.#end(null, signal);
+    return true;
+  }
+  sweep() {
+    return Promise.resolve(true);
+  }
+  vitals() {
+    return undefined;
+  }
+  stack() {
+    return Promise.resolve(undefined);
+  }
+  release() {
+    this.#listener = undefined;
+  }
+
+  #end(code, signal) {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#later((heard) => {
+      heard.onExit(code, signal);
+      heard.onReadEnd();
+    });
+  }
+
+  #later(tell) {
+    this.#spawner.clock.afterPoll(() => {
+      if (this.#listener !== undefined) tell(this.#listener);
+    });
+  }
+
+  get sent() {
+    return this.#sent - this.#started;
+  }
+}
+
+/** How many lists of arguments, each of one number, are in the body of a chunk. */
+function countItems(codec, body, from) {
+  if (codec === JSON_CODEC) {
+    let brackets = 0;
+    for (let at = from, depth = 0; at === from || depth > 0; at += 1) {
+      if (body[at] === 0x5b) brackets += 1;
+      depth += Number(body[at] === 0x5b) - Number(body[at] === 0x5d);
+    }
+    return brackets - 1;
+  }
+  // V8's: two bytes of version, 'A', and the length in groups of seven bits.
+  let count = 0;
+  for (let at = from + 3, shift = 0; ; at += 1, shift += 7) {
+    count |= (body[at] & 0x7f) << shift;
+    if (body[at] < 0x80) return count;
+  }
+}
+
+class SimulatedSpawner {
+  clock;
+  #out = new Out();
+  #due = [];
+  #answering = [];
+  #count = 0;
+  #answer = () => {
+    [this.#answering, this.#due] = [this.#due, this.#answering];
+    for (const worker of this.#answering) {
+      this.clock.advance?.((worker.sent * RUN_US) / 1000);
+      worker.answer(this.#out, this.clock.now());
+    }
+    this.#answering.length = 0;
+  };
+
+  constructor(clock) {
+    this.clock = clock;
+  }
+
+  spawn(_workerId, listener) {
+    this.#count += 1;
+    return new SimulatedWorker(this.#count, this, listener);
+  }
+
+  /** One round for all that were written to in the same turn, in that order. */
+  due(worker) {
+    if (this.#due.push(worker) === 1) this.clock.afterPoll(this.#answer);
+  }
+
+  close() {
+    // Its workers have ended one by one.
+  }
+}
+
+/** A pool whose workers are simulated, and ready. Its only task is TASK. */
+export async function simulatedPool(options, clock = new NodeClock()) {
+  const real = doorsOf.make;
+  doorsOf.make = () => ({ clock, spawner: new SimulatedSpawner(clock), random: () => 0.5, spawnConcurrency: Number.POSITIVE_INFINITY });
+  let pool;
+  try {
+    pool = new Pool({ queueLimit: Number.POSITIVE_INFINITY, ...options });
+  } finally {
+    doorsOf.make = real;
+  }
+  await pool.ready();
+  return pool;
+}

@@ -1,0 +1,34 @@
+/** What the figures were measured on, and the installation of the contenders. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import os from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+export function environment() {
+  const { dependencies } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'));
+  const commit = execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=10'], { cwd: folder, encoding: 'utf8' }).trim();
+  return {
+    node: process.version,
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    cpu: os.cpus()[0]?.model,
+    cores: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    loadAverage: os.loadavg()[0],
+    commit,
+    dependencies,
+  };
+}
+
+/** `npm ci` here, when it was never done or the lock is newer. */
+export function install() {
+  const isDone = modifiedMs('node_modules/.package-lock.json') >= modifiedMs('package-lock.json');
+  if (isDone) return;
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'inherit' });
+  if (status !== 0) throw new Error('The contenders could not be installed: see what npm says above.');
+}
+
+function modifiedMs(path) {
+  return statSync(folder + path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

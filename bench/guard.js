@@ -1,0 +1,79 @@
+/**
+ * The guard: what one task costs the parent and the worker, counted and not timed, against the budgets in guard.json.
+ *
+ * Each path (guard-paths.js) runs in a child of its own (guard-child.js), in virtual time, so each run does the same. With
+ * these flags nothing is collected meanwhile, and nothing optimised: 20 runs on Node 20 differed by less than 0.5 % in bytes
+ * and not at all in calls and code. Optimised, bytes were half as many and differed by 5 %, and V8 lost the calls that it inlined.
+ *
+ * `node bench/guard.js --write` makes what is measured the new budgets.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { paths } from './guard-paths.js';
+
+/** The version that CI runs: other ones lay out objects and compile otherwise, so their figures are others. */
+const NODE_MAJOR = '20';
+const TOLERANCE = 0.1;
+const FLAGS = ['--no-opt', '--single-threaded', '--expose-gc', '--min-semi-space-size=1024', '--max-semi-space-size=1024'];
+const CHILD = fileURLToPath(new URL('guard-child.js', import.meta.url));
+const BUDGETS = new URL('guard.json', import.meta.url);
+const LIMIT_MS = 60_000;
+
+const UNITS = { bytes: 'bytes allocated', calls: 'function calls', code: 'characters of code executed' };
+
+const shown = (figure) => figure.toLocaleString('en', { maximumFractionDigits: figure < 1000 ? 1 : 0 });
+const percent = (share) => `${share > 0 ? '+' : ''}${(share * 100).toFixed(1)} %`;
+
+async function measure(path) {
+  // Nothing of the environment takes part: NODE_OPTIONS would.
+  const { stdout } = await promisify(execFile)(process.execPath, [...FLAGS, CHILD, path], { env: {}, timeout: LIMIT_MS });
+  return JSON.parse(stdout);
+}
+
+async function measureAll() {
+  const figures = {};
+  for (const path of Object.keys(paths)) {
+    const measured = await measure(path);
+    for (const unit of Object.keys(UNITS)) measured[unit] = Number(measured[unit].toPrecision(4));
+    figures[path] = measured;
+  }
+  return figures;
+}
+
+function check(figures, budgets) {
+  let above = 0;
+  let within = 0;
+  for (const [path, measured] of Object.entries(figures)) {
+    for (const [unit, name] of Object.entries(UNITS)) {
+      const figure = measured[unit];
+      const budget = budgets[path]?.[unit] ?? 0;
+      const growth = figure / budget - 1;
+      const isAbove = growth > TOLERANCE;
+      if (isAbove) above += 1;
+      else within += 1;
+      const remark = growth < -TOLERANCE ? ': the budget can be lowered (--write)' : '';
+      console.log(`${isAbove ? '✗' : ' '} ${path}: ${shown(figure)} ${name}, budget ${shown(budget)}, ${percent(growth)}${remark}`);
+    }
+  }
+  if (above === 0) {
+    console.log(`guard: ${within} figures within budget`);
+    return;
+  }
+  process.exitCode = 1;
+  console.log(
+    `guard: ${above} figures are more than ${TOLERANCE * 100} % above budget, ${within} are within. Find out what the change does for each ` +
+      'task, and undo it; if it is worth that, say so in its commit, with new budgets: node bench/guard.js --write',
+  );
+}
+
+if (process.versions.node.split('.')[0] !== NODE_MAJOR) {
+  console.log(
+    `guard: skipped on Node ${process.versions.node}: the budgets are for Node ${NODE_MAJOR}, and other versions count otherwise`,
+  );
+} else {
+  const figures = await measureAll();
+  if (process.argv.includes('--write')) writeFileSync(BUDGETS, `${JSON.stringify(figures, undefined, 2)}\n`);
+  check(figures, JSON.parse(readFileSync(BUDGETS, 'utf8')));
+}

@@ -1,0 +1,41 @@
+/** Real data: package.json files of what is installed here and in the project, and JavaScript sources of what is installed here. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const RECORD_BYTES = 10_000;
+const here = fileURLToPath(new URL('./node_modules', import.meta.url));
+const project = fileURLToPath(new URL('../node_modules', import.meta.url));
+
+function filesUnder(folder, pattern) {
+  // With the types of the entries: without them links are followed, and the link to the project leads back here.
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return paths.filter((path) => pattern.test(path)).sort();
+}
+
+/** Arrays of package.json objects, each about 10 KB of JSON. */
+export function jsonRecords() {
+  const records = [];
+  let group = [];
+  let bytes = 0;
+  for (const folder of [here, project]) {
+    for (const file of filesUnder(folder, /\/package\.json$/)) {
+      const text = JSON.stringify(JSON.parse(readFileSync(file, 'utf8')));
+      if (text.length > 2 * RECORD_BYTES) continue;
+      group.push(JSON.parse(text));
+      bytes += text.length;
+      if (bytes < RECORD_BYTES) continue;
+      records.push(group);
+      group = [];
+      bytes = 0;
+    }
+  }
+  return records;
+}
+
+/** Sources of 5 to 60 KB that every parser of modules takes. */
+export function javascriptSources() {
+  const sources = filesUnder(here, /\.m?js$/).map((file) => readFileSync(file, 'utf8'));
+  return sources.filter(({ length }) => length >= 5000 && length <= 60_000);
+}
