@@ -16,9 +16,9 @@ export class Invariants {
     this.#pool = pool;
     const { send } = Lane.prototype;
     const onSend = (record: TaskRecord): void => this.#onSend(record);
-    Lane.prototype.send = function (this: Lane, record, estimateMs, isLong) {
-      onSend(record);
-      return send.call(this, record, estimateMs, isLong);
+    Lane.prototype.send = function (this: Lane, ...args) {
+      onSend(args[0]);
+      send.apply(this, args);
     };
   }
 

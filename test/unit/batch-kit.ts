@@ -90,7 +90,7 @@ export class FakeCore {
     if (record.isSettled) throw new Error('settled twice');
     record.isSettled = true;
     this.queue.size -= 1;
-    if (value instanceof Error) record.settler.reject(value, record as never);
+    if (value instanceof Error) record.settler.reject(value, record as never, true);
     else record.settler.resolve(value, record as never);
     record.over();
     this.waiters.check();
