@@ -5,6 +5,7 @@
  * one, 0 of 20 results that a dying worker had sent were delivered; with one for each direction, all (G4).
  * Owns both sockets. Knows bytes, not frames. Its 'error' events never escape (G9).
  */
+import { writeSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Clock, ProcessListener, Timer } from '../shared/doors.js';
 
@@ -14,6 +15,9 @@ const MUTE_MS = 1000;
 /** Reads are synchronous, and nothing keeps a part of them (frame-reader.ts): one place is enough for all channels. */
 const READ_BYTES = 256 * 1024;
 let shared: Buffer | undefined;
+
+/** What goes to the kernel at once, without a stream's overhead of 2 µs. */
+const AT_ONCE_BYTES = 64 * 1024;
 
 type ChannelListener = Pick<ProcessListener, 'onData' | 'room' | 'onReadEnd' | 'onDrain'>;
 
@@ -56,7 +60,7 @@ export class NodeChannel {
         return true;
       },
     };
-    const { _handle: handle } = spawned as unknown as { _handle: unknown };
+    const handle = handleOf(spawned);
     // Node's types know neither option.
     const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = { handle, readable: true, writable: false, onread };
     return new Socket(options);
@@ -68,9 +72,29 @@ export class NodeChannel {
 
   /** True when the kernel has taken it all at once, or when there is nobody to take it any more. */
   send(parts: readonly Buffer[]): boolean {
+    if (!this.#canWrite || parts.length === 0) return true;
+    const [first] = parts as [Buffer];
+    if (parts.length > 1 || first.length > AT_ONCE_BYTES || this.#toWorker.writableLength > 0) return this.#stream(parts);
+    const written = this.#writeNow(first);
+    return written === first.length || !this.#canWrite || this.#stream([first.subarray(written)]);
+  }
+
+  /** A system call and nothing around it; gives how much the kernel took. */
+  #writeNow(bytes: Buffer): number {
+    const fd = handleOf(this.#toWorker)?.fd ?? -1; // asked each time: once it is closed, its number may be another's
+    if (fd < 0) return 0;
+    try {
+      return writeSync(fd, bytes, 0, bytes.length);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#stopWriting();
+      return 0;
+    }
+  }
+
+  /** What is large, or more than the kernel takes now. */
+  #stream(parts: readonly Buffer[]): boolean {
     const socket = this.#toWorker;
     const last = parts.length - 1;
-    if (!this.#canWrite || last < 0) return true;
     if (last > 0) socket.cork();
     for (let i = 0; i < last; i++) socket.write(parts[i] as Buffer);
     socket.write(parts[last] as Buffer, this.#written);
@@ -132,4 +156,9 @@ export class NodeChannel {
     // One poll phase later: what the worker wrote to stderr before it died has then been read as well.
     this.#clock.afterPoll(() => this.#listener?.onReadEnd());
   }
+}
+
+/** Null once the socket is closed; `fd` is negative where the system has none. */
+function handleOf(socket: Socket): { readonly fd?: number } | null {
+  return (socket as unknown as { _handle: { readonly fd?: number } | null })._handle;
 }
