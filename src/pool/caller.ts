@@ -18,8 +18,8 @@ export interface Caller {
   stack?: string;
 }
 
-/** The present stack, or that of the caller of `below`. */
-export function captureCaller(below?: AnyFunction): Caller {
+/** The stack of the caller of `below`; by default, that of whoever asks. */
+export function captureCaller(below: AnyFunction = captureCaller): Caller {
   const holder: Caller = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = FRAMES;
