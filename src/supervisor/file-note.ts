@@ -6,14 +6,23 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, abortCellAt, NOTE_BYTES, RING, revokeCellAt, STARTED_AT } from '../ipc/note-layout.js';
+import {
+  ABORT_CANCEL,
+  ABORT_SOFT_TIMEOUT,
+  abortCellAt,
+  NOTE_BYTES,
+  RING,
+  RING_MASK,
+  revokeCellAt,
+  STARTED_AT,
+} from '../ipc/note-layout.js';
 import type { AbortKind, Note } from '../shared/doors.js';
 
 const CELL_BYTES = 8;
 const CLOSED = -1;
 const ZEROS: Buffer = Buffer.alloc(NOTE_BYTES);
 /** The most that one `revoke` writes: the whole ring. Reused, as each use ends before the next begins. */
-const cells: Buffer = Buffer.alloc(RING * CELL_BYTES);
+const cells: Float64Array = new Float64Array(RING);
 
 export class FileNote implements Note {
   #fd: number;
@@ -32,7 +41,7 @@ export class FileNote implements Note {
   started(): number {
     if (this.#fd === CLOSED) return this.#lastStarted;
     try {
-      if (readSync(this.#fd, cells, 0, CELL_BYTES, STARTED_AT) === CELL_BYTES) this.#lastStarted = cells.readDoubleLE(0);
+      if (readSync(this.#fd, cells, 0, CELL_BYTES, STARTED_AT) === CELL_BYTES) this.#lastStarted = cells[0] as number;
     } catch {
       // What was read before stays true: `started` only grows. A read of a file in memory fails only if user code broke it.
     }
@@ -44,13 +53,13 @@ export class FileNote implements Note {
     // No more than a ring is ever outstanding (note-layout.ts); what lies before that has been answered.
     const from = Math.max(first, last - RING + 1);
     // From `from` to the end of the ring, and the rest from its beginning.
-    const atEnd = Math.min(last, from + (RING - 1 - (from % RING)));
+    const atEnd = Math.min(last, from + (RING - 1 - (from & RING_MASK)));
     this.#writeSeqs(from, atEnd);
     if (atEnd < last) this.#writeSeqs(atEnd + 1, last);
   }
 
   abort(seq: number, kind: AbortKind): void {
-    cells.writeDoubleLE(4 * seq + (kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT), 0);
+    cells[0] = 4 * seq + (kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT);
     this.#write(CELL_BYTES, abortCellAt(seq));
   }
 
@@ -68,7 +77,7 @@ export class FileNote implements Note {
   }
 
   #writeSeqs(first: number, last: number): void {
-    for (let seq = first; seq <= last; seq++) cells.writeDoubleLE(seq, (seq - first) * CELL_BYTES);
+    for (let seq = first; seq <= last; seq++) cells[seq - first] = seq;
     this.#write((last - first + 1) * CELL_BYTES, revokeCellAt(first));
   }
 

@@ -15,7 +15,7 @@ import type { TaskFunction, WorkerDoors } from './doors.js';
 import { Queue } from './queue.js';
 import type { Replies } from './replies.js';
 import type { Streams } from './streams.js';
-import type { Tasks } from './tasks.js';
+import { EXEC, type Tasks } from './tasks.js';
 import type { Title } from './title.js';
 
 /** What became of the Run message whose header is there and whose body is not. */
@@ -25,11 +25,6 @@ interface PendingAbort {
   readonly kind: AbortKind;
   readonly reason: unknown;
   readonly timeoutMs: number;
-}
-
-interface Call {
-  readonly fn: TaskFunction;
-  readonly args: unknown[];
 }
 
 export interface LanesHost {
@@ -141,28 +136,45 @@ export class Lanes {
   #run(message: Message): void {
     const attempt = new Attempt(message.seq, message.time, message.b, this.#host.doors.now());
     if (this.#aborts.size > 0) this.#applyAbort(attempt);
-    const call = this.#prepare(attempt, message);
-    if (call !== undefined) {
-      this.#host.title?.running((message.flags & Flag.Exec) === 0 ? this.#host.tasks.nameOf(message.a) : 'exec');
-      let value: unknown;
-      let hasFailed = false;
-      try {
-        if ((message.flags & Flag.Chunk) !== 0)
-          value = this.#host.chunks.drive(attempt, call.fn, call.args as unknown[][], (message.flags & Flag.Exact) !== 0);
-        else value = this.#host.current.run(attempt, call.fn, call.args);
-        if ((message.flags & Flag.Stream) !== 0) value = this.#host.streams.drive(attempt, value);
-        if (isThenable(value)) {
-          this.#running.set(attempt.seq, attempt);
-          void this.#await(attempt, value);
-          return;
-        }
-      } catch (thrown) {
-        value = thrown;
-        hasFailed = true;
-      }
-      this.#answer(attempt, value, hasFailed);
+    let args: unknown;
+    try {
+      args = decode(message.codec, message.body, message.attachments);
+    } catch (error) {
+      this.#host.replies.undecodable(attempt, error);
+      this.#end();
+      return;
     }
-    this.#end();
+    let fn: TaskFunction | undefined;
+    if ((message.flags & Flag.Exec) === 0) {
+      fn = this.#named(attempt, message.a);
+    } else {
+      const [source, rest] = args as [string, unknown[]];
+      fn = this.#compiled(attempt, source);
+      args = rest;
+    }
+    if (fn === undefined || this.#hasAnswered(attempt, fn, args as unknown[], message)) this.#end();
+  }
+
+  /** Calls the function, and answers unless that has made a promise. */
+  #hasAnswered(attempt: Attempt, fn: TaskFunction, args: unknown[], { a, flags }: Message): boolean {
+    const { title, tasks, chunks, current, streams, replies } = this.#host;
+    title?.running((flags & Flag.Exec) === 0 ? a : EXEC, tasks);
+    let value: unknown;
+    try {
+      if ((flags & Flag.Chunk) !== 0) value = chunks.drive(attempt, fn, args as unknown[][], (flags & Flag.Exact) !== 0);
+      else value = current.run(attempt, fn, args);
+      if ((flags & Flag.Stream) !== 0) value = streams.drive(attempt, value);
+      if (isThenable(value)) {
+        this.#running.set(attempt.seq, attempt);
+        void this.#await(attempt, value);
+        return false;
+      }
+    } catch (thrown) {
+      replies.failure(attempt, thrown);
+      return true;
+    }
+    replies.result(attempt, value);
+    return true;
   }
 
   /** An async function, so that only `await` touches the promise: user code may have replaced `then`. */
@@ -177,7 +189,8 @@ export class Lanes {
     }
     try {
       this.#running.delete(attempt.seq);
-      this.#answer(attempt, value, hasFailed);
+      if (hasFailed) this.#host.replies.failure(attempt, value);
+      else this.#host.replies.result(attempt, value);
       this.#end();
       this.#pump();
     } catch (error) {
@@ -185,34 +198,23 @@ export class Lanes {
     }
   }
 
-  /** What to call; or undefined, when the attempt has been answered because there is nothing to call. */
-  #prepare(attempt: Attempt, message: Message): Call | undefined {
+  /** What the module exports by that name; when it exports none, the attempt is answered. */
+  #named(attempt: Attempt, id: number): TaskFunction | undefined {
     const { replies, tasks } = this.#host;
-    let value: unknown;
+    const fn = tasks.byId(id);
+    if (fn === undefined) replies.unknownTask(attempt, tasks.nameOf(id), tasks.exports);
+    return fn;
+  }
+
+  /** What the source of `exec` makes; when it makes nothing, the attempt is answered. */
+  #compiled(attempt: Attempt, source: string): TaskFunction | undefined {
+    const { replies, tasks } = this.#host;
     try {
-      value = decode(message.codec, message.body, message.attachments);
-    } catch (error) {
-      replies.undecodable(attempt, error);
-      return undefined;
-    }
-    if ((message.flags & Flag.Exec) === 0) {
-      const fn = tasks.byId(message.a);
-      if (fn !== undefined) return { fn, args: value as unknown[] };
-      replies.unknownTask(attempt, tasks.nameOf(message.a), tasks.exports);
-      return undefined;
-    }
-    const [source, args] = value as [string, unknown[]];
-    try {
-      return { fn: tasks.compiled(source), args };
+      return tasks.compiled(source);
     } catch (error) {
       replies.failure(attempt, error);
       return undefined;
     }
-  }
-
-  #answer(attempt: Attempt, value: unknown, hasFailed: boolean): void {
-    if (hasFailed) this.#host.replies.failure(attempt, value);
-    else this.#host.replies.result(attempt, value);
   }
 
   #end(): void {

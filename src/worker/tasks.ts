@@ -5,10 +5,14 @@ import { taskFunctions } from './functions.js';
 /** Enough for every function a program sends, and a bound for one that makes up its sources. */
 const MAX_COMPILED = 500;
 
+/** Stands for the name's id where a task has none. */
+export const EXEC = -1;
+
 export class Tasks {
   readonly #doors: WorkerDoors;
   readonly #names = new Map<number, string>();
-  readonly #byId = new Map<number, TaskFunction>();
+  /** An array, as the parent counts the ids; never gone through, as bytes that went astray may name any. */
+  readonly #byId: (TaskFunction | undefined)[] = [];
   readonly #compiled = new Map<string, TaskFunction>();
   #functions: Map<string, TaskFunction> = new Map();
 
@@ -28,15 +32,15 @@ export class Tasks {
 
   define(id: number, name: string): void {
     this.#names.set(id, name);
-    const fn = this.#functions.get(name);
-    if (fn !== undefined) this.#byId.set(id, fn);
+    this.#byId[id] = this.#functions.get(name);
   }
 
   byId(id: number): TaskFunction | undefined {
-    return this.#byId.get(id);
+    return this.#byId[id];
   }
 
   nameOf(id: number): string {
+    if (id === EXEC) return 'exec';
     return this.#names.get(id) ?? `#${id}`;
   }
 

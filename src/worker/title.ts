@@ -5,11 +5,15 @@
  */
 const LINGER_MS = 50;
 
+interface Names {
+  nameOf(id: number): string;
+}
+
 export class Title {
   readonly #base: string;
   readonly #set: (text: string) => void;
   readonly #later: (callback: () => void, delayMs: number) => void;
-  #shown: string | undefined;
+  #shown: number | undefined; // the id of the name
   #isIdle = true;
   #isLingering = false;
 
@@ -20,12 +24,12 @@ export class Title {
     set(base);
   }
 
-  /** A task of that name starts. */
-  running(name: string): void {
+  /** A task of the name with that id starts. The name is asked for when it is not the one that is shown. */
+  running(id: number, names: Names): void {
     this.#isIdle = false;
-    if (name === this.#shown) return;
-    this.#shown = name;
-    this.#set(`${this.#base} (${name})`);
+    if (id === this.#shown) return;
+    this.#shown = id;
+    this.#set(`${this.#base} (${names.nameOf(id)})`);
   }
 
   /** None runs any more. */
