@@ -71,9 +71,15 @@ export class Puller {
     return this.total === undefined ? undefined : Math.max(0, this.total - this.#pulled);
   }
 
-  /** So many places in the buffer are free again. */
-  free(count: number): void {
+  /**
+   * So many places in the buffer are free again. True: it is worth while to pull. One by one the items of a chunk would
+   * be pulled one by one, and go to a worker so: what is free adds up to a chunk before, or to a part of a small buffer.
+   */
+  free(count: number): boolean {
     this.#freed += count;
+    const limit = this.#limit;
+    const worth = Math.min(this.#user.chunkSize, Math.max(1, limit / 4));
+    return this.#gulp >= 0 && limit - (this.#pulled - this.#freed) >= worth;
   }
 
   /** Never called from within itself, nor by the user's code. */
@@ -88,7 +94,7 @@ export class Puller {
       this.#gulp -= 1;
       this.#pullOne();
     }
-    this.#user.onPause();
+    if (this.#gulp >= 0) this.#user.onPause(); // else it goes on soon
   }
 
   get #limit(): number {
