@@ -168,7 +168,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     let item = value;
     try {
       // What goes with others is asked about with the first of them.
-      if (chunker?.isGathering !== true) {
+      if (this.gathered === 0) {
         const work = namedWork(this.#core, this.name);
         if (work instanceof Error) throw work;
         this.#stats = work.stats;
@@ -203,6 +203,10 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
 
   chunkSize = 1;
   #stats: NameStats | undefined;
+
+  get gathered(): number {
+    return this.#chunker?.gathered ?? 0;
+  }
 
   get left(): number | undefined {
     return this.#puller.left;

@@ -46,9 +46,9 @@ export class Chunker implements ChunkUser {
     return this.#chunks.size === 0 && this.#indexes.length === 0;
   }
 
-  /** The next item goes with those that are here. */
-  get isGathering(): boolean {
-    return this.#indexes.length > 0;
+  /** So many are here, and wait for others to go with them. */
+  get gathered(): number {
+    return this.#indexes.length;
   }
 
   /** How many of the next items go together. Asked before the first of them. */

@@ -1,5 +1,6 @@
 /** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
 import { describe } from '../ipc/codec.js';
+import { Pace } from '../shared/pace.js';
 import type { Attempt } from './attempt.js';
 import type { Current } from './current.js';
 import type { TaskFunction, WorkerDoors } from './doors.js';
@@ -7,10 +8,6 @@ import type { Replies } from './replies.js';
 
 /** What has been told of so long ago that the next item must not keep it waiting. */
 const PORTION_MS = 5;
-/** While items take no time to speak of, so many are run between two looks at the clock, which costs as much as one of them. */
-const UNWATCHED = 7;
-/** So short are those. */
-const SHORT_MS = 0.05;
 
 /** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
 export type ChunkBody = readonly unknown[][] | { readonly only: readonly unknown[] };
@@ -44,13 +41,11 @@ export class Chunks {
     const { attempt, fn, items, isSpread, portionMs } = chunk;
     const { length } = items;
     const only: unknown[] = [undefined];
-    const mayRunUnwatched = portionMs > 0;
+    const isExact = portionMs === 0;
     let told = doors.now();
-    let looked = told;
-    let unwatched = 0; // so many more before the next look
-    let pace = 0; // and so many after it
+    const pace = new Pace(told);
     for (let index = start; index < length; index += 1) {
-      if (unwatched === 0 && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+      if (pace.isWatched && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
       try {
         let args = items[index] as unknown[];
         if (!isSpread) {
@@ -63,14 +58,12 @@ export class Chunks {
       } catch (error) {
         waiting.failure(error);
       }
-      if (unwatched > 0) {
-        unwatched -= 1;
+      if (!pace.isWatched) {
+        pace.pass();
         continue;
       }
       const now = doors.now();
-      pace = mayRunUnwatched && now - looked < SHORT_MS ? Math.min(2 * pace + 1, UNWATCHED) : 0;
-      looked = now;
-      unwatched = pace;
+      if (!isExact) pace.look(now); // each is told before the next one starts
       if (now - told < portionMs) continue;
       told = now;
       this.#tell(attempt, index + 1, waiting);
