@@ -1,14 +1,16 @@
 /** Those who wait for a whole batch: `await` takes the values, `settled` every outcome. Both take each outcome as it comes. */
 import { type Deferred, deferred } from '../shared/deferred.js';
 import type { Consumer } from './batch-item.js';
+import { Stretch } from './batch-outlet.js';
 import type { BatchRun } from './batch-run.js';
+import type { Outcome } from './outcome.js';
 
 /** All values in the order of the items, or why there are none. */
 export class ValueCollector implements Consumer {
   readonly #run: BatchRun;
   readonly #all: Deferred<unknown[]> = deferred();
   #values: unknown[] = [];
-  #failures: { index: number; reason: unknown }[] = [];
+  readonly #failures: { readonly index: number; readonly reason: unknown }[] = [];
 
   constructor(run: BatchRun) {
     this.#run = run;
@@ -21,18 +23,32 @@ export class ValueCollector implements Consumer {
 
   consume(): void {
     const run = this.#run;
-    const outcomes = run.outlet.takeAll();
-    for (const outcome of outcomes) {
-      if (outcome.status === 'fulfilled') this.#values[outcome.index] = outcome.value;
-      else this.#failures.push({ index: outcome.index, reason: outcome.reason });
+    let count = 0;
+    for (const piece of run.outlet.takeAll()) {
+      count += this.#take(piece);
     }
-    run.free(outcomes.length);
+    if (count > 0) run.free(count);
     const { verdict } = run;
     if (verdict?.isPrompt === true || (verdict !== undefined && run.isOver)) {
       run.outlet.close();
       this.#values = [];
       this.#all.reject(verdict.error());
     } else if (run.isOver) this.#finish();
+  }
+
+  /** Gives how many it were. */
+  #take(piece: Outcome | Stretch): number {
+    const values = this.#values;
+    padTo(values, piece.index);
+    if (!(piece instanceof Stretch)) {
+      if (piece.status === 'fulfilled') values[piece.index] = piece.value;
+      else this.#failures.push(piece);
+      return 1;
+    }
+    const { index, length } = piece;
+    for (let offset = 0; offset < length; offset += 1) values[index + offset] = piece.takeValue(offset);
+    for (const failure of piece.failures) this.#failures.push(failure);
+    return length;
   }
 
   #finish(): void {
@@ -63,16 +79,28 @@ export class OutcomeCollector implements Consumer {
 
   consume(): void {
     const run = this.#run;
-    const outcomes = run.outlet.takeAll();
-    for (const outcome of outcomes) {
-      this.#outcomes[outcome.index] =
-        outcome.status === 'fulfilled' ? { status: 'fulfilled', value: outcome.value } : { status: 'rejected', reason: outcome.reason };
+    let count = 0;
+    for (const piece of run.outlet.takeAll()) {
+      padTo(this.#outcomes, piece.index);
+      const length = piece instanceof Stretch ? piece.length : 1;
+      for (let offset = 0; offset < length; offset += 1) this.#put(piece instanceof Stretch ? piece.take(offset) : piece);
+      count += length;
     }
-    run.free(outcomes.length);
+    if (count > 0) run.free(count);
     if (!run.isOver) return;
     const { verdict } = run;
     // It does not reject, so what cut the input short stands where the next item would.
     if (verdict?.cause === 'input' || verdict?.cause === 'refused') this.#outcomes.push({ status: 'rejected', reason: verdict.error() });
     this.#all.resolve(this.#outcomes);
   }
+
+  #put(outcome: Outcome): void {
+    this.#outcomes[outcome.index] =
+      outcome.status === 'fulfilled' ? { status: 'fulfilled', value: outcome.value } : { status: 'rejected', reason: outcome.reason };
+  }
+}
+
+/** What comes before its turn leaves a gap behind, and an array with a gap of a thousand is a slow one (V8): so it is filled. */
+function padTo(list: unknown[], length: number): void {
+  while (list.length < length) list.push(undefined);
 }

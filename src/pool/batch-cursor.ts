@@ -1,8 +1,8 @@
 /** Those who iterate over a batch. What they take makes room for more to be pulled; leaving the iteration ends the batch. */
 import { type Deferred, deferred } from '../shared/deferred.js';
 import type { Consumer } from './batch-item.js';
-import type { Outcome } from './batch-outlet.js';
 import type { BatchRun } from './batch-run.js';
+import type { Outcome } from './outcome.js';
 
 type Answer<T> = IteratorResult<T, undefined>;
 
@@ -26,9 +26,17 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
   }
 
   next(): Promise<Answer<T>> {
+    if (this.#callers.length === 0) {
+      // What is there is given without a promise of our own that somebody would have to settle.
+      try {
+        const answer = this.#answer();
+        if (answer !== undefined) return Promise.resolve(answer);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     const caller = deferred<Answer<T>>();
     this.#callers.push(caller);
-    this.consume();
     return caller.promise;
   }
 
@@ -44,27 +52,32 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
     for (; served < this.#callers.length; served += 1) {
       const caller = this.#callers[served] as Deferred<Answer<T>>;
       try {
-        const answer = this.#isDone ? { done: true as const, value: undefined } : this.answer();
+        const answer = this.#answer();
         if (answer === undefined) break;
-        if (answer.done === true) this.#isDone = true;
         caller.resolve(answer);
       } catch (error) {
-        this.#isDone = true;
-        this.run.outlet.close();
         caller.reject(error);
       }
     }
     if (served > 0) this.#callers = this.#callers.slice(served);
   }
 
+  #answer(): Answer<T> | undefined {
+    if (this.#isDone) return { done: true, value: undefined };
+    try {
+      const answer = this.answer();
+      if (answer?.done === true) this.#isDone = true;
+      return answer;
+    } catch (error) {
+      this.#isDone = true;
+      this.run.outlet.close();
+      throw error;
+    }
+  }
+
   #end(): void {
     this.#isDone = true;
     this.consume();
-  }
-
-  protected take(): Outcome {
-    this.run.free(1);
-    return this.run.outlet.take() as Outcome;
   }
 }
 
@@ -77,13 +90,14 @@ export class ValueCursor extends Cursor<unknown> {
       if (isOver) throw verdict.error();
       return undefined;
     }
-    for (let outcome = outlet.peek(); outcome !== undefined; outcome = outlet.peek()) {
-      if (outcome.status === 'fulfilled') {
-        this.take();
-        return { done: false, value: outcome.value };
+    for (let next = outlet.next; next !== undefined; next = outlet.next) {
+      if (next === 'fulfilled') {
+        run.free(1);
+        return { done: false, value: outlet.takeValue() };
       }
       if (run.onError === 'stop') break; // what the batch makes of it follows at once
-      this.take();
+      run.free(1);
+      outlet.take();
     }
     // Of an ordered iteration only what comes before the first gap is given: a later value would seem to be an earlier item's.
     if (verdict !== undefined && (verdict.isPrompt || isOver)) throw verdict.error();
@@ -95,7 +109,10 @@ export class ValueCursor extends Cursor<unknown> {
 export class OutcomeCursor extends Cursor<Outcome> {
   protected answer(): Answer<Outcome> | undefined {
     const { verdict, isOver, outlet } = this.run;
-    if (outlet.peek() !== undefined) return { done: false, value: this.take() };
+    if (outlet.next !== undefined) {
+      this.run.free(1);
+      return { done: false, value: outlet.take() };
+    }
     if (!isOver) return undefined;
     if (verdict?.cause === 'input' || verdict?.cause === 'refused') throw verdict.error();
     return { done: true, value: undefined };

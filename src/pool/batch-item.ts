@@ -1,7 +1,8 @@
 /** What a batch is made of: its items, its verdict, its consumer. */
 import { TaskCancelledError } from '../shared/errors.js';
-import { fulfilled, type Outcome, rejected } from './batch-outlet.js';
+import { Stretch } from './batch-outlet.js';
 import { because } from './messages.js';
+import { fulfilled, type Outcome, rejected } from './outcome.js';
 import { type Settler, type TaskRecord, tookMs } from './record.js';
 
 /** Why a batch ends otherwise than by its last item. */
@@ -12,6 +13,32 @@ export interface Verdict {
   readonly error: () => unknown;
   /** The consumer hears of it at once, and not only when everything in flight has settled. */
   readonly isPrompt: boolean;
+}
+
+/** The arguments that an item stands for. Without it, an item is the only argument. */
+export type ToArgs = (item: unknown) => readonly unknown[];
+
+/** What the failures of its items mean for a batch. */
+export class Failures {
+  first: { readonly error: unknown } | undefined;
+  /** A process was killed for one of them. */
+  isForced = false;
+
+  /** Gives how many there are. */
+  note(settled: Outcome | Stretch): number {
+    if (settled instanceof Stretch) {
+      for (const { reason } of settled.failures) this.#note(reason);
+      return settled.failures.length;
+    }
+    if (settled.status === 'fulfilled') return 0;
+    this.#note(settled.reason);
+    return 1;
+  }
+
+  #note(reason: unknown): void {
+    this.first ??= { error: reason };
+    if (reason instanceof TaskCancelledError && reason.forced) this.isForced = true;
+  }
 }
 
 /** Whoever takes the outcomes: awaits all of them, or iterates. */

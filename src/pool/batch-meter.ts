@@ -46,11 +46,11 @@ export class Meter {
     return { total, done: this.done, failed: this.failed, running, perSecond, etaMs };
   }
 
-  count(hasFailed: boolean): void {
-    this.done += 1;
-    if (hasFailed) this.failed += 1;
+  count(done: number, failed: number): void {
+    this.done += done;
+    this.failed += failed;
     const now = this.#clock.now();
-    this.#weight = this.#weight * Math.exp((this.#weighedAt - now) / SPAN_MS) + 1;
+    this.#weight = this.#weight * Math.exp((this.#weighedAt - now) / SPAN_MS) + done;
     this.#weighedAt = now;
     this.changed();
   }

@@ -1,65 +1,131 @@
 /** Where the outcomes of a batch wait until they are taken: by the index of their item, or as they came. */
-export type Outcome = { index: number; readonly attempts: number; readonly ms: number } & PromiseSettledResult<unknown>;
+import { fulfilled, type Outcome, rejected } from './outcome.js';
 
-/** Getters, so that an outcome still equals the plain `{ index, status, value }` that it is. */
-class Settled {
+const NONE: readonly never[] = [];
+
+/**
+ * The outcomes of neighbouring items that were told together: one object for all of them, as one for each would cost more than
+ * the rest of a short item. An outcome of its own is made for whoever asks for outcomes.
+ */
+export class Stretch {
+  /** Of the first one. */
   readonly index: number;
-  readonly status: 'fulfilled' | 'rejected';
+  readonly length: number;
   readonly #attempts: number;
-  readonly #ms: number;
+  /** From `#from` on; undefined: no item gave anything. */
+  readonly #values: unknown[] | undefined;
+  readonly #from: number;
+  /** By place in `#values`. */
+  readonly #reasons: ReadonlyMap<number, unknown> | undefined;
 
-  constructor(index: number, status: 'fulfilled' | 'rejected', attempts: number, ms: number) {
+  constructor(
+    index: number,
+    length: number,
+    attempts: number,
+    values: unknown[] | undefined,
+    from: number,
+    reasons: ReadonlyMap<number, unknown> | undefined,
+  ) {
     this.index = index;
-    this.status = status;
+    this.length = length;
     this.#attempts = attempts;
-    this.#ms = ms;
+    this.#values = values;
+    this.#from = from;
+    this.#reasons = reasons;
   }
-  /** Started attempts. */
-  get attempts(): number {
-    return this.#attempts;
-  }
-  /** Of the last one. */
-  get ms(): number {
-    return this.#ms;
-  }
-}
 
-export function fulfilled(index: number, value: unknown, attempts = 0, ms = 0): Outcome {
-  return Object.assign(new Settled(index, 'fulfilled', attempts, ms), { value }) as unknown as Outcome;
-}
+  /** What the failed ones failed with, in order. */
+  get failures(): readonly { readonly index: number; readonly reason: unknown }[] {
+    if (this.#reasons === undefined) return NONE;
+    const failures: { index: number; reason: unknown }[] = [];
+    for (let offset = 0; offset < this.length; offset += 1) {
+      if (this.hasFailed(offset)) failures.push({ index: this.index + offset, reason: this.#reasons.get(this.#from + offset) });
+    }
+    return failures;
+  }
 
-export function rejected(index: number, reason: unknown, attempts = 0, ms = 0): Outcome {
-  return Object.assign(new Settled(index, 'rejected', attempts, ms), { reason }) as unknown as Outcome;
+  hasFailed(offset: number): boolean {
+    return this.#reasons?.has(this.#from + offset) === true;
+  }
+
+  /** Of one that has not failed. It is let go (G12). */
+  takeValue(offset: number): unknown {
+    if (this.#values === undefined) return undefined;
+    const place = this.#from + offset;
+    const value = this.#values[place];
+    this.#values[place] = undefined;
+    return value;
+  }
+
+  take(offset: number): Outcome {
+    const index = this.index + offset;
+    return this.hasFailed(offset)
+      ? rejected(index, this.#reasons?.get(this.#from + offset), this.#attempts)
+      : fulfilled(index, this.takeValue(offset), this.#attempts);
+  }
 }
 
 export class Outlet {
   readonly #isOrdered: boolean;
-  readonly #held = new Map<number, Outcome>();
+  /** By the index of the first item; if unordered, by when they came. */
+  readonly #held = new Map<number, Outcome | Stretch>();
   #arrived = 0;
   #head = 0;
+  /** Of the piece at the head, so many have been taken. */
+  #taken = 0;
+  /** The piece at the head, where it is known. */
+  #piece: Outcome | Stretch | undefined;
   #isOpen = true;
 
   constructor(isOrdered: boolean) {
     this.#isOrdered = isOrdered;
   }
 
-  put(outcome: Outcome): void {
-    if (this.#isOpen) this.#held.set(this.#isOrdered ? outcome.index : this.#arrived++, outcome);
+  put(piece: Outcome | Stretch): void {
+    if (this.#isOpen) this.#held.set(this.#isOrdered ? piece.index : this.#arrived++, piece);
   }
 
-  /** The next one, if it is there. */
-  peek(): Outcome | undefined {
-    return this.#held.get(this.#head);
+  /** How the next one ended; undefined: it is not there. */
+  get next(): 'fulfilled' | 'rejected' | undefined {
+    const piece = this.#piece ?? this.#lookUp();
+    if (piece === undefined) return undefined;
+    if (!(piece instanceof Stretch)) return piece.status;
+    return piece.hasFailed(this.#taken) ? 'rejected' : 'fulfilled';
   }
 
-  take(): Outcome | undefined {
-    const outcome = this.#held.get(this.#head);
-    if (outcome !== undefined) this.#held.delete(this.#head++);
+  #lookUp(): Outcome | Stretch | undefined {
+    this.#piece = this.#held.get(this.#head);
+    return this.#piece;
+  }
+
+  /** Of the next one, which is there and has not failed. */
+  takeValue(): unknown {
+    const piece = this.#piece as Outcome | Stretch;
+    const value = piece instanceof Stretch ? piece.takeValue(this.#taken) : (piece as { value?: unknown }).value;
+    this.#advance(piece);
+    return value;
+  }
+
+  /** The next one, which is there. */
+  take(): Outcome {
+    const piece = this.#piece as Outcome | Stretch;
+    const outcome = piece instanceof Stretch ? piece.take(this.#taken) : piece;
+    this.#advance(piece);
     return outcome;
   }
 
-  /** Everything that is there, in any order. */
-  takeAll(): Outcome[] {
+  #advance(piece: Outcome | Stretch): void {
+    this.#taken += 1;
+    const length = piece instanceof Stretch ? piece.length : 1;
+    if (this.#taken < length) return;
+    this.#held.delete(this.#head);
+    this.#head += this.#isOrdered ? length : 1;
+    this.#taken = 0;
+    this.#piece = undefined;
+  }
+
+  /** Everything that is there, in any order; for those who take nothing one by one. */
+  takeAll(): (Outcome | Stretch)[] {
     const all = [...this.#held.values()];
     this.#held.clear();
     return all;
@@ -69,5 +135,6 @@ export class Outlet {
   close(): void {
     this.#isOpen = false;
     this.#held.clear();
+    this.#piece = undefined;
   }
 }

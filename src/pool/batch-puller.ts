@@ -2,6 +2,7 @@
  * The pulling side of a batch: takes items out of the input as far ahead as the buffer allows, and hands
  * them on one by one while the pool has room for them.
  */
+import { Pace } from '../shared/pace.js';
 import type { Answer } from './batch-input.js';
 import { BatchInput } from './batch-input.js';
 import type { Core } from './core.js';
@@ -18,6 +19,8 @@ export interface PullerUser {
   onItem(index: number, value: unknown): void;
   /** So many items are sent at once. */
   readonly chunkSize: number;
+  /** So many have been handed on and wait for others to go with them. */
+  readonly gathered: number;
   /** Nothing more can be pulled for now. */
   onPause(): void;
   /** The pool takes no more tasks, and there was more to come. */
@@ -36,6 +39,7 @@ export class Puller {
   #inHand: { readonly value: unknown } | undefined;
   #pulled = 0;
   #freed = 0;
+  #goal = 0;
   #gulp = GULP_ITEMS; // what is left of it; -1: the event loop has its turn
   /** How many items there are: known beforehand, or when the input has ended. */
   total: number | undefined;
@@ -71,28 +75,50 @@ export class Puller {
     return this.total === undefined ? undefined : Math.max(0, this.total - this.#pulled);
   }
 
-  /** So many places in the buffer are free again. */
-  free(count: number): void {
+  /** So many places in the buffer are free again. True: something is pulled now if `pull` is called. */
+  free(count: number): boolean {
     this.#freed += count;
+    return this.#gulp >= 0 && this.#nextGoal > this.#pulled;
   }
 
   /** Never called from within itself, nor by the user's code. */
   pull(): void {
     if (this.#core.supervisor.state !== 'open') this.#refuse();
-    const start = this.#core.clock.now();
+    const { clock } = this.#core;
+    const start = clock.now();
+    const pace = new Pace(start);
     while (this.#mayPull()) {
-      if (this.#gulp === 0 || this.#core.clock.now() - start > GULP_MS) {
+      if (pace.isWatched) {
+        const now = clock.now();
+        if (now - start > GULP_MS) this.#gulp = 0;
+        pace.look(now);
+      } else pace.pass();
+      if (this.#gulp === 0) {
         this.#pullLater();
         return;
       }
       this.#gulp -= 1;
       this.#pullOne();
     }
-    this.#user.onPause();
+    if (this.#gulp >= 0) this.#user.onPause(); // else it goes on soon
   }
 
   get #limit(): number {
     return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#user.chunkSize;
+  }
+
+  /**
+   * Up to which item may be pulled. Whatever is free is not filled at once: pulled as they are taken, the items of a chunk would
+   * be pulled one by one, and go to a worker so. What is free adds up to whole chunks first, or to a part of a small buffer.
+   */
+  get #nextGoal(): number {
+    const limit = this.#limit;
+    const { chunkSize, gathered } = this.#user;
+    const held = this.#pulled - this.#freed;
+    const isEmpty = held === gathered;
+    const step = isEmpty ? 1 : Math.min(chunkSize, Math.max(1, Math.floor(limit / 4)));
+    const whole = Math.floor((limit - held + gathered) / step) * step;
+    return this.#pulled + whole - gathered;
   }
 
   get #hasRoom(): boolean {
@@ -103,7 +129,9 @@ export class Puller {
   #mayPull(): boolean {
     if (this.#gulp < 0 || this.#core.supervisor.state !== 'open' || !this.#user.wantsMore()) return false;
     if (this.#inHand !== undefined) return this.#hasRoom;
-    return !this.#input.hasEnded && !this.#input.isAsking && this.#pulled - this.#freed < this.#limit;
+    if (this.#input.hasEnded || this.#input.isAsking) return false;
+    if (this.#pulled >= this.#goal) this.#goal = this.#nextGoal;
+    return this.#pulled < this.#goal;
   }
 
   #pullLater(): void {

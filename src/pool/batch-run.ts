@@ -8,17 +8,17 @@
  * a pool that breaks). So a settlement is only noted here; the batch draws its conclusions afterwards, in
  * a microtask, in `#advance` and nowhere else. A microtask is soon enough for G6: dispatch comes later.
  */
-import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import { AbortSignals } from './abort-signals.js';
-import { batchCancelled, type Consumer, Item, type Verdict } from './batch-item.js';
+import { batchCancelled, type Consumer, Failures, Item, type ToArgs, type Verdict } from './batch-item.js';
 import { Meter } from './batch-meter.js';
-import { type Outcome, Outlet } from './batch-outlet.js';
+import { Outlet, Stretch } from './batch-outlet.js';
 import { Puller, type PullerUser } from './batch-puller.js';
 import { type Caller, captureCaller } from './caller.js';
 import { Chunker, type ChunkerUser, mayChunk } from './chunker.js';
 import type { Core } from './core.js';
 import { isFinal, Journal, type JournalUser } from './journal.js';
+import type { Outcome } from './outcome.js';
 import type { NameStats } from './pipelining.js';
 import type { TaskRecord } from './record.js';
 import { encodeArgs, namedWork } from './submit.js';
@@ -45,15 +45,14 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   readonly #puller: Puller;
   readonly #journal: Journal | undefined;
   readonly #chunker: Chunker | undefined;
-  readonly #toArgs: (item: unknown) => readonly unknown[];
+  readonly #toArgs: ToArgs | undefined;
   readonly #task: ResolvedTaskOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #caller: Caller;
   readonly #inFlight = new Set<Item>();
-  #failure: { readonly error: unknown } | undefined; // the first of an item
+  readonly #failures = new Failures();
   /** What happens to a record that is still there, or comes, after the batch was ended. */
   #end: End | undefined;
-  #isForced = false;
   #isDue = false;
   #isOver = false;
 
@@ -61,7 +60,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     core: Core,
     name: string,
     items: Iterable<unknown> | AsyncIterable<unknown>,
-    toArgs: (item: unknown) => readonly unknown[],
+    toArgs: ToArgs | undefined,
     options: ResolvedMapOptions,
     below: Parameters<typeof captureCaller>[0],
   ) {
@@ -75,7 +74,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     if (options.journal !== undefined) this.#journal = new Journal(options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
     this.#task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
-    if (mayChunk(options)) this.#chunker = new Chunker(core, this.#task, options.chunkSize, this);
+    if (mayChunk(options)) this.#chunker = new Chunker(core, this.#task, options.chunkSize, toArgs !== undefined, this);
     this.#caller = captureCaller(below);
     if (this.#signal?.aborted === true) this.abort(this.#signal.reason);
     else {
@@ -92,8 +91,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
 
   /** The consumer has taken so many outcomes: that many more may be pulled. */
   free(count: number): void {
-    this.#puller.free(count);
-    if (count > 0) this.schedule();
+    if (this.#puller.free(count)) this.schedule();
   }
 
   /** The first consumer decides how the batch is consumed. */
@@ -131,14 +129,14 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   get #hasNews(): boolean {
     const { verdict } = this;
     if (this.#puller.error !== undefined && verdict === undefined) return true;
-    return this.#failure !== undefined && this.onError === 'stop' && (verdict === undefined || verdict.cause === 'refused');
+    return this.#failures.first !== undefined && this.onError === 'stop' && (verdict === undefined || verdict.cause === 'refused');
   }
 
   #conclude(): void {
     if (!this.#hasNews) return;
     const stops = this.onError === 'stop';
-    const isItem = this.#failure !== undefined && stops;
-    const { error } = (isItem ? this.#failure : this.#puller.error) as { error: unknown };
+    const isItem = this.#failures.first !== undefined && stops;
+    const { error } = (isItem ? this.#failures.first : this.#puller.error) as { error: unknown };
     this.verdict = { cause: isItem ? 'item' : 'input', error: () => error, isPrompt: stops };
     if (!stops) return;
     this.#puller.close().catch(ignore);
@@ -166,28 +164,49 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   }
 
   onItem(index: number, value: unknown): void {
-    const core = this.#core;
+    const chunker = this.#chunker;
+    let item = value;
+    try {
+      // What goes with others is asked about with the first of them.
+      if (this.gathered === 0) {
+        const work = namedWork(this.#core, this.name);
+        if (work instanceof Error) throw work;
+        this.#stats = work.stats;
+        this.chunkSize = chunker?.size(work.stats) ?? 1;
+      }
+      if (this.#toArgs !== undefined) item = this.#toArgs(value);
+    } catch (error) {
+      this.#begin(index).reject(error);
+      return;
+    }
+    if (chunker !== undefined && this.chunkSize > 1) chunker.add(index, item);
+    else this.alone(index, item);
+  }
+
+  #begin(index: number): Item {
     const item = new Item(this, index);
     this.#inFlight.add(item);
+    return item;
+  }
+
+  /** One that goes by itself; `item` are its arguments, if there is a `#toArgs`. */
+  alone(index: number, item: unknown): void {
+    const begun = this.#begin(index);
     try {
-      const work = namedWork(core, this.name);
-      if (work instanceof Error) throw work;
-      const args = this.#toArgs(value);
-      this.chunkSize = this.#chunker?.size(work.stats) ?? 1;
-      if (this.#chunker !== undefined && this.chunkSize > 1) {
-        this.#inFlight.delete(item);
-        this.#chunker.add(index, args, this.chunkSize);
-        return;
-      }
-      this.#submit(item, index, work.stats, args);
+      this.#submit(begun, index, this.#stats as NameStats, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
     } catch (error) {
-      item.reject(error);
+      begun.reject(error);
     }
   }
 
   // ---- chunks (PullerUser, ChunkerUser)
 
   chunkSize = 1;
+  #stats: NameStats | undefined;
+
+  get gathered(): number {
+    return this.#chunker?.gathered ?? 0;
+  }
 
   get left(): number | undefined {
     return this.#puller.left;
@@ -200,20 +219,6 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   onSubmitted(record: TaskRecord): void {
     record.caller = this.#caller;
     this.#end?.(record).catch(ignore);
-  }
-
-  onItemSettled(outcome: Outcome): void {
-    this.#count(outcome);
-  }
-
-  alone(index: number, args: readonly unknown[]): void {
-    const item = new Item(this, index);
-    this.#inFlight.add(item);
-    try {
-      this.#submit(item, index, this.#core.names.of(this.name), args);
-    } catch (error) {
-      item.reject(error);
-    }
   }
 
   #submit(item: Item, index: number, stats: NameStats, args: readonly unknown[]): void {
@@ -246,17 +251,14 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   }
 
   #report(item: Item, outcome: Outcome): void {
-    if (this.#inFlight.delete(item)) this.#count(outcome);
+    if (this.#inFlight.delete(item)) this.onItemsSettled(outcome);
   }
 
-  #count(outcome: Outcome): void {
-    const hasFailed = outcome.status === 'rejected';
-    if (hasFailed) {
-      this.#failure ??= { error: outcome.reason };
-      if (outcome.reason instanceof TaskCancelledError && outcome.reason.forced) this.#isForced = true;
-    }
-    this.outlet.put(outcome);
-    this.meter.count(hasFailed);
+  /** Of one item, or of the neighbours that a chunk has told. */
+  onItemsSettled(settled: Outcome | Stretch): void {
+    const failed = this.#failures.note(settled);
+    this.outlet.put(settled);
+    this.meter.count(settled instanceof Stretch ? settled.length : 1, failed);
     this.schedule();
   }
 
@@ -265,7 +267,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   /** Resolves when it runs nowhere. */
   end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
     if (this.#isOver) return Promise.resolve();
-    this.#judge(() => batchCancelled(this, this.meter.done, reason, this.#isForced));
+    this.#judge(() => batchCancelled(this, this.meter.done, reason, this.#failures.isForced));
     const { canceller, waiters } = this.#core;
     return waiters.hold(this.#endRest((record) => canceller[how](record, reason)));
   }

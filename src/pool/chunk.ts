@@ -5,20 +5,29 @@
  */
 import { decode, encode } from '../ipc/codec.js';
 import { SerializationError } from '../shared/errors.js';
-import { fulfilled, type Outcome, rejected } from './batch-outlet.js';
+import { Stretch } from './batch-outlet.js';
+import { type Outcome, rejected } from './outcome.js';
 import type { Settler, TaskRecord } from './record.js';
 
 /** About so much work is sent at once. */
 const CHUNK_MS = 3;
 /** No more, however short they are: a chunk is encoded and decoded in one go. */
 const MOST = 2000;
+/** In place of the index of an item that was told: a number, as V8 keeps an array of numbers as such. */
+const TOLD = -1;
+
+/** What is sent: lists of arguments, or items that are each the only argument (worker/chunks.ts). */
+export type ChunkBody = readonly (readonly unknown[])[] | { readonly only: readonly unknown[] };
 
 export interface ChunkUser {
-  onItemSettled(outcome: Outcome, record: TaskRecord): void;
+  /** The worker has told how these ended. */
+  onTold(stretch: Stretch, record: TaskRecord): void;
+  /** One ended with the task. */
+  onItemSettled(outcome: Outcome): void;
   /** Nothing of it is left. */
   onChunkOver(chunk: Chunk): void;
   /** These had not started when their worker died: they are sent again, uncounted. */
-  again(indexes: readonly number[], args: readonly (readonly unknown[])[]): void;
+  again(indexes: number[], body: ChunkBody): void;
 }
 
 export class Chunk implements Settler {
@@ -28,14 +37,15 @@ export class Chunk implements Settler {
   readonly #user: ChunkUser;
   /** Each item is told before the next one starts: so the first that was not told is the only one that had started. */
   readonly #isExact: boolean;
-  /** The indexes of the present attempt's items; undefined: told. */
-  #items: (number | undefined)[];
+  /** The indexes of the present attempt's items, or TOLD. */
+  #items: number[];
   #left: number;
 
-  constructor(user: ChunkUser, items: readonly number[], isExact: boolean) {
+  /** The array of indexes is the chunk's from now on. */
+  constructor(user: ChunkUser, items: number[], isExact: boolean) {
     this.#isExact = isExact;
     this.#user = user;
-    this.#items = [...items];
+    this.#items = items;
     this.#left = items.length;
   }
 
@@ -51,20 +61,19 @@ export class Chunk implements Settler {
       unknown[] | number,
       [number, { error?: unknown; unserialisable?: string; side?: 'result' | 'error' }][],
     ];
-    const failed = new Map(failures);
-    const claimed = typeof values === 'number' ? values : values.length;
-    const count = first >= 0 ? Math.min(claimed, this.#items.length - first) : 0;
-    for (let offset = 0; offset < count; offset += 1) {
-      const item = this.#items[first + offset];
-      if (item === undefined) continue;
-      this.#items[first + offset] = undefined;
-      this.#left -= 1;
-      const failure = failed.get(offset);
-      const value = typeof values === 'number' ? undefined : values[offset];
-      this.#user.onItemSettled(
-        failure === undefined ? fulfilled(item, value, record.starts) : rejected(item, errorOf(failure, record), record.starts),
-        record,
-      );
+    const isVoid = typeof values === 'number';
+    if (!isVoid && !Array.isArray(values)) throw new TypeError('a portion without values');
+    const reasons = failures.length === 0 ? undefined : new Map(failures.map(([at, failure]) => [at, errorOf(failure, record)]));
+    const items = this.#items;
+    const count = Number.isInteger(first) && first >= 0 ? Math.min(isVoid ? values : values.length, items.length - first) : 0;
+    for (let from = 0, to = 0; from < count; from = to) {
+      const index = items[first + from] as number;
+      to = from + 1;
+      if (index === TOLD) continue;
+      while (to < count && items[first + to] === index + to - from) to += 1;
+      items.fill(TOLD, first + from, first + to);
+      this.#left -= to - from;
+      this.#user.onTold(new Stretch(index, to - from, record.starts, isVoid ? undefined : values, from, reasons), record);
     }
   }
 
@@ -72,28 +81,31 @@ export class Chunk implements Settler {
   lost(): void {
     const record = this.record as TaskRecord;
     const { codec, body, attachments } = encode(this.#untold(record));
-    this.#items = this.#items.filter((item) => item !== undefined);
+    this.#items = this.#items.filter((item) => item !== TOLD);
     record.codec = codec;
     record.body = body;
     record.attachments = attachments;
   }
 
-  /** The arguments of the items that were not told. */
-  #untold({ codec, body, attachments }: TaskRecord): (readonly unknown[])[] {
-    const sent = decode(codec, Buffer.from(body as Buffer), attachments) as (readonly unknown[])[];
-    return sent.filter((_, place) => this.#items[place] !== undefined);
+  /** The arguments of the items that were not told, but for so many. */
+  #untold({ codec, body, attachments }: TaskRecord, skip = 0): ChunkBody {
+    const sent = decode(codec, Buffer.from(body as Buffer), attachments) as ChunkBody;
+    return 'only' in sent ? { only: this.#leftOf(sent.only).slice(skip) } : this.#leftOf(sent).slice(skip);
+  }
+
+  #leftOf<T>(sent: readonly T[]): readonly T[] {
+    return sent.filter((_, place) => this.#items[place] !== TOLD);
   }
 
   /** Its worker has died, and it may not be started again; called before its arguments are let go. */
   died(): void {
     const record = this.record as TaskRecord;
-    const indexes = this.#items.filter((item) => item !== undefined);
+    const indexes = this.#items.filter((item) => item !== TOLD);
     if (!this.#isExact || indexes.length < 2) return;
-    const [first, ...rest] = indexes;
-    const [, ...args] = this.#untold(record);
-    this.#items = [first];
+    const rest = this.#untold(record, 1);
+    this.#items = indexes.splice(0, 1);
     this.#left = 1;
-    this.#user.again(rest, args);
+    this.#user.again(indexes, rest);
   }
 
   resolve(_value: unknown, record: TaskRecord): void {
@@ -105,7 +117,7 @@ export class Chunk implements Settler {
   }
 
   #end(reason: () => unknown, record: TaskRecord): void {
-    for (const item of this.#items) if (item !== undefined) this.#user.onItemSettled(rejected(item, reason(), record.starts), record);
+    for (const item of this.#items) if (item !== TOLD) this.#user.onItemSettled(rejected(item, reason(), record.starts));
     this.#items = [];
     this.#left = 0;
     this.#user.onChunkOver(this);

@@ -1,9 +1,10 @@
 /** Gathers the items of a batch into chunks, where the contract allows it: the name's durations say how large. */
 import { encode } from '../ipc/codec.js';
 import { Flag } from '../ipc/frame.js';
-import type { Outcome } from './batch-outlet.js';
-import { Chunk, type ChunkUser, chunkSizeFor } from './chunk.js';
+import type { Stretch } from './batch-outlet.js';
+import { Chunk, type ChunkBody, type ChunkUser, chunkSizeFor } from './chunk.js';
 import type { Core } from './core.js';
+import type { Outcome } from './outcome.js';
 import type { NameStats } from './pipelining.js';
 import type { TaskRecord } from './record.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
@@ -11,13 +12,13 @@ import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js'
 export interface ChunkerUser {
   /** Items that the input still has; undefined: unknown. */
   readonly left: number | undefined;
-  onItemSettled(outcome: Outcome, record: TaskRecord): void;
+  onItemsSettled(settled: Outcome | Stretch): void;
   /** A chunk has ended. */
   schedule(): void;
   /** A chunk was submitted. */
   onSubmitted(record: TaskRecord): void;
   /** These cannot be encoded together: each goes alone, and fails alone. */
-  alone(index: number, args: readonly unknown[]): void;
+  alone(index: number, item: unknown): void;
 }
 
 export class Chunker implements ChunkUser {
@@ -25,15 +26,19 @@ export class Chunker implements ChunkUser {
   readonly #task: ResolvedTaskOptions;
   readonly #wished: number | 'auto';
   readonly #user: ChunkerUser;
+  /** Its items are lists of arguments, and not each the only argument. */
+  readonly #isSpread: boolean;
   readonly #chunks = new Set<Chunk>();
   #stats: NameStats | undefined;
   #indexes: number[] = [];
-  #args: (readonly unknown[])[] = [];
+  #items: unknown[] = [];
+  #size = 1;
 
-  constructor(core: Core, task: ResolvedTaskOptions, wished: number | 'auto', user: ChunkerUser) {
+  constructor(core: Core, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, user: ChunkerUser) {
     this.#core = core;
     this.#task = task;
     this.#wished = wished;
+    this.#isSpread = isSpread;
     this.#user = user;
   }
 
@@ -41,34 +46,42 @@ export class Chunker implements ChunkUser {
     return this.#chunks.size === 0 && this.#indexes.length === 0;
   }
 
-  /** How many of the next items go together. */
+  /** So many are here, and wait for others to go with them. */
+  get gathered(): number {
+    return this.#indexes.length;
+  }
+
+  /** How many of the next items go together. Asked before the first of them. */
   size(name: NameStats): number {
     this.#stats = name;
     const places = this.#core.supervisor.max * this.#core.options.concurrency;
-    return this.#wished === 'auto' ? chunkSizeFor(name.meanMs, this.#user.left, places) : this.#wished;
+    this.#size = this.#wished === 'auto' ? chunkSizeFor(name.meanMs, this.#user.left, places) : this.#wished;
+    return this.#size;
   }
 
-  add(index: number, args: readonly unknown[], size: number): void {
+  add(index: number, item: unknown): void {
     this.#indexes.push(index);
-    this.#args.push(args);
-    if (this.#indexes.length >= size) this.flush();
+    this.#items.push(item);
+    if (this.#indexes.length >= this.#size) this.flush();
   }
 
   /** Nothing more comes for now. */
   flush(): void {
-    const [indexes, args] = [this.#indexes, this.#args];
+    const [indexes, items] = [this.#indexes, this.#items];
+    if (indexes.length === 0) return;
     this.#indexes = [];
-    this.#args = [];
-    if (indexes.length > 0) this.#submit(indexes, args);
+    this.#items = [];
+    this.#submit(indexes, this.#isSpread ? (items as unknown[][]) : { only: items });
   }
 
   /** Undefined: they go alone. */
-  #submit(indexes: readonly number[], args: readonly (readonly unknown[])[]): TaskRecord | undefined {
+  #submit(indexes: number[], body: ChunkBody): TaskRecord | undefined {
     let encoded: ReturnType<typeof encode>;
     try {
-      encoded = encode(args, 'args');
+      encoded = encode(body, 'args');
     } catch {
-      for (const [place, index] of indexes.entries()) this.#user.alone(index, args[place] as readonly unknown[]);
+      const items = 'only' in body ? body.only : body;
+      for (const [place, index] of indexes.entries()) this.#user.alone(index, items[place]);
       return undefined;
     }
     const isExact = this.#task.retries.crash === 0;
@@ -86,16 +99,25 @@ export class Chunker implements ChunkUser {
 
   // ---- what its chunks tell (ChunkUser)
 
-  onItemSettled(outcome: Outcome, record: TaskRecord): void {
-    // What the end of the record does not settle is counted here (settlement.ts).
-    if (!record.isSettled) this.#core.counts[outcome.status === 'fulfilled' ? 'succeeded' : 'failed'] += 1;
-    this.#user.onItemSettled(outcome, record);
+  onTold(stretch: Stretch, record: TaskRecord): void {
+    // What the end of the record settles is counted there (settlement.ts).
+    if (!record.isSettled) {
+      const { counts } = this.#core;
+      const failed = stretch.failures.length;
+      counts.succeeded += stretch.length - failed;
+      counts.failed += failed;
+    }
+    this.#user.onItemsSettled(stretch);
   }
 
-  again(indexes: readonly number[], args: readonly (readonly unknown[])[]): void {
+  onItemSettled(outcome: Outcome): void {
+    this.#user.onItemsSettled(outcome);
+  }
+
+  again(indexes: number[], body: ChunkBody): void {
     const { counts, queue } = this.#core;
     counts.submitted -= indexes.length; // they are no new ones
-    const record = this.#submit(indexes, args);
+    const record = this.#submit(indexes, body);
     // To the front, as all that had not started (G14).
     if (record !== undefined && queue.remove(record)) this.#core.enqueue(record, 'front');
   }

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Codec, decode, describe, type Encoded, encode } from '../ipc/codec.js';
 import { EverpoolError } from '../shared/errors.js';
-import { fulfilled, type Outcome, rejected } from './batch-outlet.js';
+import { fulfilled, type Outcome, rejected } from './outcome.js';
 
 const VERSION = 1;
 const CHUNK_BYTES = 1 << 20;

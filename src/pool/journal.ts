@@ -5,8 +5,8 @@
 import type { Encoded } from '../ipc/codec.js';
 import { PoolBrokenError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
-import { type Outcome, rejected } from './batch-outlet.js';
 import { JournalFile, journalError, keyOf, lineOf } from './journal-file.js';
+import { type Outcome, rejected } from './outcome.js';
 import type { TaskRecord } from './record.js';
 
 export interface JournalUser {

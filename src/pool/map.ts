@@ -3,6 +3,7 @@ import { invalid } from '../shared/check.js';
 import { OptionsError } from '../shared/errors.js';
 import { type Batch, BatchHandle } from './batch.js';
 import { isIterable } from './batch-input.js';
+import type { ToArgs } from './batch-item.js';
 import { BatchRun } from './batch-run.js';
 import type { Core } from './core.js';
 import { resolveMapOptions } from './task-options.js';
@@ -13,7 +14,7 @@ export function createBatch<T, R>(
   core: Core,
   name: string,
   items: Iterable<T> | AsyncIterable<T>,
-  toArgs: (item: T) => readonly unknown[],
+  toArgs: ((item: T) => readonly unknown[]) | undefined,
   options: MapOptions | undefined,
 ): Batch<R> {
   const resolved = resolveMapOptions(options, core.options.task);
@@ -21,5 +22,5 @@ export function createBatch<T, R>(
     throw new OptionsError('resume: expected a journal beside it, got none');
   }
   if (!isIterable(items)) throw invalid('items', 'an iterable or an async iterable', items);
-  return new BatchHandle<R>(new BatchRun(core, name, items, toArgs as (item: unknown) => readonly unknown[], resolved, createBatch));
+  return new BatchHandle<R>(new BatchRun(core, name, items, toArgs as ToArgs | undefined, resolved, createBatch));
 }

@@ -124,7 +124,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
     options?: MapOptions,
   ): Batch<TaskResult<M, K>> {
-    return createBatch(this.#core, checkName(name), items, (item) => [item], options);
+    return createBatch(this.#core, checkName(name), items, undefined, options);
   }
 
   /** One task per item, the item being its list of arguments. */
@@ -133,7 +133,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
     options?: MapOptions,
   ): Batch<TaskResult<M, K>> {
-    return createBatch(this.#core, checkName(name), items, (item) => checkArgs(item), options);
+    return createBatch(this.#core, checkName(name), items, checkArgs, options);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
 import { describe } from '../ipc/codec.js';
+import { Pace } from '../shared/pace.js';
 import type { Attempt } from './attempt.js';
 import type { Current } from './current.js';
 import type { TaskFunction, WorkerDoors } from './doors.js';
@@ -7,6 +8,9 @@ import type { Replies } from './replies.js';
 
 /** What has been told of so long ago that the next item must not keep it waiting. */
 const PORTION_MS = 5;
+
+/** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
+export type ChunkBody = readonly unknown[][] | { readonly only: readonly unknown[] };
 
 /** `[index of the first, values, failures by index in the portion]`; a number of values stands for so many that are undefined. */
 export type Portion = readonly [first: number, values: readonly unknown[] | number, failures: readonly (readonly [number, unknown])[]];
@@ -24,59 +28,87 @@ export class Chunks {
     this.#host = host;
   }
 
-  /** Runs the function once for each list of arguments. Undefined, or a promise of it, when all have been told. */
-  drive(attempt: Attempt, fn: TaskFunction, items: readonly (readonly unknown[])[], isExact: boolean): undefined | Promise<undefined> {
-    return this.#from({ attempt, fn, items, portionMs: isExact ? 0 : PORTION_MS }, 0, []);
+  /** Runs the function once for each item. Undefined, or a promise of it, when all have been told. */
+  drive(attempt: Attempt, fn: TaskFunction, body: ChunkBody, isExact: boolean): undefined | Promise<undefined> {
+    const isSpread = Array.isArray(body);
+    const items = isSpread ? (body as unknown[][]) : (body as { readonly only: unknown[] }).only;
+    return this.#from({ attempt, fn, items, isSpread, portionMs: isExact ? 0 : PORTION_MS }, 0, new Waiting());
   }
 
   /** Without a promise as long as the function gives none: most short tasks give none. */
-  #from(chunk: Chunk, start: number, waiting: Ended[]): undefined | Promise<undefined> {
+  #from(chunk: Chunk, start: number, waiting: Waiting): undefined | Promise<undefined> {
     const { doors, current } = this.#host;
-    const { attempt, fn, items, portionMs } = chunk;
+    const { attempt, fn, items, isSpread, portionMs } = chunk;
+    const { length } = items;
+    const only: unknown[] = [undefined];
+    const isExact = portionMs === 0;
     let told = doors.now();
-    for (let index = start; index < items.length; index += 1) {
-      if (attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+    const pace = new Pace(told);
+    for (let index = start; index < length; index += 1) {
+      if (pace.isWatched && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
       try {
-        const value = current.run(attempt, fn, items[index] as unknown[]);
+        let args = items[index] as unknown[];
+        if (!isSpread) {
+          only[0] = args;
+          args = only;
+        }
+        const value = current.run(attempt, fn, args);
         if (isThenable(value)) return this.#await(chunk, index, waiting, value);
-        waiting.push({ value });
+        waiting.value(value);
       } catch (error) {
-        waiting.push({ error });
+        waiting.failure(error);
+      }
+      if (!pace.isWatched) {
+        pace.pass();
+        continue;
       }
       const now = doors.now();
+      if (!isExact) pace.look(now); // each is told before the next one starts
       if (now - told < portionMs) continue;
       told = now;
       this.#tell(attempt, index + 1, waiting);
     }
-    this.#tell(attempt, items.length, waiting);
+    this.#tell(attempt, length, waiting);
     return undefined;
   }
 
-  async #await(chunk: Chunk, index: number, waiting: Ended[], promise: PromiseLike<unknown>): Promise<undefined> {
+  async #await(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
     // It may take long: what is done is told first.
     this.#tell(chunk.attempt, index, waiting);
     try {
-      waiting.push({ value: await promise });
+      waiting.value(await promise);
     } catch (error) {
-      waiting.push({ error });
+      waiting.failure(error);
     }
     if (chunk.portionMs === 0) this.#tell(chunk.attempt, index + 1, waiting);
     return this.#from(chunk, index + 1, waiting);
   }
 
-  #tell(attempt: Attempt, end: number, waiting: Ended[]): void {
-    if (waiting.length === 0) return;
-    const ended = waiting.splice(0);
-    const first = end - ended.length;
-    if (this.#send(attempt, portionOf(first, ended))) return;
+  #tell(attempt: Attempt, end: number, waiting: Waiting): void {
+    const count = waiting.values.length;
+    if (count === 0) return;
+    const first = end - count;
+    const { values, failures } = waiting;
+    const portion = waiting.take(first);
+    if (this.#send(attempt, portion)) return;
     // One of them cannot be sent: each goes alone, and that one as what is wrong with it.
-    for (const [offset, each] of ended.entries()) {
-      if (this.#send(attempt, portionOf(first + offset, [each]))) continue;
-      const what = 'error' in each ? `what it threw (${describe(each.error)})` : 'its result';
+    const failed = new Map(failures);
+    for (const [offset, value] of values.entries()) {
+      const failure = failed.get(offset);
+      if (this.#send(attempt, [first + offset, [value], failure === undefined ? [] : [[0, failure]]])) continue;
+      const what = failure === undefined ? 'its result' : `what it threw (${describe(failure.error)})`;
       this.#send(attempt, [
         first + offset,
         [undefined],
-        [[0, { unserialisable: `${what} cannot be sent: ${describe(attempt.fault?.cause)}`, side: 'error' in each ? 'error' : 'result' }]],
+        [
+          [
+            0,
+            {
+              unserialisable: `${what} cannot be sent: ${describe(attempt.fault?.cause)}`,
+              side: failure === undefined ? 'result' : 'error',
+            },
+          ],
+        ],
       ]);
     }
   }
@@ -94,26 +126,36 @@ export class Chunks {
 interface Chunk {
   readonly attempt: Attempt;
   readonly fn: TaskFunction;
-  readonly items: readonly (readonly unknown[])[];
+  readonly items: readonly unknown[];
+  /** The items are lists of arguments. */
+  readonly isSpread: boolean;
   readonly portionMs: number;
 }
 
-type Ended = { readonly value: unknown } | { readonly error: unknown };
+/** The ends of the items that are yet to be told. */
+class Waiting {
+  /** Undefined where an item has failed. */
+  values: unknown[] = [];
+  failures: [number, { readonly error: unknown }][] = [];
+  #isVoid = true;
 
-function portionOf(first: number, ended: readonly Ended[]): Portion {
-  const values: unknown[] = [];
-  const failures: [number, unknown][] = [];
-  let isVoid = true;
-  for (const [index, each] of ended.entries()) {
-    if ('error' in each) {
-      failures.push([index, { error: each.error }]);
-      values.push(undefined);
-    } else {
-      values.push(each.value);
-      isVoid &&= each.value === undefined;
-    }
+  value(value: unknown): void {
+    this.values.push(value);
+    if (value !== undefined) this.#isVoid = false;
   }
-  return [first, isVoid ? values.length : values, failures];
+
+  failure(error: unknown): void {
+    this.failures.push([this.values.length, { error }]);
+    this.values.push(undefined);
+  }
+
+  take(first: number): Portion {
+    const portion: Portion = [first, this.#isVoid ? this.values.length : this.values, this.failures];
+    this.values = [];
+    this.failures = [];
+    this.#isVoid = true;
+    return portion;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

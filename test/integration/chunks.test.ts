@@ -1,5 +1,5 @@
 /** Maps in chunks: faster, and each item is still its own. */
-import { SerializationError, WorkerDiedError } from 'everpool';
+import { OptionsError, SerializationError, WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as ChunkTasks from '../fixtures/chunk-tasks.js';
 import { fixture, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
@@ -24,6 +24,32 @@ describe('chunks', () => {
     expect(values.sort((a, b) => Number(a) - Number(b))).toEqual(upTo(5000));
     expect(pool.stats()).toMatchObject({ submitted: 30_000, succeeded: 30_000, failed: 0, queued: 0, running: 0 });
     expect(pool.stats().runMs.count).toBe(30_000);
+  });
+
+  test('an iterated map goes in full chunks too: a place that is free is not filled one by one', async () => {
+    const pool = chunked();
+    await pool.map('echo', upTo(100), { retries: 1 });
+    let attempts = 0;
+    pool.on('taskStarted', () => {
+      attempts += 1;
+    });
+    const values: unknown[] = [];
+    for await (const value of pool.map('echo', upTo(3000).values(), { chunkSize: 100 })) values.push(value);
+    expect(values).toEqual(upTo(3000));
+    expect(attempts).toBe(30);
+    const few: unknown[] = [];
+    for await (const value of pool.map('echo', upTo(1000).values(), { chunkSize: 100, bufferSize: 10 })) few.push(value);
+    expect(few).toEqual(upTo(1000));
+  });
+
+  test('lists of arguments go together too, and what is none fails alone', async () => {
+    const pool = chunked();
+    const lists = upTo(100).map((item) => (item === 50 ? 'none' : [item, 1]));
+    const outcomes = await pool.starmap('add', lists as never, { chunkSize: 20 }).settled();
+    for (const [index, outcome] of outcomes.entries()) {
+      if (index === 50) expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(OptionsError) });
+      else expect(outcome).toEqual({ status: 'fulfilled', value: index + 1 });
+    }
   });
 
   test('workers killed all along: every result is right, and no item starts more often than it may', async () => {

@@ -301,11 +301,11 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'after a death the whole chunk is sent again',
     source: 'G3: pools that batch their tasks',
     file: 'src/pool/chunk.ts',
-    find: 'return sent.filter((_, place) => this.#items[place] !== undefined);',
+    find: 'return sent.filter((_, place) => this.#items[place] !== TOLD);',
     replace: 'return sent;',
     also: {
       file: 'src/pool/chunk.ts',
-      find: '    this.#items = this.#items.filter((item) => item !== undefined);\n    record.codec',
+      find: '    this.#items = this.#items.filter((item) => item !== TOLD);\n    record.codec',
       replace: '    record.codec',
     },
   },

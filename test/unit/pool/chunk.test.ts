@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../../src/pool/batch-outlet.js';
+import type { Stretch } from '../../../src/pool/batch-outlet.js';
 import { Chunk, chunkSizeFor } from '../../../src/pool/chunk.js';
+import type { Outcome } from '../../../src/pool/outcome.js';
 import type { TaskRecord } from '../../../src/pool/record.js';
 
 function chunkOf(indexes: number[]): { chunk: Chunk; settled: Outcome[] } {
   const settled: Outcome[] = [];
-  const user = { onItemSettled: (outcome: Outcome) => settled.push(outcome), onChunkOver: () => undefined, again: () => undefined };
+  const user = {
+    onTold: (stretch: Stretch) => {
+      for (let offset = 0; offset < stretch.length; offset += 1) settled.push(stretch.take(offset));
+    },
+    onItemSettled: (outcome: Outcome) => settled.push(outcome),
+    onChunkOver: () => undefined,
+    again: () => undefined,
+  };
   const chunk = new Chunk(user, indexes, false);
   chunk.record = { id: 1, starts: 1, name: { name: 'task' } } as unknown as TaskRecord;
   return { chunk, settled };

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { Pace } from '../../../src/shared/pace.js';
+
+/** Does things that take so long each; gives how many of them were watched. */
+function watched(durations: readonly number[]): boolean[] {
+  let now = 100;
+  const pace = new Pace(now);
+  return durations.map((ms) => {
+    now += ms;
+    const { isWatched } = pace;
+    if (isWatched) pace.look(now);
+    else pace.pass();
+    return isWatched;
+  });
+}
+
+test('one in eight is watched while they are short, and every one from the first look that finds them long', () => {
+  const short = watched(Array(88).fill(0.0001));
+  expect(short.filter(Boolean)).toHaveLength(3 + 10);
+  expect(watched(Array(20).fill(1)).every(Boolean)).toBe(true);
+  const mixed = watched([...Array(88).fill(0.0001), ...Array(20).fill(1)]);
+  expect(mixed.slice(88 + 7).every(Boolean)).toBe(true);
+});
