@@ -4,15 +4,16 @@ import type { AbortKind } from '../shared/doors.js';
 import type { WorkerNote } from './doors.js';
 
 // Captured: task modules may replace the functions of fs. Not imported: that also loads `fs.promises` and its 0.3 MB.
-const { readSync, writevSync } = process.getBuiltinModule('node:fs');
+const { readvSync, writevSync } = process.getBuiltinModule('node:fs');
 const CELL_BYTES = 8;
 
 export class NodeNote implements WorkerNote {
   readonly #fd: number;
   readonly #written: Float64Array = new Float64Array(1);
-  /** `writevSync` does less beside the system call than `writeSync`. */
-  readonly #toWrite: readonly Float64Array[] = [this.#written];
   readonly #read: Float64Array = new Float64Array(1);
+  // Lists of one: `writevSync` and `readvSync` do less beside the same system call than `writeSync` and `readSync`.
+  readonly #fromWritten: readonly Float64Array[] = [this.#written];
+  readonly #intoRead: readonly Float64Array[] = [this.#read];
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -21,7 +22,7 @@ export class NodeNote implements WorkerNote {
   /** @throws when it cannot be written: without a note, an attempt must not start (G2). */
   start(seq: number): void {
     this.#written[0] = seq;
-    writevSync(this.#fd, this.#toWrite, STARTED_AT);
+    writevSync(this.#fd, this.#fromWritten, STARTED_AT);
   }
 
   isRevoked(seq: number): boolean {
@@ -36,6 +37,6 @@ export class NodeNote implements WorkerNote {
 
   /** A cell past the end of the file was never written: 0. */
   #cell(at: number): number {
-    return readSync(this.#fd, this.#read, 0, CELL_BYTES, at) === CELL_BYTES ? (this.#read[0] as number) : 0;
+    return readvSync(this.#fd, this.#intoRead, at) === CELL_BYTES ? (this.#read[0] as number) : 0;
   }
 }
