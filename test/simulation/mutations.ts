@@ -259,8 +259,8 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a map pulls without regard to what was taken',
     source: 'G12: pools whose map collects its input first',
     file: 'src/pool/batch-puller.ts',
-    find: ' && this.#pulled - this.#freed < this.#limit;',
-    replace: ';',
+    find: '    return this.#pulled < this.#goal;',
+    replace: '    return true;',
   },
   {
     bug: 'a task that was taken back goes to the end of the queue',
