@@ -166,8 +166,9 @@ describe('I: recycling and resizing', () => {
     expect(done).toBeGreaterThan(20);
     expect(least).toBe(3);
     expect(mostStarting).toBe(1);
-    await until('the old ones are gone', () => [...old].every((pid) => !isRunning(pid as number)));
-    expect(pool.workers().every(({ pid }) => !old.has(pid))).toBe(true);
+    // A process may have ended before the pool has heard of it.
+    await until('the pool has seen them leave', () => pool.workers().every(({ pid }) => !old.has(pid)));
+    expect([...old].some((pid) => isRunning(pid as number))).toBe(false);
     expect(pool.stats()).toMatchObject({ failed: 0, cancelled: 0, retried: 0, deaths: 0 });
   });
 
