@@ -54,7 +54,11 @@ async function experiment(make: typeof newPool, how: How, kind: Kind, stopsAtHar
     harm.rounds += 1;
     const names = [`target ${round}`, ...Array.from({ length: BEHIND }, (_, index) => `bystander ${round}.${index}`)];
     const before = linesOf(file).length;
-    const target = pool.run(kind, [file, names[0] as string, how === 'timeout' ? 0.25 + (round % 10) / 20 : 0], how === 'timeout' ? { timeoutMs: 1 } : {});
+    const target = pool.run(
+      kind,
+      [file, names[0] as string, how === 'timeout' ? 0.25 + (round % 10) / 20 : 0],
+      how === 'timeout' ? { timeoutMs: 1 } : {},
+    );
     const outcome = Promise.allSettled([target]);
     const bystanders = names.slice(1).map((name) => pool.run(kind, [file, name]));
     const others = Promise.allSettled(bystanders);
