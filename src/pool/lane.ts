@@ -8,7 +8,7 @@
  */
 import type { Encoded } from '../ipc/codec.js';
 import { FrameType, type Message, ProtocolError } from '../ipc/frame.js';
-import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, RING } from '../ipc/note-layout.js';
+import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, RING_MASK } from '../ipc/note-layout.js';
 import type { AbortKind } from '../shared/doors.js';
 import type { Death } from '../shared/types.js';
 import type { Tenant } from '../supervisor/tenant.js';
@@ -23,8 +23,8 @@ const WITHDRAWN: unique symbol = Symbol('withdrawn');
 /** One header for all: a sending a microsecond is no place for an object each. */
 const run = { type: FrameType.Run, codec: 0, seq: 0, time: 0, a: 0, b: 0, flags: 0 };
 
-/** The place of an attempt in the ring: RING is a power of two, so this is `seq % RING`, exactly, up to 2^53. */
-const placeOf = (seq: number): number => seq & (RING - 1);
+/** The place of an attempt in the ring. */
+const placeOf = (seq: number): number => seq & RING_MASK;
 
 export class Lane implements Tenant, LeaseLane {
   readonly worker: Worker;
