@@ -1,5 +1,5 @@
 /**
- * Who asked for the work: shown below the stack of an error that was thrown in a worker.
+ * Who asked for the work: shown below the stack of a task's error.
  *
  * Capturing a stack at submission costs 4 µs and half a kilobyte, more than all the rest of a short task. So that is done for
  * the first few and for tasks that are worth it; of the others V8 tells, when they fail and for nothing before, what awaits them.

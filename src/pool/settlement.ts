@@ -97,7 +97,7 @@ export class Settlement implements Settling {
     lease.outcome = 'error';
     const { error, mayRetry } = this.#thrown(record, message);
     // One that was cancelled meanwhile is not started again (G6).
-    if (!mayRetry || mustNotRepeat(record) || record.errors >= record.options.retries.error) this.fail(record, error);
+    if (!mayRetry || mustNotRepeat(record) || record.errors >= record.options.retries.error) this.#fail(record, error, mayRetry);
     else if (record.ending !== undefined) this.#end(record, false);
     else {
       record.errors += 1;
@@ -222,10 +222,16 @@ export class Settlement implements Settling {
   // ---- settling
 
   fail(record: TaskRecord, error: unknown): void {
+    this.#fail(record, error, false);
+  }
+
+  /** To find out what awaits it takes some microtasks, so that is done only where nobody waits for its end: `cancel`, `close` … resolve after it has settled. */
+  #fail(record: TaskRecord, error: unknown, isThrown: boolean): void {
     const { caller } = record;
     if (caller !== undefined) addCaller(error, caller, aboutTask(record));
+    const isUrgent = record.ending !== undefined || record.over !== undefined || this.#core.supervisor.state !== 'open';
     this.#finish(record, 'failed');
-    record.settler.reject(error, record, caller !== undefined);
+    record.settler.reject(error, record, !isThrown || isUrgent || caller !== undefined);
   }
 
   /** Ends a task that is with no worker, as was asked for. */
