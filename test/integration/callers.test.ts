@@ -1,7 +1,7 @@
 /** What failed tells who asked for it: long tasks by a captured stack, short ones by what awaits them. */
 import { WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { newPool, rejection, useKit } from '../kit.js';
+import { fixture, newPool, next, rejection, useKit } from '../kit.js';
 
 describe('who asked for a task that fails', () => {
   useKit();
@@ -41,5 +41,15 @@ describe('who asked for a task that fails', () => {
     const error = await rejection(asked());
     expect(error).toBeInstanceOf(WorkerDiedError);
     expect(error.stack).toMatch(/submitted:[\s\S]*asked.*callers\.test/);
+  });
+
+  test('is not looked for where somebody waits for the end: close resolves after the last task has settled', async () => {
+    // No worker is there, and none comes: so nothing but the task keeps the pool from being closed.
+    const pool = newPool({ module: fixture('no-such-module.js'), size: 1, stderr: 'ignore', restart: { backoff: { initialMs: 60_000 } } });
+    await next(pool, 'workerDied');
+    const order: string[] = [];
+    pool.run('add', [1, 2], { queueTimeoutMs: 50 }).then(undefined, () => order.push('task'));
+    await pool.close().then(() => order.push('close'));
+    expect(order).toEqual(['task', 'close']);
   });
 });
