@@ -93,7 +93,8 @@ describe('C. timeouts, D. cancel: what callbacks hear', () => {
     const pool = newPool({ graceMs: 20, killLadder: [{ signal: 'SIGKILL', waitMs: 1000 }] });
     const batch = pool.map('never', Array(10).fill(undefined), { chunkSize: 2 });
     const settled = batch.settled();
-    await until('two of them run', () => pool.stats().running === 2);
+    // As their workers say it: `running` counts what was sent to an idle worker, and a cancel takes that back and kills nobody.
+    await until('two of them have started', () => pool.workers().filter(({ tasks }) => (tasks[0]?.runningMs ?? 0) > 0).length === 2);
     const pids = pool.workers().map((worker) => worker.pid as number);
     await batch.cancel();
     expect(pool.stats()).toMatchObject({ queued: 0, running: 0, waiting: 0 });
