@@ -7,6 +7,19 @@ import { Socket } from 'node:net';
 /** What the raw channel can run, by number. */
 export const taskNames = ['noop', 'echo'];
 
+const same = (payload) => payload;
+
+/** What an argument is on the way. */
+export const codecs = {
+  bytes: { encode: same, decode: same, isOwned: false },
+  owned: { encode: same, decode: same, isOwned: true },
+  json: {
+    encode: (value) => (value === undefined ? undefined : Buffer.from(JSON.stringify(value))),
+    decode: (payload) => (payload === undefined ? undefined : JSON.parse(payload.toString())),
+    isOwned: false,
+  },
+};
+
 const HEADER_BYTES = 32;
 const READ_BYTES = 1024 * 1024;
 
@@ -35,8 +48,8 @@ export class Outbox {
   }
 }
 
-/** Reads frames from `source` (`{ fd }` or `{ handle }`). A payload is valid until `onFrame` returns. */
-export function readFrames(source, onFrame, onTurnEnd) {
+/** Reads frames from `source` (`{ fd }` or `{ handle }`). A payload is valid until `onFrame` returns, unless each has memory of its own. */
+export function readFrames({ isOwned, ...source }, onFrame, onTurnEnd) {
   const small = Buffer.allocUnsafeSlow(READ_BYTES);
   const header = Buffer.alloc(HEADER_BYTES);
   let headerBytes = 0;
@@ -70,7 +83,7 @@ export function readFrames(source, onFrame, onTurnEnd) {
         if (!isInPayload()) return;
         length = header.readUInt32LE(0);
         filled = 0;
-        if (length > target.length) target = Buffer.allocUnsafeSlow(length);
+        if (isOwned || length > target.length) target = Buffer.allocUnsafeSlow(length);
       }
       if (isInPayload() && filled === length) deliver();
     }

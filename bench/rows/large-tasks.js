@@ -19,8 +19,8 @@ const bufferEcho = (mib, timesJestWorker) => ({
   id: `P5 ${mib} MiB`,
   title: `echo of a Buffer of ${mib} MiB, one at a time, both ways counted`,
   unit: 'MB/s',
-  entries: ['everpool', ...processPeers, ...threadPeers, 'process-send:advanced', 'raw-channel'],
-  quickEntries: ['everpool', 'jest-worker', 'process-send:advanced', 'raw-channel'],
+  entries: ['everpool', ...processPeers, ...threadPeers, 'process-send:advanced', 'raw-channel', 'raw-channel:owned'],
+  quickEntries: ['everpool', 'jest-worker', 'process-send:advanced', 'raw-channel', 'raw-channel:owned'],
   limitS: 30,
   goals: [
     { text: '≥ 0.8 × the raw channel', ratio: ratio('everpool', 'raw-channel'), atLeast: 0.8 },
@@ -52,7 +52,7 @@ export const records = {
   id: 'P6',
   title: `echo of real JSON records of about 10 KB, ${IN_FLIGHT} in flight`,
   unit: 'records/s',
-  entries: ['everpool', ...processPeers, ...threadPeers, ...rawSends],
+  entries: ['everpool', ...processPeers, ...threadPeers, ...rawSends, 'raw-channel:json'],
   goals: [timesBestPeer(2)],
   measure: (context) => throughput(context, 'echo', jsonRecords()),
 };

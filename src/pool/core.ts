@@ -48,7 +48,7 @@ export class Core implements Rooms {
   /** Tasks that wait for a retry. */
   readonly waiting: Set<TaskRecord> = new Set();
   readonly names: NameTable = new NameTable();
-  readonly deadlines: Deadlines;
+  readonly deadlines: Deadlines<TaskRecord>;
   readonly events: Events;
   readonly waiters: Waiters;
   readonly signals: AbortSignals<TaskRecord>;
@@ -63,14 +63,13 @@ export class Core implements Rooms {
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */
   brokenBy: PoolBrokenError | undefined;
-  readonly #onDeadline: (record: TaskRecord) => void;
   #lastTaskId = 0;
   #outstanding = 0; // submitted and not settled
 
   constructor(options: ResolvedPoolOptions, doors: Doors) {
     this.clock = doors.clock;
     this.options = options;
-    this.deadlines = new Deadlines(doors.clock);
+    this.deadlines = new Deadlines(doors.clock, (record) => onDeadline(this, record));
     this.events = new Events(doors.clock);
     this.waiters = new Waiters(doors.clock);
     this.settlement = new Settlement(this);
@@ -89,7 +88,6 @@ export class Core implements Rooms {
       onSpent: (lane) => this.upkeep.onSpent(lane),
       onPumped: () => this.waiters.check(),
     });
-    this.#onDeadline = (record) => onDeadline(this, record);
     const rules = { ...options, spawnConcurrency: doors.spawnConcurrency };
     this.supervisor = new Supervisor(doors.clock, doors.spawner, rules, new Staff(this), doors.random);
     this.life = new Life(this);
@@ -150,7 +148,7 @@ export class Core implements Rooms {
     stream?: TaskRecord['stream'],
   ): TaskRecord {
     const now = this.clock.now();
-    const record = new TaskRecord(++this.#lastTaskId, name, flags, encoded, options, now, settler, this.#onDeadline);
+    const record = new TaskRecord(++this.#lastTaskId, name, flags, encoded, options, now, settler);
     record.stream = stream;
     this.counts.submitted += stream?.left ?? 1;
     this.#outstanding += 1;

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../shared/doors.js';
 import type { Lane } from './lane.js';
 import { LaneList } from './lane-list.js';
 import { encodedName, type NameTable } from './names.js';
-import { AHEAD_LIMIT_MS, estimateMs, isShort } from './pipelining.js';
+import { AHEAD_LIMIT_US, estimateUs, isShort } from './pipelining.js';
 import type { TaskRecord } from './record.js';
 import type { TaskQueue } from './task-queue.js';
 
@@ -68,7 +68,7 @@ export class Dispatcher {
   update(lane: Lane): void {
     const isFree = lane.hasFreePlace;
     this.#free.set(lane.free, isFree);
-    this.#takesAhead.set(lane.takingAhead, !isFree && this.#options.pipelining && lane.aheadMs < AHEAD_LIMIT_MS && lane.takesAhead);
+    this.#takesAhead.set(lane.takingAhead, !isFree && this.#options.pipelining && lane.aheadUs < AHEAD_LIMIT_US && lane.takesAhead);
   }
 
   /** Asks for one round of dispatching after this turn. */
@@ -97,16 +97,17 @@ export class Dispatcher {
   }
 
   #laneFor(record: TaskRecord): Lane | undefined {
-    const free = this.#free.next();
+    // Where a worker takes several at once, they are spread.
+    const free = this.#options.concurrency > 1 ? this.#free.next() : this.#free.latest;
     if (free !== undefined || this.#takesAhead.size === 0 || !isShort(record.name) || record.stream !== undefined) return free;
     const lane = this.#takesAhead.next();
-    return lane !== undefined && lane.aheadMs + estimateMs(record.name) <= AHEAD_LIMIT_MS ? lane : undefined;
+    return lane !== undefined && lane.aheadUs + estimateUs(record.name) <= AHEAD_LIMIT_US ? lane : undefined;
   }
 
   #give(lane: Lane, record: TaskRecord, now: number): void {
     this.#define(lane, record.name.id);
     record.state = 'sent';
-    lane.send(record, now, estimateMs(record.name), !isShort(record.name) || record.stream !== undefined);
+    lane.send(record, now, estimateUs(record.name), !isShort(record.name) || record.stream !== undefined);
     record.isBack = false;
     this.#dirty.add(lane);
     this.update(lane);

@@ -1,4 +1,4 @@
-/** A set of lanes with O(1) add, remove and turn-taking; each lane has a place for each set that it may be in. */
+/** A set of lanes with O(1) add, remove and choice; each lane has a place for each set that it may be in. */
 /** A lane's place in one list; only the list writes the index. */
 export class LanePlace<Lane> {
   readonly lane: Lane;
@@ -32,6 +32,11 @@ export class LaneList<Lane> {
       last.index = index;
     }
     place.index = -1;
+  }
+
+  /** The one that came last: of workers that are free, its caches are the warmest. */
+  get latest(): Lane | undefined {
+    return this.#places.at(-1)?.lane;
   }
 
   /** One of them, in turn. */

@@ -36,8 +36,8 @@ export class Lane implements Tenant, LeaseLane {
   definedNames = 0;
   /** It may be given attempts. */
   isOpen = false;
-  /** Milliseconds of work estimated to be ahead of what runs. */
-  aheadMs = 0;
+  /** Microseconds of work estimated to be ahead of what runs. */
+  aheadUs = 0;
   /** Since when it has been idle, or has not answered. */
   since = 0;
   /** How many it may still be sent (recycle.afterTasks). */
@@ -85,10 +85,10 @@ export class Lane implements Tenant, LeaseLane {
   }
 
   /** Opens a lease and adds the attempt to the worker's next flush. */
-  send(record: TaskRecord, now: number, estimateMs: number, isLong: boolean): void {
+  send(record: TaskRecord, now: number, estimateUs: number, isLong: boolean): void {
     const seq = this.#nextSeq++;
     const isAhead = this.#running >= this.#user.concurrency;
-    const lease = new Lease(seq, record, this, now, isAhead ? estimateMs : 0, isLong);
+    const lease = new Lease(seq, record, this, isAhead ? estimateUs : 0, isLong);
     if (this.#open === 0) {
       this.#firstOpen = seq;
       this.#presumed = seq - 1;
@@ -106,7 +106,7 @@ export class Lane implements Tenant, LeaseLane {
     run.b = lease.number;
     run.flags = record.flags;
     this.worker.add(run, record.body, record.attachments);
-    if (isAhead) this.aheadMs += estimateMs;
+    if (isAhead) this.aheadUs += estimateUs;
     else this.#presumeNext(now);
   }
 
@@ -188,7 +188,7 @@ export class Lane implements Tenant, LeaseLane {
     const orphans = [...this.leases()];
     const now = this.#user.now();
     for (const lease of orphans) {
-      if (lease.seq <= started) this.#confirmStart(lease, lease.startedAt || lease.sentAt);
+      if (lease.seq <= started) this.#confirmStart(lease, lease.startedAt || this.since);
       lease.endedAt = now;
       this.#close(lease);
     }
@@ -296,10 +296,10 @@ export class Lane implements Tenant, LeaseLane {
     this.#ring[placeOf(lease.seq)] = undefined;
     this.#open -= 1;
     if (lease.seq <= this.#presumed) this.#running -= 1;
-    else this.aheadMs -= lease.estimateMs;
+    else this.aheadUs -= lease.estimateUs;
     if (lease.isLong) this.#long -= 1;
     if (lease.seq === this.#firstOpen) this.#firstOpen += 1;
-    if (this.#open === 0) this.aheadMs = 0;
+    if (this.#open === 0) this.aheadUs = 0;
   }
 
   /** An attempt has ended: the next ones run now. */
@@ -315,7 +315,7 @@ export class Lane implements Tenant, LeaseLane {
     const lease = this.#leaseOf(this.#presumed);
     if (lease === undefined) return;
     this.#running += 1;
-    this.aheadMs -= lease.estimateMs;
+    this.aheadUs -= lease.estimateUs;
     if (!lease.hasStarted) lease.startedAt = now;
     this.#user.onPresumedStart(lease);
   }

@@ -47,11 +47,10 @@ export class Lease {
   lane: LeaseLane | undefined; // undefined once it is closed
   readonly workerId: number;
   readonly pid: number;
-  readonly sentAt: number;
   /** The attempt's number, if it starts. */
   readonly number: number;
-  /** Milliseconds of work that it was estimated to be when it was sent ahead; 0 if it was not. */
-  readonly estimateMs: number;
+  /** Microseconds of work, in whole numbers, that it was estimated to be when it was sent ahead; 0 if it was not. */
+  readonly estimateUs: number;
   /** Its name is not known to be short: nothing is sent ahead behind it. */
   readonly isLong: boolean;
   /** The parent knows that it has started: the worker said so, or its note. */
@@ -69,15 +68,14 @@ export class Lease {
   /** Its revoke cell is written: it will be reported as dropped if it has not started. */
   isRevoked = false;
 
-  constructor(seq: number, record: TaskRecord, lane: LeaseLane, now: number, estimateMs: number, isLong: boolean) {
+  constructor(seq: number, record: TaskRecord, lane: LeaseLane, estimateUs: number, isLong: boolean) {
     this.seq = seq;
     this.record = record;
     this.lane = lane;
     this.workerId = lane.worker.id;
     this.pid = lane.worker.pid ?? 0;
-    this.sentAt = now;
     this.number = record.starts + 1;
-    this.estimateMs = estimateMs;
+    this.estimateUs = estimateUs;
     this.isLong = isLong;
     this.items = Math.max(record.stream?.left ?? 1, 1);
   }
@@ -93,6 +91,16 @@ export interface Ending {
   readonly error: (isForced: boolean) => unknown;
 }
 
+/** What went wrong with a task until now. */
+export class Past {
+  /** Started attempts before the present one. */
+  readonly attempts: Lease[] = [];
+  crashes = 0;
+  timeouts = 0;
+  errors = 0;
+}
+
+/** As small as it can be: a million of them may be queued, and the collector copies each that lives twice. */
 export class TaskRecord implements Due, Queued<TaskRecord> {
   readonly id: number;
   readonly name: NameStats;
@@ -110,15 +118,12 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   caller: Caller | undefined;
 
   lease: Lease | undefined;
-  /** Started attempts before the present one. */
-  past: Lease[] | undefined;
+  /** Undefined while nothing went wrong. */
+  past: Past | undefined;
   /** It had been sent before, and stands at the front of the queue. */
   isBack = false;
   /** Started attempts. */
   starts = 0;
-  crashes = 0;
-  timeouts = 0;
-  errors = 0;
   ending: Ending | undefined;
   /** Who waits for it to run nowhere. */
   over: Deferred<void> | undefined;
@@ -131,10 +136,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   dueAt = 0;
   heapIndex = -1;
   isSoftPast = false;
-  readonly #onDeadline: (record: TaskRecord) => void;
 
   // Queued
-  readonly priority: number;
   queuePrev: TaskRecord | undefined;
   queueNext: TaskRecord | undefined;
   queueLevel: Level<TaskRecord> | undefined;
@@ -147,7 +150,6 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     options: ResolvedTaskOptions,
     submittedAt: number,
     settler: Settler,
-    onDeadline: (record: TaskRecord) => void,
   ) {
     this.id = id;
     this.name = name;
@@ -156,23 +158,22 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     this.body = encoded.body;
     this.attachments = encoded.attachments;
     this.options = options;
-    this.priority = options.priority;
     this.submittedAt = submittedAt;
     this.settler = settler;
-    this.#onDeadline = onDeadline;
   }
 
   get isSettled(): boolean {
     return this.state === 'succeeded' || this.state === 'failed' || this.state === 'cancelled';
   }
 
-  onDue(): void {
-    this.#onDeadline(this);
+  get priority(): number {
+    return this.options.priority;
   }
 
   /** The started attempts as users see them. */
   attempts(epoch: number): Attempt[] {
-    const leases = this.lease?.hasStarted === true ? [...(this.past ?? []), this.lease] : (this.past ?? []);
+    const past = this.past?.attempts ?? [];
+    const leases = this.lease?.hasStarted === true ? [...past, this.lease] : past;
     return leases.map((lease) => toAttempt(lease, epoch));
   }
 }

@@ -72,7 +72,7 @@ export interface Rooms {
   /** Tasks that wait for a retry. */
   readonly waiting: Set<TaskRecord>;
   readonly names: NameTable;
-  readonly deadlines: Deadlines;
+  readonly deadlines: Deadlines<TaskRecord>;
   readonly events: Events;
   readonly waiters: Waiters;
   readonly signals: AbortSignals<TaskRecord>;

@@ -15,7 +15,7 @@ import { guarded } from './events.js';
 import { aboutTask, diedError, timeoutError } from './messages.js';
 import { afterDeath } from './orphan-policy.js';
 import { observe } from './pipelining.js';
-import { type Lease, type TaskRecord, toAttempt } from './record.js';
+import { type Lease, Past, type TaskRecord, toAttempt } from './record.js';
 import type { Rooms, Settling } from './rooms.js';
 
 const NONE: readonly Buffer[] = [];
@@ -97,10 +97,11 @@ export class Settlement implements Settling {
     lease.outcome = 'error';
     const { error, mayRetry } = this.#thrown(record, message);
     // One that was cancelled meanwhile is not started again (G6).
-    if (!mayRetry || mustNotRepeat(record) || record.errors >= record.options.retries.error) this.#fail(record, error, mayRetry);
+    if (!mayRetry || mustNotRepeat(record) || (record.past?.errors ?? 0) >= record.options.retries.error)
+      this.#fail(record, error, mayRetry);
     else if (record.ending !== undefined) this.#end(record, false);
     else {
-      record.errors += 1;
+      pastOf(record).errors += 1;
       this.#retry(lease, error);
     }
   }
@@ -152,11 +153,12 @@ export class Settlement implements Settling {
   onOrphaned(lease: Lease, death: Death, worker: Worker): void {
     const { record } = lease;
     const { retries } = record.options;
+    const { crashes = 0, timeouts = 0 } = record.past ?? {};
     const decision = afterDeath({
       started: lease.hasStarted,
       target: record.ending !== undefined ? 'cancel' : lease.target,
-      crashRetriesLeft: mustNotRepeat(record) ? 0 : retries.crash - record.crashes,
-      timeoutRetriesLeft: mustNotRepeat(record) ? 0 : retries.timeout - record.timeouts,
+      crashRetriesLeft: mustNotRepeat(record) ? 0 : retries.crash - crashes,
+      timeoutRetriesLeft: mustNotRepeat(record) ? 0 : retries.timeout - timeouts,
     });
     if (lease.hasStarted) {
       record.gone = worker.whenGone(); // who asked for its end waits for that (G7)
@@ -175,7 +177,7 @@ export class Settlement implements Settling {
         this.#timedOut(lease);
         return;
       case 'retry-crash':
-        record.crashes += 1;
+        pastOf(record).crashes += 1;
         this.#retry(lease, diedError(record, death, this.#core.clock.epoch), death.requested ? 'front' : 'back');
         return;
       case 'died':
@@ -188,8 +190,8 @@ export class Settlement implements Settling {
   #timedOut(lease: Lease): void {
     const { record } = lease;
     const error = timeoutError(record, lease);
-    if (!mustNotRepeat(record) && record.timeouts < record.options.retries.timeout) {
-      record.timeouts += 1;
+    if (!mustNotRepeat(record) && (record.past?.timeouts ?? 0) < record.options.retries.timeout) {
+      pastOf(record).timeouts += 1;
       this.#retry(lease, error);
     } else this.fail(record, error);
   }
@@ -197,10 +199,7 @@ export class Settlement implements Settling {
   #retry(lease: Lease, cause: unknown, where: 'front' | 'back' = 'back'): void {
     const core = this.#core;
     const { record } = lease;
-    if (lease.hasStarted) {
-      record.past ??= [];
-      record.past.push(lease);
-    }
+    if (lease.hasStarted) pastOf(record).attempts.push(lease);
     record.lease = undefined;
     record.stream?.lost();
     record.isSoftPast = false;
@@ -288,6 +287,11 @@ function settleOver({ over, gone }: TaskRecord): void {
   if (over === undefined) return;
   if (gone === undefined) over.resolve();
   else gone.then(over.resolve, over.reject);
+}
+
+function pastOf(record: TaskRecord): Past {
+  record.past ??= new Past();
+  return record.past;
 }
 
 /** Values of its stream were taken: started again, it would give them twice. */

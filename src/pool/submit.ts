@@ -2,14 +2,12 @@
 import { type Encoded, encode, NO_ARGS, UnserialisableError } from '../ipc/codec.js';
 import { Flag } from '../ipc/frame.js';
 import { SerializationError } from '../shared/errors.js';
-import { type AnyFunction, captureCaller, isWorthCapturing, rejectToAwaiters } from './caller.js';
+import { type AnyFunction, captureCaller, isWorthCapturing } from './caller.js';
 import type { Core } from './core.js';
-import { aboutTask } from './messages.js';
 import type { NameStats } from './pipelining.js';
-import type { Settler, TaskRecord } from './record.js';
 import { unknownTask } from './settlement.js';
 import type { StreamSink } from './stream.js';
-import { type Executor, markHandled, Task } from './task.js';
+import { Task } from './task.js';
 import type { ResolvedTaskOptions } from './task-options.js';
 
 /** What a task runs: a function that the module exports, or one given by its source. */
@@ -56,43 +54,10 @@ export function submitTask<R>(
   }
   const { stats, isExec } = work as Work;
   const flags = (isExec ? Flag.Exec : 0) | (stream === undefined ? 0 : Flag.Stream);
-  const task = new Task<R>(keepFunctions as Executor<R>);
-  const record = core.submit(stats, flags, encoded, options, new Ticket(task, resolveLast, rejectLast), stream);
+  const task = Task.pending<R>();
+  const record = core.submit(stats, flags, encoded, options, task, stream);
   // Nobody awaits the task of a stream, so nothing could be found out later.
   if (stream !== undefined || isWorthCapturing(stats, core.outstanding)) record.caller = captureCaller(below);
   if (stream !== undefined) stream.record = record;
   return task.bind(core, record);
-}
-
-type Settle = (value: unknown) => void;
-
-/** The functions of the promise that was made last: one executor for all, as a closure for each task would cost more than the rest of it. */
-let resolveLast: Settle;
-let rejectLast: Settle;
-function keepFunctions(resolve: Settle, reject: Settle): void {
-  resolveLast = resolve;
-  rejectLast = reject;
-}
-
-/** Settles the promise of one task. */
-class Ticket implements Settler {
-  readonly #task: Task<unknown>;
-  readonly #resolve: Settle;
-  readonly #reject: Settle;
-
-  constructor(task: Task<unknown>, resolve: Settle, reject: Settle) {
-    this.#task = task;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  resolve(value: unknown): void {
-    this.#resolve(value);
-  }
-
-  reject(error: unknown, record: TaskRecord, isComplete: boolean): void {
-    if (record.state === 'cancelled') markHandled(this.#task);
-    if (isComplete || !(error instanceof Error)) this.#reject(error);
-    else rejectToAwaiters(this.#resolve, this.#reject, error, aboutTask(record));
-  }
 }

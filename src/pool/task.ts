@@ -1,10 +1,22 @@
 import { deferred } from '../shared/deferred.js';
 import { ignore } from '../shared/ignore.js';
 import type { Attempt } from '../shared/types.js';
-import type { TaskRecord } from './record.js';
+import { rejectToAwaiters } from './caller.js';
+import { aboutTask } from './messages.js';
+import type { Settler, TaskRecord } from './record.js';
 import type { Rooms } from './rooms.js';
 
 export type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
+
+type Settle = (value: unknown) => void;
+
+/** The functions of the promise that was made last: one executor for all, as a closure for each task would cost more than the rest of it. */
+let resolveLast: Settle;
+let rejectLast: Settle;
+function keepFunctions(resolve: Settle, reject: Settle): void {
+  resolveLast = resolve;
+  rejectLast = reject;
+}
 
 /** How often a task that was sent is looked at while someone waits for its start. */
 const LOOK_MS = 1;
@@ -15,17 +27,54 @@ const LOOK_MS = 1;
  * `then`, `catch` and `finally` give plain promises. When the caller's own cancel, kill, terminate or signal
  * ends it, this promise itself counts as handled; promises derived from it do not.
  */
-export class Task<R> extends Promise<R> {
+export class Task<R> extends Promise<R> implements Settler {
   #core: Rooms | undefined;
   #record: TaskRecord | undefined;
+  #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled' } | undefined;
+  /** The functions of this promise, until it has settled. */
+  #resolve: Settle | undefined;
+  #reject: Settle | undefined;
 
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
+  static {
+    // Its own would make `await` and `Promise.all` wrap each task in one more promise, two microtasks away; and `then` make tasks.
+    Object.defineProperty(this.prototype, 'constructor', { value: Promise, writable: true, configurable: true });
   }
 
   /** @internal Tasks are made by a pool. */
   constructor(executor: Executor<R>) {
     super(executor);
+  }
+
+  /** @internal One that is still to be bound to what runs behind it. */
+  static pending<R>(): Task<R> {
+    const task = new Task<R>(keepFunctions as Executor<R>);
+    task.#resolve = resolveLast;
+    task.#reject = rejectLast;
+    return task;
+  }
+
+  /** @internal Only the pool has the record: called by anybody else it does nothing. */
+  resolve(value: unknown, record: TaskRecord): void {
+    const resolve = this.#resolve;
+    if (this.#forget(record)) resolve?.(value);
+  }
+
+  /** @internal As above. */
+  reject(error: unknown, record: TaskRecord, isComplete: boolean): void {
+    const [resolve, reject] = [this.#resolve as Settle, this.#reject as Settle];
+    if (!this.#forget(record)) return;
+    if (record.state === 'cancelled') markHandled(this);
+    if (isComplete || !(error instanceof Error)) reject(error);
+    else rejectToAwaiters(resolve, reject, error, aboutTask(record));
+  }
+
+  /** Two functions and what they share: 180 bytes. False if that is not its record. */
+  #forget(record: TaskRecord): boolean {
+    // It may be settled before it is bound: a broken pool takes nothing in.
+    if (this.#record !== undefined && this.#record !== record) return false;
+    this.#resolve = undefined;
+    this.#reject = undefined;
+    return true;
   }
 
   /** @internal */
@@ -97,8 +146,6 @@ export class Task<R> extends Promise<R> {
     if (this.#record === undefined || this.#core === undefined) return Promise.resolve();
     return this.#core.waiters.hold(this.#core.canceller[how](this.#record, reason));
   }
-
-  #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled' } | undefined;
 
   /** @internal A task that the pool did not take: it has rejected already. */
   static refused<R>(error: unknown, name: string, tag: string | undefined, state: 'failed' | 'cancelled' = 'failed'): Task<R> {

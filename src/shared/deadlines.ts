@@ -12,24 +12,25 @@ export interface Due {
   dueAt: number;
   /** Not negative while a deadline is set; begins as -1. */
   heapIndex: number;
-  /** The deadline has passed, and is no longer set. May set or clear any deadline, its own too. */
-  onDue(): void;
 }
 
 const UNSET = -1;
 /** Its turn comes in the round that runs now, unless it is cleared or set anew before. */
 const FIRING = -2;
 
-export class Deadlines {
+export class Deadlines<T extends Due> {
   readonly #clock: Clock;
-  readonly #heap: Due[] = [];
+  readonly #onDue: (due: T) => void;
+  readonly #heap: T[] = [];
   /** Those whose turn it is. */
-  #round: Due[] = [];
+  #round: T[] = [];
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock) {
+  /** `onDue`: its deadline has passed, and is no longer set. May set or clear any deadline, that one's too. */
+  constructor(clock: Clock, onDue: (due: T) => void) {
     this.#clock = clock;
+    this.#onDue = onDue;
   }
 
   /** How many are set. */
@@ -38,7 +39,7 @@ export class Deadlines {
   }
 
   /** Sets its deadline, or moves it. Infinity: never. */
-  set(due: Due, at: number): void {
+  set(due: T, at: number): void {
     // NaN compares with nothing: one of it would leave the whole heap out of order.
     if (Number.isNaN(at)) throw new RangeError('a deadline cannot be NaN');
     if (at === Number.POSITIVE_INFINITY) {
@@ -54,11 +55,11 @@ export class Deadlines {
   }
 
   /** It has no deadline any more. Does nothing if it has none. */
-  clear(due: Due): void {
+  clear(due: T): void {
     const index = due.heapIndex;
     due.heapIndex = UNSET;
     if (index < 0) return;
-    const last = this.#heap.pop() as Due;
+    const last = this.#heap.pop() as T;
     if (last === due) return;
     const parent = this.#heap[(index - 1) >> 1];
     if (index > 0 && parent !== undefined && parent.dueAt > last.dueAt) this.#rise(last, index);
@@ -98,7 +99,7 @@ export class Deadlines {
       if (due.heapIndex !== FIRING) continue; // cleared or set anew by one before it
       due.heapIndex = UNSET;
       try {
-        due.onDue();
+        this.#onDue(due);
       } catch (error) {
         // Not here: the others are due too. And not swallowed: it is a bug.
         this.#clock.soon(() => {
@@ -111,11 +112,11 @@ export class Deadlines {
     if (next !== undefined && next.dueAt < this.#timerAt) this.#arm(next.dueAt);
   }
 
-  #rise(due: Due, from: number): void {
+  #rise(due: T, from: number): void {
     let index = from;
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
-      const parent = this.#heap[parentIndex] as Due;
+      const parent = this.#heap[parentIndex] as T;
       if (parent.dueAt <= due.dueAt) break;
       this.#place(parent, index);
       index = parentIndex;
@@ -123,7 +124,7 @@ export class Deadlines {
     this.#place(due, index);
   }
 
-  #sink(due: Due, from: number): void {
+  #sink(due: T, from: number): void {
     let index = from;
     for (;;) {
       let childIndex = 2 * index + 1;
@@ -141,7 +142,7 @@ export class Deadlines {
     this.#place(due, index);
   }
 
-  #place(due: Due, index: number): void {
+  #place(due: T, index: number): void {
     this.#heap[index] = due;
     due.heapIndex = index;
   }

@@ -94,5 +94,5 @@ export class Invariants {
 
 /** It goes to the back, unless the death was asked for. */
 function isRetry(record: TaskRecord): boolean {
-  return record.starts + record.crashes + record.timeouts + record.errors > 0;
+  return record.starts > 0 || record.past !== undefined;
 }

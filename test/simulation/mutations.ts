@@ -44,8 +44,8 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: 'a task that had not started is charged with the death',
     source: 'dask#5234: blame of bystanders',
     file: 'src/pool/lane.ts',
-    find: '      if (lease.seq <= started) this.#confirmStart(lease, lease.startedAt || lease.sentAt);',
-    replace: '      this.#confirmStart(lease, lease.startedAt || lease.sentAt);',
+    find: '      if (lease.seq <= started) this.#confirmStart(lease, lease.startedAt || this.since);',
+    replace: '      this.#confirmStart(lease, lease.startedAt || this.since);',
   },
   {
     bug: 'the kill for A does not ask whether B has begun',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { estimateMs, isShort, mayGoAhead, newNameStats, observe } from '../../../src/pool/pipelining.js';
+import { estimateUs, isShort, mayGoAhead, newNameStats, observe } from '../../../src/pool/pipelining.js';
 
 function statsAfter(...durations: number[]) {
   const stats = newNameStats('work', 1);
@@ -23,15 +23,15 @@ describe('G11: sending ahead', () => {
 
   test('a duration that is no number counts as long', () => {
     expect(isShort(statsAfter(...times(20, 0.01), Number.NaN))).toBe(false);
-    expect(estimateMs(statsAfter(Number.NaN, ...times(8, 0.5)))).toBeGreaterThan(0.5);
+    expect(estimateUs(statsAfter(Number.NaN, ...times(8, 0.5)))).toBeGreaterThan(500);
   });
 
   test('never more than 1 ms of estimated work is ahead', () => {
     const stats = statsAfter(...times(20, 0.3));
-    let aheadMs = 0;
+    let aheadUs = 0;
     let count = 0;
-    while (mayGoAhead(stats, aheadMs)) {
-      aheadMs += estimateMs(stats);
+    while (mayGoAhead(stats, aheadUs)) {
+      aheadUs += estimateUs(stats);
       count += 1;
     }
     expect(count).toBe(3);
@@ -39,8 +39,8 @@ describe('G11: sending ahead', () => {
   });
 
   test('no task is taken to be free', () => {
-    expect(estimateMs(statsAfter(...times(20, 0)))).toBe(0.002);
-    expect(estimateMs(newNameStats('work', 1))).toBe(0.002);
-    expect(estimateMs(statsAfter(0.4))).toBe(0.4);
+    expect(estimateUs(statsAfter(...times(20, 0)))).toBe(2);
+    expect(estimateUs(newNameStats('work', 1))).toBe(2);
+    expect(estimateUs(statsAfter(0.4))).toBe(400);
   });
 });

@@ -66,7 +66,7 @@ class Item implements Due {
 describe('deadlines', () => {
   test('each fires once, in order, and is not set any more then', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const order: number[] = [];
     const items = [30, 10, 20].map((at) => {
       const item = new Item(() => order.push(at));
@@ -86,7 +86,7 @@ describe('deadlines', () => {
 
   test('a timer is not started anew for each task that ends in time', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const item = new Item();
     for (let time = 0; time < 1000; time++) {
       clock.jump(time);
@@ -99,7 +99,7 @@ describe('deadlines', () => {
 
   test('an earlier deadline moves the timer', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const [late, early] = [new Item(), new Item()];
     deadlines.set(late, 1000);
     deadlines.set(early, 10);
@@ -110,7 +110,7 @@ describe('deadlines', () => {
 
   test('a deadline that fires may clear one that is due in the same round', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const second = new Item();
     deadlines.set(new Item(() => deadlines.clear(second)), 1);
     deadlines.set(second, 2);
@@ -120,7 +120,7 @@ describe('deadlines', () => {
 
   test('a deadline that fires may set itself to a time that has passed without holding the others up', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const other = new Item();
     const again = new Item((item) => {
       if (item.fired < 5) deadlines.set(item, 0);
@@ -135,7 +135,7 @@ describe('deadlines', () => {
 
   test('one that throws does not lose the others, nor its error', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const other = new Item();
     deadlines.set(
       new Item(() => {
@@ -152,7 +152,7 @@ describe('deadlines', () => {
 
   test('stop leaves no timer and fires nothing more, also from within a round', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const [due, later] = [new Item(), new Item()];
     deadlines.set(new Item(() => deadlines.stop()), 1);
     deadlines.set(due, 2);
@@ -167,7 +167,7 @@ describe('deadlines', () => {
 
   test('Infinity is no deadline, NaN is a mistake', () => {
     const clock = new HandClock();
-    const deadlines = new Deadlines(clock);
+    const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
     const item = new Item();
     deadlines.set(item, 5);
     deadlines.set(item, Number.POSITIVE_INFINITY);
@@ -184,7 +184,7 @@ describe('deadlines', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
         const clock = new HandClock();
-        const deadlines = new Deadlines(clock);
+        const deadlines = new Deadlines(clock, (item: Item) => item.onDue());
         const fired: number[] = [];
         const items = Array.from({ length: 10 }, (_, index) => new Item(() => fired.push(index)));
         const model = new Map<number, number>();
