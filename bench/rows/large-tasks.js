@@ -31,7 +31,8 @@ const bufferEcho = (mib, timesJestWorker) => ({
     const buffer = randomFillSync(Buffer.allocUnsafeSlow(mib * MIB));
     verify(await run('echo', buffer), buffer);
     const echo = () => run('echo', buffer);
-    await repeat(echo, isQuick ? 200 : 500);
+    // By time alone, the compiler would see too few calls of 16 MiB to compile anything.
+    await repeat(echo, isQuick ? 200 : 3000);
     const { calls, ms } = await repeat(echo, isQuick ? 500 : 1500);
     return { value: (calls * 2 * buffer.length) / 1e6 / (ms / 1000) };
   },

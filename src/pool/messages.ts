@@ -1,6 +1,6 @@
 /** The words of errors: what happened, to which task and worker, and what to do about it. */
 import { show } from '../shared/check.js';
-import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, WorkerDiedError } from '../shared/errors.js';
+import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../shared/errors.js';
 import type { Death } from '../shared/types.js';
 import { describeDeath, isHeapAbort } from '../supervisor/death.js';
 import type { Lease, TaskRecord } from './record.js';
@@ -56,4 +56,10 @@ export function brokenError(poolName: string, death: Death, intensity: number, p
     `The last one ${describeDeath(death)}. ` +
     `It tries again by itself (restart.probeMs), or at once with revive().${why}${tailOf(death)}`;
   return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });
+}
+
+export function unknownTask(name: string, exports: Iterable<string>): UnknownTaskError {
+  const list = [...exports];
+  const text = list.length === 0 ? 'the pool has no task module, or it exports no function' : `the task module exports ${list.join(', ')}`;
+  return new UnknownTaskError(`there is no task named '${name}': ${text}`, { taskName: name, exports: list });
 }

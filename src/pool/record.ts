@@ -178,6 +178,11 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   }
 }
 
+export function pastOf(record: TaskRecord): Past {
+  record.past ??= new Past();
+  return record.past;
+}
+
 /** Of its last attempt. */
 export function tookMs(record: TaskRecord | undefined): number {
   const lease = record?.lease;

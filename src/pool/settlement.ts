@@ -6,16 +6,16 @@
 import { decode, describe } from '../ipc/codec.js';
 import { Flag, FrameType, type Message } from '../ipc/frame.js';
 import { deferred } from '../shared/deferred.js';
-import { SerializationError, TaskTimeoutError, UnknownTaskError } from '../shared/errors.js';
+import { SerializationError, TaskTimeoutError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/worker.js';
 import { addCaller } from './caller.js';
 import { guarded } from './events.js';
-import { aboutTask, diedError, timeoutError } from './messages.js';
+import { aboutTask, diedError, timeoutError, unknownTask } from './messages.js';
 import { afterDeath } from './orphan-policy.js';
 import { observe } from './pipelining.js';
-import { type Lease, Past, type TaskRecord, toAttempt } from './record.js';
+import { type Lease, pastOf, type TaskRecord, toAttempt } from './record.js';
 import type { Rooms, Settling } from './rooms.js';
 
 const NONE: readonly Buffer[] = [];
@@ -289,11 +289,6 @@ function settleOver({ over, gone }: TaskRecord): void {
   else gone.then(over.resolve, over.reject);
 }
 
-function pastOf(record: TaskRecord): Past {
-  record.past ??= new Past();
-  return record.past;
-}
-
 /** Values of its stream were taken: started again, it would give them twice. */
 function mustNotRepeat({ stream }: TaskRecord): boolean {
   return stream?.hasTaken === true;
@@ -306,12 +301,6 @@ function text(value: unknown): string {
 
 function tagOf(record: TaskRecord): { tag?: string } {
   return record.options.tag === undefined ? {} : { tag: record.options.tag };
-}
-
-export function unknownTask(name: string, exports: Iterable<string>): UnknownTaskError {
-  const list = [...exports];
-  const text = list.length === 0 ? 'the pool has no task module, or it exports no function' : `the task module exports ${list.join(', ')}`;
-  return new UnknownTaskError(`there is no task named '${name}': ${text}`, { taskName: name, exports: list });
 }
 
 /** The user's own function may throw or answer nonsense: then there is no delay. */

@@ -161,7 +161,7 @@ export class Task<R> extends Promise<R> implements Settler {
 }
 
 /** The caller ended it: that it rejects is no news, and no unhandled rejection. */
-export function markHandled(promise: Promise<unknown>): void {
+function markHandled(promise: Promise<unknown>): void {
   Promise.prototype.then.call(promise, undefined, ignore);
 }
 

@@ -11,6 +11,9 @@ import type { Berths } from './berths.js';
 import type { Breaker } from './breaker.js';
 import type { Worker } from './worker.js';
 
+/** A spare takes its place, and answers, in less. */
+const SOON_MS = 10;
+
 export interface SpawnLineUser {
   /** May this berth be given a new worker now? */
   mayFill(berth: Berth): boolean;
@@ -26,6 +29,7 @@ export class SpawnLine {
   readonly #pacer: PQueue;
   readonly #booting = new Map<Worker, Deferred<void>>();
   #timer: Timer | undefined;
+  #hasStopped = false;
 
   constructor(clock: Clock, berths: Berths, breaker: Breaker, concurrency: number, user: SpawnLineUser) {
     this.#clock = clock;
@@ -42,6 +46,11 @@ export class SpawnLine {
       if (!this.#isTime()) return;
       this.#queue(berth, () => this.#user.mayFill(berth) && this.#isTime());
     }
+  }
+
+  /** The same, a little later: a spawn takes the parent milliseconds, in which a result would wait. */
+  refillSoon(): void {
+    this.#refillAt(SOON_MS);
   }
 
   /** Starts one in this berth, whatever the restart intensity says (a probe). */
@@ -72,7 +81,9 @@ export class SpawnLine {
     this.#booting.delete(worker);
   }
 
+  /** For good. */
   stop(): void {
+    this.#hasStopped = true;
     this.#pacer.clear();
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
@@ -87,6 +98,7 @@ export class SpawnLine {
   }
 
   #refillAt(delayMs: number): void {
+    if (this.#hasStopped) return;
     this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined;
       this.refill();

@@ -237,7 +237,8 @@ export class Supervisor implements WorkerHost<Worker> {
     const berth = this.#berths.of(worker);
     if (berth !== undefined) this.#afterDeath(berth, worker, death, isCharged);
     if (isCharged && this.#breaker.isExceeded) this.#break(worker, death);
-    this.#line.refill();
+    if (berth?.worker === undefined) this.#line.refill();
+    else this.#line.refillSoon(); // a spare has its place
     this.#user.onSettled();
   }
 
@@ -294,7 +295,7 @@ export class Supervisor implements WorkerHost<Worker> {
     const berth = this.#berths.of(worker);
     if (berth !== undefined) berth.failures = 0;
     if (this.#state === 'broken') this.#recover();
-    else this.#line.refill();
+    else this.#line.refillSoon();
   }
 
   #recover(): void {

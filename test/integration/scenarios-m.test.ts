@@ -156,4 +156,18 @@ describe('M. callbacks and promises', () => {
     const [code] = await once(child, 'close');
     expect({ code, ...said }).toEqual({ code: 0, stdout: '3\n', stderr: '' });
   });
+
+  test('a task is a promise that await and Promise.all take as it is, and what is derived from it is a plain one', async () => {
+    const pool = newPool();
+    const task = pool.run('add', [1, 2]);
+    expect(Promise.resolve(task)).toBe(task);
+    const derived = task.then((sum) => sum + 1);
+    expect(Object.getPrototypeOf(derived)).toBe(Promise.prototype);
+    expect(await Promise.all([task, derived])).toEqual([3, 4]);
+    // Nobody but the pool settles it.
+    const never = pool.run('sleep', [60_000]);
+    (never as unknown as { resolve(value: unknown): void }).resolve(7);
+    await never.cancel();
+    await expect(never).rejects.toMatchObject({ code: 'ERR_EVERPOOL_CANCELLED' });
+  });
 });
