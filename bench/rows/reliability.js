@@ -13,12 +13,8 @@ const everpools = ['everpool', 'everpool:retries', 'everpool:killed while bootin
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
-/** Workers of everpool that hold a task. */
-const holders = (pool) =>
-  pool
-    .workers()
-    .filter(({ state }) => state === 'busy')
-    .map(({ pid }) => pid);
+/** Whether it is a worker of everpool that has not booted yet. */
+const isBooting = (pool, pid) => pool.workers().some((worker) => worker.pid === pid && worker.state === 'starting');
 
 function countTwice(file) {
   const ids = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -46,12 +42,12 @@ export const reliability = {
     process.on('unhandledRejection', () => undefined);
 
     const { run, pool } = open({ tuning: {} });
-    const victims = pool === undefined || entry.endsWith('booting') ? nodeChildren : () => holders(pool);
+    const sparesBooting = pool !== undefined && !entry.endsWith('booting');
     await run('noop');
     const start = performance.now();
     const kills = setInterval(() => {
-      const victim = pick(victims());
-      if (victim === undefined) return;
+      const victim = pick(nodeChildren());
+      if (victim === undefined || (sparesBooting && isBooting(pool, victim))) return;
       process.kill(victim, 'SIGKILL');
       counts.kills += 1;
     }, 50);
