@@ -23,11 +23,11 @@ const SYMBOLS = ['circle', 'rect', 'triangle'];
 
 const number = (value) => value.toLocaleString('en', value < 1000 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
 
-/** Their names are dates, so the last one is the newest. */
+/** Their names are dates, so the last one is the newest. Runs of a few rows do not count. */
 function newest(pattern) {
   const names = readdirSync(RESULTS).filter((name) => pattern.test(name));
   const reports = names.sort().map((name) => JSON.parse(readFileSync(new URL(name, RESULTS), 'utf8')));
-  return reports.findLast(({ options }) => options.quick !== true);
+  return reports.findLast(({ options }) => options.quick !== true && options.only === undefined);
 }
 
 /** What all plots have in common. The background is given, as pages may be dark and the ink is not. */
