@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../shared/doors.js';
 import type { Lane } from './lane.js';
 import { LaneList } from './lane-list.js';
 import { encodedName, type NameTable } from './names.js';
-import { AHEAD_LIMIT_US, estimateUs, isShort } from './pipelining.js';
+import { AHEAD_LIMIT_US, estimateUs, isShort, mayGoAhead } from './pipelining.js';
 import type { TaskRecord } from './record.js';
 import type { TaskQueue } from './task-queue.js';
 
@@ -99,9 +99,9 @@ export class Dispatcher {
   #laneFor(record: TaskRecord): Lane | undefined {
     // Where a worker takes several at once, they are spread.
     const free = this.#options.concurrency > 1 ? this.#free.next() : this.#free.latest;
-    if (free !== undefined || this.#takesAhead.size === 0 || !isShort(record.name) || record.stream !== undefined) return free;
+    if (free !== undefined || record.stream !== undefined) return free;
     const lane = this.#takesAhead.next();
-    return lane !== undefined && lane.aheadUs + estimateUs(record.name) <= AHEAD_LIMIT_US ? lane : undefined;
+    return lane !== undefined && mayGoAhead(record.name, lane.aheadUs) ? lane : undefined;
   }
 
   #give(lane: Lane, record: TaskRecord, now: number): void {

@@ -56,25 +56,31 @@ export class Task<R> extends Promise<R> implements Settler {
   /** @internal Only the pool has the record: called by anybody else it does nothing. */
   resolve(value: unknown, record: TaskRecord): void {
     const resolve = this.#resolve;
-    if (this.#forget(record)) resolve?.(value);
+    if (resolve === undefined || !this.#isOf(record)) return;
+    this.#forget();
+    resolve(value);
   }
 
   /** @internal As above. */
   reject(error: unknown, record: TaskRecord, isComplete: boolean): void {
-    const [resolve, reject] = [this.#resolve as Settle, this.#reject as Settle];
-    if (!this.#forget(record)) return;
+    const resolve = this.#resolve;
+    const reject = this.#reject;
+    if (resolve === undefined || reject === undefined || !this.#isOf(record)) return;
+    this.#forget();
     if (record.state === 'cancelled') markHandled(this);
     if (isComplete || !(error instanceof Error)) reject(error);
     else rejectToAwaiters(resolve, reject, error, aboutTask(record));
   }
 
-  /** Two functions and what they share: 180 bytes. False if that is not its record. */
-  #forget(record: TaskRecord): boolean {
-    // It may be settled before it is bound: a broken pool takes nothing in.
-    if (this.#record !== undefined && this.#record !== record) return false;
+  /** It may settle before it is bound: a broken pool takes nothing in. */
+  #isOf(record: TaskRecord): boolean {
+    return this.#record === undefined || this.#record === record;
+  }
+
+  /** Two functions and what they share: 180 bytes. */
+  #forget(): void {
     this.#resolve = undefined;
     this.#reject = undefined;
-    return true;
   }
 
   /** @internal */

@@ -29,6 +29,7 @@ export class SpawnLine {
   readonly #pacer: PQueue;
   readonly #booting = new Map<Worker, Deferred<void>>();
   #timer: Timer | undefined;
+  #timerAt = 0;
   #hasStopped = false;
 
   constructor(clock: Clock, berths: Berths, breaker: Breaker, concurrency: number, user: SpawnLineUser) {
@@ -85,8 +86,7 @@ export class SpawnLine {
   stop(): void {
     this.#hasStopped = true;
     this.#pacer.clear();
-    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
-    this.#timer = undefined;
+    this.#clearTimer();
   }
 
   #begin(berth: Berth): Promise<void> {
@@ -97,11 +97,20 @@ export class SpawnLine {
     return booted.promise;
   }
 
+  /** A timer that is set for earlier stays; each finds out when it is time for the next. */
   #refillAt(delayMs: number): void {
-    if (this.#hasStopped) return;
-    this.#timer ??= this.#clock.setTimer(() => {
+    const at = this.#clock.now() + delayMs;
+    if (this.#hasStopped || (this.#timer !== undefined && this.#timerAt <= at)) return;
+    this.#clearTimer();
+    this.#timerAt = at;
+    this.#timer = this.#clock.setTimer(() => {
       this.#timer = undefined;
       this.refill();
     }, delayMs);
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
   }
 }

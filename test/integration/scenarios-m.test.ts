@@ -169,5 +169,8 @@ describe('M. callbacks and promises', () => {
     (never as unknown as { resolve(value: unknown): void }).resolve(7);
     await never.cancel();
     await expect(never).rejects.toMatchObject({ code: 'ERR_EVERPOOL_CANCELLED' });
+    const refused = pool.run('no such task' as 'add');
+    (refused as unknown as { reject(error: unknown): void }).reject(new Error('not by me'));
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_EVERPOOL_UNKNOWN_TASK' });
   });
 });
