@@ -24,6 +24,8 @@ export class Attempt {
   context: TaskContext | undefined = undefined;
   /** A value of its progress or its stream that could not be sent: when the task lets the error escape, it is known again. */
   fault: ValueFault | undefined = undefined;
+  /** Called when the attempt is to end; its signal may have fired before, for a soft timeout. */
+  onCancel: (() => void) | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #abort: { readonly kind: AbortKind; readonly reason: unknown } | undefined = undefined;
   #nextLook = 0;
@@ -46,32 +48,39 @@ export class Attempt {
 
   /** True once the signal has fired or the note says that it should: in a loop that never yields only the note can tell. */
   isAborted(doors: WorkerDoors): boolean {
-    if (this.#abort !== undefined) return true;
-    const time = doors.now();
-    if (time < this.#nextLook) return false;
-    this.#nextLook = time + LOOK_EVERY_MS;
-    return this.#look(doors);
+    if (this.#abort === undefined) this.#lookNowAndThen(doors);
+    return this.#abort !== undefined;
   }
 
   /** It is to end, and not only asked whether it is nearly done. */
   isCancelled(doors: WorkerDoors): boolean {
-    return this.isAborted(doors) && this.#abort?.kind === 'cancel';
+    if (this.#abort?.kind !== 'cancel') this.#lookNowAndThen(doors);
+    return this.#abort?.kind === 'cancel';
   }
 
-  /** Fires the signal. The first abort counts, and none after the attempt has settled. */
+  /** Fires the signal, once: a cancel after a soft timeout is heard by `isCancelled` and `onCancel`. Nothing happens once the attempt has settled. */
   abort(kind: AbortKind, reason: unknown, timeoutMs = 0): void {
-    if (this.#abort !== undefined || this.isSettled) return;
-    this.#abort = { kind, reason: reason ?? defaultReason(kind, timeoutMs) };
-    this.#controller?.abort(this.#abort.reason);
+    if (this.isSettled || this.#abort?.kind === 'cancel' || this.#abort?.kind === kind) return;
+    if (this.#abort === undefined) {
+      this.#abort = { kind, reason: reason ?? defaultReason(kind, timeoutMs) };
+      this.#controller?.abort(this.#abort.reason);
+    } else {
+      this.#abort = { kind, reason: this.#abort.reason };
+    }
+    if (kind === 'cancel') this.onCancel?.();
   }
 
-  #look(doors: WorkerDoors): boolean {
-    if (this.#abort !== undefined) return true;
-    if (this.isSettled) return false;
+  #lookNowAndThen(doors: WorkerDoors): void {
+    const time = doors.now();
+    if (time < this.#nextLook) return;
+    this.#nextLook = time + LOOK_EVERY_MS;
+    this.#look(doors);
+  }
+
+  #look(doors: WorkerDoors): void {
+    if (this.isSettled) return;
     const kind = doors.note.abortKind(this.seq);
-    if (kind === undefined) return false;
-    this.abort(kind, undefined);
-    return true;
+    if (kind !== undefined) this.abort(kind, undefined);
   }
 }
 

@@ -101,7 +101,7 @@ export class Lanes {
   abort(seq: number, abort: PendingAbort): void {
     const attempt = this.#running.get(seq);
     if (attempt !== undefined) attempt.abort(abort.kind, abort.reason, abort.timeoutMs);
-    else if (this.#queue.has(seq) && !this.#aborts.has(seq)) this.#aborts.set(seq, abort);
+    else if (this.#queue.has(seq) && this.#aborts.get(seq)?.kind !== 'cancel') this.#aborts.set(seq, abort);
   }
 
   /** Notes the start and takes a lane; false if the attempt was revoked. */

@@ -65,8 +65,7 @@ export class Streams {
     const iterator = iteratorOf(await made);
     const outflow = new Outflow();
     this.#outflows.set(attempt.seq, outflow);
-    const wake = (): void => outflow.wake();
-    attempt.signal(doors).addEventListener('abort', wake, { once: true });
+    attempt.onCancel = () => outflow.wake();
     let isDone = false;
     const next = async (): Promise<IteratorResult<unknown>> => {
       isDone = true; // unless it yields: what throws is over too

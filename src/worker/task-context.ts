@@ -5,7 +5,7 @@ export interface TaskContext {
   /** From 1: which start of the task this is. */
   readonly attempt: number;
   readonly workerId: number;
-  /** Fires when the task is cancelled or its soft time limit has passed. */
+  /** Fires when the task is cancelled or its soft time limit has passed. That may have been before it is first asked for: look at `aborted` too. */
   readonly signal: AbortSignal;
   /**
    * Sends a value to the submitter's `onProgress`, at once. Ignored after the task has settled.

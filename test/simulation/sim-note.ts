@@ -24,7 +24,7 @@ export class SimNote implements Note, WorkerNote {
     for (let seq = first; seq <= last; seq++) this.#revoked.add(seq);
   }
   abort(seq: number, kind: AbortKind): void {
-    if (!this.#aborts.has(seq)) this.#aborts.set(seq, kind);
+    this.#aborts.set(seq, kind);
   }
 
   // ---- the worker's side

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Flag } from '../../src/ipc/frame.js';
+import { WINDOW_VALUES } from '../../src/ipc/stream-window.js';
 import { SerializationError, TaskCancelledError, TaskTimeoutError } from '../../src/shared/errors.js';
 import type { TaskContext } from '../../src/worker/task-context.js';
 import { FakeParent } from '../fixtures/worker/fake-parent.js';
@@ -133,6 +134,59 @@ describe('abort', () => {
     parent.abort(1, 'cancel', 'first');
     expect((await parent.reply(2)).value).toEqual([true, 'early']);
     expect((await parent.reply(3)).value).toEqual([false, undefined]);
+  });
+});
+
+describe('a cancel after a soft timeout', () => {
+  it('ends a generator that waits for its reader', async () => {
+    let isClosed = false;
+    const parent = await FakeParent.of({
+      *endless() {
+        try {
+          for (;;) yield 0;
+        } finally {
+          isClosed = true;
+        }
+      },
+    });
+    parent.run(1, 'endless', [], { flags: Flag.Stream });
+    await parent.until(() => parent.replies.length === WINDOW_VALUES);
+    parent.abort(1, 'soft-timeout');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isClosed).toBe(false);
+    parent.abort(1, 'cancel');
+    expect(await parent.reply(1)).toMatchObject({ type: 'Failure', value: { name: 'TaskTimeoutError' } });
+    expect(isClosed).toBe(true);
+  });
+
+  it('ends a chunk before its next item, whether it waits or spins', async () => {
+    const waiting: (() => void)[] = [];
+    const called: string[] = [];
+    const parent: FakeParent = await FakeParent.of({
+      waits: (item: number) => {
+        called.push(`waits ${item}`);
+        return new Promise<void>((resolve) => waiting.push(resolve));
+      },
+      spins: (item: number) => {
+        called.push(`spins ${item}`);
+        parent.time += 10;
+        if (item === 10) parent.abortKinds.set(2, 'soft-timeout');
+        if (item === 20) parent.abortKinds.set(2, 'cancel');
+      },
+    });
+    const items = Array.from({ length: 100 }, (_, index) => [index]);
+    parent.run(1, 'waits', items, { flags: Flag.Chunk });
+    parent.abort(1, 'soft-timeout');
+    parent.time += 10;
+    waiting.shift()?.();
+    await parent.until(() => parent.replies.length === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    parent.abort(1, 'cancel');
+    waiting.shift()?.();
+    expect((await parent.reply(1)).type).toBe('Failure');
+    parent.run(2, 'spins', items, { flags: Flag.Chunk });
+    expect((await parent.reply(2)).type).toBe('Failure');
+    expect(called).toEqual(['waits 0', 'waits 1', ...items.slice(0, 21).map((item) => `spins ${item}`)]);
   });
 });
 
