@@ -13,7 +13,8 @@ const PLOTS = new URL('../docs/plots/', import.meta.url);
 const WIDTH = 760;
 const LINE_HEIGHT = 420;
 const BAR_HEIGHT = 30;
-const LEAST_BARS = 3;
+/** The rows that the docs show. */
+const SHOWN = ['P1'];
 const INK = '#24292f';
 const FAINT = '#d8dee4';
 const OURS = '#0969da';
@@ -114,7 +115,9 @@ mkdirSync(PLOTS, { recursive: true });
 const growth = newest(/^growth-.*\.json$/);
 for (const [id, group] of Object.entries(growth?.groups ?? {})) draw(`growth-${id}`, LINE_HEIGHT, lines(group, growth));
 const suite = newest(/^\d.*\.json$/);
-for (const [id, row] of Object.entries(suite?.rows ?? {})) {
+for (const id of SHOWN) {
+  const row = suite?.rows[id];
+  if (row === undefined) continue;
   const { length } = Object.values(row.summaries).filter(({ value }) => value !== undefined);
-  if (length >= LEAST_BARS) draw(id.toLowerCase().replaceAll(' ', '-'), 132 + length * BAR_HEIGHT, bars(row, suite));
+  draw(id.toLowerCase(), 132 + length * BAR_HEIGHT, bars(row, suite));
 }

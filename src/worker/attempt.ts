@@ -58,15 +58,11 @@ export class Attempt {
     return this.#abort?.kind === 'cancel';
   }
 
-  /** Fires the signal, once: a cancel after a soft timeout is heard by `isCancelled` and `onCancel`. Nothing happens once the attempt has settled. */
+  /** Fires the signal; it fires once, so of a cancel after a soft timeout only `isCancelled` and `onCancel` tell. */
   abort(kind: AbortKind, reason: unknown, timeoutMs = 0): void {
     if (this.isSettled || this.#abort?.kind === 'cancel' || this.#abort?.kind === kind) return;
-    if (this.#abort === undefined) {
-      this.#abort = { kind, reason: reason ?? defaultReason(kind, timeoutMs) };
-      this.#controller?.abort(this.#abort.reason);
-    } else {
-      this.#abort = { kind, reason: this.#abort.reason };
-    }
+    this.#abort = { kind, reason: this.#abort?.reason ?? reason ?? defaultReason(kind, timeoutMs) };
+    this.#controller?.abort(this.#abort.reason);
     if (kind === 'cancel') this.onCancel?.();
   }
 

@@ -179,9 +179,8 @@ describe('the command', () => {
 
   test('Ctrl-C twice: what runs is killed', async () => {
     const folder = newFolder();
-    const { child, ended, err } = start(`exec node ${main} map ${tasks}#sleep --size 2 --args 60000 60000 60000`, folder);
-    await until('it works', async () => (await shell(`pgrep -P ${child.pid} | wc -l`)).out.trim() >= '2');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { child, ended, err } = start(`exec node ${main} map ${tasks}#marksAndSleeps --size 2 --args 1 2 3`, folder);
+    await until('it works', () => linesOf(`${folder}/marks`).length === 2);
     process.kill(child.pid as number, 'SIGINT');
     await until('it was heard', () => err().includes('interrupted'));
     process.kill(child.pid as number, 'SIGINT');

@@ -1,11 +1,11 @@
 /** A map with a journal goes on where it was: after a crash, after a failure, after the end. */
 import { spawn } from 'node:child_process';
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { OptionsError } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as JournalTasks from '../fixtures/journal-tasks.js';
-import { fixture, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
+import { fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
 
 const journalling = (options = {}) => newPool<typeof JournalTasks>({ module: fixture('journal-tasks.js'), ...options });
 
@@ -137,12 +137,13 @@ describe('journal', () => {
   }, async () => {
     const { journal, starts } = place();
     const reported = `${starts}-reported`;
+    const pids = `${starts}-pids`;
     let kills = 0;
     let count = 100;
     for (let isComplete = false; !isComplete; ) {
       const before = new Set(linesOf(reported));
       const startedBefore = linesOf(starts).length;
-      const argv = [fileURLToPath(fixture('program-with-journal.js')), journal, starts, reported, String(count)];
+      const argv = [fileURLToPath(fixture('program-with-journal.js')), journal, starts, reported, String(count), pids];
       const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
       const ended = new Promise((resolve) => child.once('exit', resolve));
       // At any moment: before it works, while it does, as it ends. When it is done too soon, it gets more to do.
@@ -151,7 +152,8 @@ describe('journal', () => {
       clearTimeout(timer);
       if (child.signalCode === 'SIGKILL') kills += 1;
       // Its workers may outlive it for a moment (G8): no start of theirs may be taken for one of the next round.
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await until('its workers are gone', () => !linesOf(pids).some((pid) => isRunning(Number(pid))));
+      rmSync(pids, { force: true });
       for (const index of linesOf(starts).slice(startedBefore)) expect(before.has(index), `item ${index} ran again`).toBe(false);
       isComplete = linesOf(reported).includes('complete') && kills >= 100;
       if (linesOf(reported).includes('complete') && kills < 100) {

@@ -2,7 +2,7 @@
 import { type Death, type PoolOptions, WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as HangsIdle from '../fixtures/hangs-idle.js';
-import { expectUsable, fixture, isRunning, newPool, next, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, rejection, until, useKit } from '../kit.js';
 
 const QUICK = { intervalMs: 50, timeoutMs: 200 };
 const hanging = (options: PoolOptions = {}) =>
@@ -83,8 +83,9 @@ describe('H: hung workers', () => {
     'H05: a task that was sent to such a worker (%s) and never starts goes to another, uncounted',
     async (name) => {
       const pool = hanging({ size: 1 });
-      await pool.run(name);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      const file = `${newFolder()}/hangs`;
+      await pool.run(name, [file]);
+      await until('it hangs', () => linesOf(file).length === 1);
       const task = pool.run('add', [1, 2]);
       expect(await task).toBe(3);
       expect(task.attempts).toHaveLength(1);
