@@ -26,9 +26,9 @@ export class Berths {
   get size(): number {
     return this.slots.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
   }
-  /** Workers that are booting, or about to be spawned. */
+  /** Workers that are about to be spawned, that boot, or that have ended in their boot while their death is not told yet: each may be charged. */
   get starting(): number {
-    return this.all().filter((berth) => berth.state === 'pacing' || berth.worker?.state === 'starting').length;
+    return this.all().filter((berth) => berth.state === 'pacing' || berth.worker?.isBooting === true).length;
   }
   /** Those of them that are not spawned yet. */
   get pacing(): number {

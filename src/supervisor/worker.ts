@@ -84,6 +84,10 @@ export class Worker implements ProcessListener {
   vitals(): Vitals | undefined {
     return this.isAlive ? this.#process.vitals() : undefined;
   }
+  /** It was not ready yet: until its death is told, that may be charged, whatever is left of the process. */
+  get isBooting(): boolean {
+    return this.#wasBooting;
+  }
   /** Resident memory: as the system tells it, or else as the worker last did. */
   get rssBytes(): number | undefined {
     return this.isAlive ? (this.#process.vitals()?.rssBytes ?? this.#reportedRss) : undefined;

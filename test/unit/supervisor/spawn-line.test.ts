@@ -1,8 +1,9 @@
 /** When vacant berths are filled, by one timer. */
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../../src/shared/doors.js';
+import type { Berth } from '../../../src/supervisor/berth.js';
 import { Berths } from '../../../src/supervisor/berths.js';
-import type { Breaker } from '../../../src/supervisor/breaker.js';
+import { Breaker } from '../../../src/supervisor/breaker.js';
 import { SpawnLine } from '../../../src/supervisor/spawn-line.js';
 import type { Worker } from '../../../src/supervisor/worker.js';
 
@@ -40,6 +41,37 @@ function lineOf() {
 }
 
 describe('the line of spawns', () => {
+  test('a worker that has ended in its boot, and whose death is not told yet, still counts as one that may be charged (G10)', async () => {
+    const clock = { now: () => 0, setTimer: () => ({}), clearTimer: () => undefined } as unknown as Clock;
+    const breaker = new Breaker(clock, { intensity: 3, periodMs: 5000 }, false, () => undefined);
+    const berths = new Berths(clock);
+    berths.addSlot();
+    berths.addSlot();
+    const workers: { state: string; isBooting: boolean }[] = [];
+    const line = new SpawnLine(clock, berths, breaker, 8, {
+      mayFill: () => true,
+      spawn: () => {
+        workers.push({ state: 'starting', isBooting: true });
+        return workers.at(-1) as unknown as Worker;
+      },
+    });
+    const die = async (index: number): Promise<void> => {
+      const worker = workers[index] as unknown as Worker;
+      line.booted(worker);
+      breaker.charge();
+      berths.empty(berths.of(worker) as Berth);
+      line.refill();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    line.refill();
+    await new Promise((resolve) => setImmediate(resolve));
+    await die(0);
+    await die(1);
+    (workers[3] as { state: string }).state = 'exited';
+    await die(2);
+    expect(workers).toHaveLength(4);
+  });
+
   test('what may be spawned soon is not held up by a timer that was set for later', async () => {
     const { line, rule, spawnedAt, jump } = lineOf();
     rule.allowedAt = 5000;
