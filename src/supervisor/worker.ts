@@ -34,6 +34,8 @@ export class Worker implements ProcessListener {
   /** Set by whoever creates it, at once. */
   tenant: Tenant | undefined;
   readyAt = 0;
+  /** It was never ready: until its death is told, that may be charged, whatever is left of the process. */
+  isBooting = true;
   completed = 0;
   /** When something came from it last. */
   heardAt = 0;
@@ -55,7 +57,6 @@ export class Worker implements ProcessListener {
   #spawnError: Error | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
-  #wasBooting = true; // never became ready
   #wasLeaving = false; // it was asked to leave, with nothing to do
 
   constructor(host: WorkerHost<Worker>, id: number, ordinal: number) {
@@ -83,10 +84,6 @@ export class Worker implements ProcessListener {
   }
   vitals(): Vitals | undefined {
     return this.isAlive ? this.#process.vitals() : undefined;
-  }
-  /** It was not ready yet: until its death is told, that may be charged, whatever is left of the process. */
-  get isBooting(): boolean {
-    return this.#wasBooting;
   }
   /** Resident memory: as the system tells it, or else as the worker last did. */
   get rssBytes(): number | undefined {
@@ -119,7 +116,7 @@ export class Worker implements ProcessListener {
     if (ORDER[this.#state] >= ORDER.stopping) return;
     this.#wasLeaving = true;
     this.#stop();
-    if (this.#wasBooting) {
+    if (this.isBooting) {
       this.#climb(this.#host.rules.killLadder);
       return;
     }
@@ -240,7 +237,7 @@ export class Worker implements ProcessListener {
         this.#host.onReady(this, message);
         return;
       case FrameType.BootFailed:
-        if (this.#wasBooting) this.#host.onBootFailed(this, message);
+        if (this.isBooting) this.#host.onBootFailed(this, message);
         return;
       case FrameType.Pong:
         return; // any message is a sign of life
@@ -256,7 +253,7 @@ export class Worker implements ProcessListener {
   #become(state: WorkerState): void {
     if (ORDER[state] <= ORDER[this.#state]) throw new Error(`worker ${this.id}: ${this.#state} → ${state} is no transition`);
     const wasUsable = ORDER[this.#state] <= ORDER.ready;
-    if (state === 'ready') this.#wasBooting = false;
+    if (state === 'ready') this.isBooting = false;
     this.#state = state;
     this.#clearTimer();
     if (wasUsable && ORDER[state] > ORDER.ready) this.tenant?.onLost();
@@ -297,7 +294,7 @@ export class Worker implements ProcessListener {
     if (this.#state === 'gone') return;
     const hasStarted = (this.tenant?.countStarted() ?? 0) > 0;
     const death = buildDeath({
-      phase: this.#wasBooting ? 'boot' : hasStarted ? 'task' : this.#wasLeaving ? 'stopping' : 'idle',
+      phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#wasLeaving ? 'stopping' : 'idle',
       requested: this.#isRequested,
       pid: this.pid,
       exitCode: this.#exit?.exitCode ?? null,
