@@ -35,7 +35,7 @@ export async function hunt(mutation: Mutation, index: number, maxSeeds: number):
     writeFileSync(join(folder, edit.file), apply(edit, mutation.bug));
   const args = ['--import', 'tsx', join(folder, 'test', 'simulation', 'cli.ts'), '--seed', '1', '--seeds', String(maxSeeds), '--first'];
   const out = await new Promise<string>((resolve) => {
-    execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26, timeout: 600_000 }, (_error, stdout, stderr) =>
+    execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26, timeout: 1_800_000 }, (_error, stdout, stderr) =>
       resolve(stdout + stderr),
     );
   });
@@ -60,7 +60,7 @@ export async function huntAll(maxSeeds: number): Promise<Finding[]> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const findings = await huntAll(Number(process.argv[2] ?? 6000));
+  const findings = await huntAll(Number(process.argv[2] ?? 20_000));
   console.log('| bug | who had it | found after | as |\n|---|---|---|---|');
   for (const { mutation, seeds, fault } of findings) {
     const when = seeds === undefined ? '**not found**' : `${seeds} seed${seeds === 1 ? '' : 's'}`;
