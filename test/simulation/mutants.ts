@@ -1,70 +1,115 @@
-/** npm run mutants [-- most seeds]: plants each bug of mutations.ts into a copy of the source, and tells after how many seeds it is found. */
+/**
+ * npm run mutants                          plants each bug of mutations.ts, and runs the seeds from the one that is known to find it
+ * npm run mutants -- --hunt                runs the seeds from 1 on, up to 20,000, and tells which is the first
+ * npm run mutants -- --only retry          those bugs alone whose text has this word
+ * npm run mutants -- --hunt --seeds 1000   up to 1,000 seeds for each
+ */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
 import PQueue from 'p-queue';
-import { type Edit, MUTATIONS, type Mutation } from './mutations.js';
+import { type Edit, editsOf, type Mutation } from './mutation.js';
+import { MUTATIONS } from './mutations.js';
 
 const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
+const FOLDER: string = join(ROOT, '.cache', 'mutants');
+/** From the seed that is known to find it so many are tried: any change of the source moves what the seeds tell. */
+const SEEDS_AFTER = 1500;
+/** What CommonJS modules among the dependencies need. */
+const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
-export interface Finding {
+interface Range {
+  readonly first: number;
+  readonly count: number;
+}
+
+interface Finding {
   readonly mutation: Mutation;
-  /** How many seeds it took; undefined: it was not found. */
-  readonly seeds: number | undefined;
+  /** Undefined: none of them found it. */
+  readonly seed: number | undefined;
   /** The first fault. */
   readonly fault: string;
 }
 
 /** @throws Error when the source has moved on */
-export function apply(edit: Edit, bug: string): string {
-  const text = readFileSync(join(ROOT, edit.file), 'utf8');
-  const parts = text.split(edit.find);
-  if (parts.length !== 2) throw new Error(`'${bug}': its text occurs ${parts.length - 1} times in ${edit.file}`);
-  return parts.join(edit.replace);
+function apply(text: string, { file, find, replace }: Edit, bug: string): string {
+  const parts = text.split(find);
+  if (parts.length !== 2) throw new Error(`'${bug}': its text occurs ${parts.length - 1} times in ${file}`);
+  return parts.join(replace);
 }
 
-/** Runs seeds from 1 on over a copy of the source with this bug in it, until one fails. */
-export async function hunt(mutation: Mutation, index: number, maxSeeds: number): Promise<Finding> {
-  const folder = join(ROOT, '.cache', 'mutants', String(index));
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  for (const part of ['src', join('test', 'simulation'), 'tsconfig.base.json', 'tsconfig.json', 'package.json'])
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  for (const edit of mutation.also === undefined ? [mutation] : [mutation, mutation.also])
-    writeFileSync(join(folder, edit.file), apply(edit, mutation.bug));
-  const args = ['--import', 'tsx', join(folder, 'test', 'simulation', 'cli.ts'), '--seed', '1', '--seeds', String(maxSeeds), '--first'];
+/** The simulation, over a source with this bug in it, as one file. */
+async function plant(mutation: Mutation, path: string): Promise<void> {
+  const edits = editsOf(mutation);
+  await build({
+    entryPoints: [join(ROOT, 'test', 'simulation', 'cli.ts')],
+    outfile: path,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: 'inline',
+    logLevel: 'error',
+    banner: { js: BANNER },
+    plugins: [
+      {
+        name: 'bug',
+        setup: (bundle) => {
+          bundle.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path: loaded }) => {
+            const file = relative(ROOT, loaded).split(sep).join('/');
+            const text = await readFile(loaded, 'utf8');
+            const mine = edits.filter((edit) => edit.file === file);
+            return { contents: mine.reduce((changed, edit) => apply(changed, edit, mutation.bug), text), loader: 'ts' };
+          });
+        },
+      },
+    ],
+  });
+}
+
+/** Runs these seeds over it, until one fails. */
+async function find(mutation: Mutation, { first, count }: Range): Promise<Finding> {
+  const path = join(FOLDER, `${MUTATIONS.indexOf(mutation)}.mjs`);
+  await plant(mutation, path);
+  const args = [path, '--seed', String(first), '--seeds', String(count), '--first'];
   const out = await new Promise<string>((resolve) => {
     execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26, timeout: 1_800_000 }, (_error, stdout, stderr) =>
       resolve(stdout + stderr),
     );
   });
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(path, { force: true });
   const found = /^seed (\d+): (.*)$/m.exec(out);
   if (found === null && !out.includes(' failed: ')) throw new Error(`'${mutation.bug}' did not run: ${out.slice(-2000)}`);
-  return { mutation, seeds: found === null ? undefined : Number(found[1]), fault: found?.[2] ?? 'not found' };
+  return { mutation, seed: found === null ? undefined : Number(found[1]), fault: found?.[2] ?? 'not found' };
 }
 
-/** All of them, two at a time, in the order of the list. */
-export async function huntAll(maxSeeds: number): Promise<Finding[]> {
-  const queue = new PQueue({ concurrency: 2 });
-  const only = process.env['EVERPOOL_MUTANT'];
-  const chosen = only === undefined ? MUTATIONS : MUTATIONS.filter(({ bug }) => bug.includes(only));
+/** All that are chosen, as many at a time as there are processors, in the order of the list. */
+async function findAll(chosen: readonly Mutation[], rangeOf: (mutation: Mutation) => Range): Promise<Finding[]> {
+  mkdirSync(FOLDER, { recursive: true });
+  const queue = new PQueue({ concurrency: availableParallelism() });
   return queue.addAll(
     chosen.map((mutation) => async () => {
-      const finding = await hunt(mutation, MUTATIONS.indexOf(mutation), maxSeeds);
-      console.error(`${finding.seeds ?? 'NOT FOUND'}: ${mutation.bug}: ${finding.fault}`);
+      const finding = await find(mutation, rangeOf(mutation));
+      const moved = finding.seed === mutation.firstSeed ? '' : ` (firstSeed: ${mutation.firstSeed})`;
+      console.error(`${finding.seed ?? 'NOT FOUND'}${moved}: ${mutation.bug}: ${finding.fault}`);
       return finding;
     }),
   );
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const findings = await huntAll(Number(process.argv[2] ?? 20_000));
-  console.log('| bug | who had it | found after | as |\n|---|---|---|---|');
-  for (const { mutation, seeds, fault } of findings) {
-    const when = seeds === undefined ? '**not found**' : `${seeds} seed${seeds === 1 ? '' : 's'}`;
-    console.log(`| ${mutation.bug} | ${mutation.source} | ${when} | ${fault.split(':')[0]} |`);
-  }
-  if (findings.some(({ seeds }) => seeds === undefined)) process.exitCode = 1;
-}
+const { values } = parseArgs({ options: { hunt: { type: 'boolean' }, only: { type: 'string' }, seeds: { type: 'string' } } });
+const { hunt = false, only = '' } = values;
+const count = Number(values.seeds ?? (hunt ? 20_000 : SEEDS_AFTER));
+const chosen = MUTATIONS.filter(({ bug }) => bug.includes(only));
+const findings = await findAll(chosen, ({ firstSeed }) => ({ first: hunt ? 1 : firstSeed, count }));
+console.log('| bug | who had it | found by seed | as |\n|---|---|---|---|');
+for (const { mutation, seed, fault } of findings)
+  console.log(`| ${mutation.bug} | ${mutation.source} | ${seed ?? '**not found**'} | ${fault.split(':')[0]} |`);
+const missed = findings.filter(({ seed }) => seed === undefined).length;
+console.log(`${findings.length} bugs, ${missed} not found, in ${(performance.now() / 1000).toFixed(0)} s`);
+if (missed > 0) process.exitCode = 1;

@@ -44,6 +44,8 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     world.fault(`G9: an unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`);
   };
   process.on('unhandledRejection', onUnhandled);
+  const { stackTraceLimit } = Error;
+  if (!isTold) Error.stackTraceLimit = 1; // to capture a stack costs as much as the rest of a failure
   const real = doorsOf.make;
   doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: plan.spawnConcurrency });
   let tasks = 0;
@@ -68,6 +70,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   } finally {
     doorsOf.make = real;
     invariants?.stop();
+    Error.stackTraceLimit = stackTraceLimit;
     process.removeListener('unhandledRejection', onUnhandled);
   }
   return {

@@ -20,6 +20,8 @@ export interface ParentHabits {
 
 /** A look at everything costs as much as several steps. */
 const STEPS_BETWEEN_LOOKS = 16;
+/** A real turn of the event loop, in which Node tells of rejections that nobody handles, costs as much as several steps too. */
+const STEPS_BETWEEN_TURNS = 16;
 
 type Phase = 'timers' | 'poll' | 'check';
 
@@ -137,7 +139,8 @@ export class World implements Clock {
         if (this.#steps % STEPS_BETWEEN_LOOKS === 0) this.onStep?.();
         if (isOver()) resolve(true);
         else if (this.#now > end || this.faults.length > 0 || !this.#step()) resolve(isOver());
-        else setImmediate(turn);
+        else if (this.#steps % STEPS_BETWEEN_TURNS === 0) setImmediate(turn);
+        else queueMicrotask(() => process.nextTick(turn)); // when every promise behind the step has settled, and without a look at the kernel
       };
       setImmediate(turn);
     });
