@@ -61,8 +61,8 @@ export async function expectUsable(pool: Pool<TestTasks>, size = 2): Promise<voi
   expect(working).toHaveLength(size);
 }
 
-/** Resolves once the condition holds; fails, saying what for, after `limitMs`. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 15_000): Promise<void> {
+/** Resolves once the condition holds; fails, saying what for, after `limitMs`: a limit for what never happens, not for what is slow. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms for: ${what}`);

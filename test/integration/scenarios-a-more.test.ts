@@ -5,9 +5,7 @@ import type * as Talks from '../fixtures/talks-without-end.js';
 import { handlersOf } from '../heard.js';
 import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
 
-const DEADLINE = { timeout: 45_000 };
-
-describe('A. a worker dies while a task runs, continued', DEADLINE, () => {
+describe('A. a worker dies while a task runs, continued', () => {
   useKit();
 
   test('A13: a task that crashes with SIGSEGV, and one whose worker is sent it while it spins, reject naming the signal and the pid', async () => {

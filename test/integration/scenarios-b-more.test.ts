@@ -5,7 +5,6 @@ import type * as Crashes from '../fixtures/crashes-in-getters.js';
 import type * as WritesFrames from '../fixtures/writes-frames.js';
 import { expectUsable, fixture, newPool, rejection, useKit } from '../kit.js';
 
-const DEADLINE = { timeout: 30_000 };
 const text = (value: string): Buffer => Buffer.from(value, 'latin1');
 
 // src/ipc/frame.ts and src/ipc/codec.ts
@@ -17,7 +16,7 @@ const BOOT_FAILED = 31;
 const [UNDEFINED, JSON_TEXT, V8, COMPOSITE, UNKNOWN] = [0, 1, 2, 3, 99];
 const [UNSERIALISABLE, UNKNOWN_TASK, UNDECODABLE] = [4, 8, 16];
 
-describe('B. serialization, both directions: what cannot be decoded', DEADLINE, () => {
+describe('B. serialization, both directions: what cannot be decoded', () => {
   useKit();
 
   const decoding = () => newPool<typeof BreaksDecoding>({ module: fixture('breaks-decoding.js'), size: 1 });

@@ -99,7 +99,7 @@ describe('E. close, terminate, shutdown', () => {
     child.kill('SIGTERM');
     const [code, signal] = await once(child, 'exit');
     expect({ code, signal }).toEqual(exit);
-    await until('its processes are gone', () => !pids.some(isRunning), 2500);
+    await until('its processes are gone', () => !pids.some(isRunning));
   });
 
   test('E50: SIGINT twice to a program, as from a terminal: no child of a task is left', async () => {
@@ -115,7 +115,7 @@ describe('E. close, terminate, shutdown', () => {
       }
     }
     await gone;
-    await until('its processes are gone', () => !pids.some(isRunning), 2500);
+    await until('its processes are gone', () => !pids.some(isRunning));
   });
 });
 
@@ -128,7 +128,7 @@ describe('F. parent death, orphans, descendants', () => {
     const pids = await started(folder, 4);
     child.kill('SIGHUP');
     await once(child, 'exit');
-    await until('its processes are gone', () => !pids.some(isRunning), 2500);
+    await until('its processes are gone', () => !pids.some(isRunning));
   });
 
   test('F03: five nested processes under a task: a kill of the task ends all of them', async () => {
@@ -151,7 +151,7 @@ describe('F. parent death, orphans, descendants', () => {
     const inner = linesOf(file).map(Number);
     expect(inner.length).toBeGreaterThan(0);
     await pool.close();
-    await until('the inner workers are gone', () => !inner.some(isRunning), 2500);
+    await until('the inner workers are gone', () => !inner.some(isRunning));
   });
 
   test('F06, F07: a task starts a process, a thread and a pool; all work, and nothing is left', async () => {
@@ -160,7 +160,7 @@ describe('F. parent death, orphans, descendants', () => {
     expect(await pool.run('startProcess' as never)).toBe('42');
     expect(await pool.run('startThread' as never)).toBe(42);
     expect(await pool.run('startPool' as never, [file] as never)).toBe(4);
-    await until('its workers are gone', () => !linesOf(file).map(Number).some(isRunning), 2500);
+    await until('its workers are gone', () => !linesOf(file).map(Number).some(isRunning));
   });
 
   test.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)(
@@ -172,7 +172,7 @@ describe('F. parent death, orphans, descendants', () => {
       child.kill(signal);
       child.kill(signal);
       await once(child, 'exit');
-      await until('its processes are gone', () => !pids.some(isRunning), 2500);
+      await until('its processes are gone', () => !pids.some(isRunning));
     },
   );
 });

@@ -1,8 +1,11 @@
 /** Warm spares; the hooks of a worker. */
-import type { PoolOptions } from 'everpool';
+import type { Pool, PoolOptions } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as Hooked from '../fixtures/hooked.js';
 import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, rejection, until, useKit } from '../kit.js';
+
+const allIdle = (pool: Pool<never> | Pool<object>, count: number): boolean =>
+  pool.workers().filter(({ state }) => state === 'idle').length === count;
 
 describe('spares', () => {
   useKit();
@@ -11,7 +14,7 @@ describe('spares', () => {
 
   test('they boot ahead, are seen, are given no tasks, and take the place of a dead worker in the same turn', async () => {
     const pool = spared();
-    await until('all are ready', () => pool.stats().spares === 2);
+    await until('all are ready', () => allIdle(pool, 4));
     const spares = pool.workers().filter(({ slot }) => slot === -1);
     expect(spares).toHaveLength(2);
     expect(spares.every(({ state, tasks }) => state === 'idle' && tasks.length === 0)).toBe(true);
@@ -33,20 +36,23 @@ describe('spares', () => {
 
   test('one spare, all spares, a spare that is just promoted, and everything at once are killed: nothing is lost', async () => {
     const pool = spared();
-    await until('all are ready', () => pool.stats().spares === 2);
+    await until('all are ready', () => allIdle(pool, 4));
     const tasks = Array.from({ length: 400 }, (_, index) => pool.run('sleep', [2, index], { retries: 50 }));
     const kill = (which: (slot: number) => boolean): void => {
       for (const { pid, slot } of pool.workers()) if (pid !== undefined && which(slot)) process.kill(pid, 'SIGKILL');
     };
-    const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const someMore = async (): Promise<void> => {
+      const { succeeded } = pool.stats();
+      await until('some more have run', () => pool.stats().succeeded >= succeeded + 30);
+    };
     for (let round = 0; round < 3; round += 1) {
       kill((slot) => slot === -1);
-      await wait(100);
+      await someMore();
       kill((slot) => slot === 0); // promoted from a spare …
       kill((slot) => slot === -1); // … which is killed in the same moment
-      await wait(100);
+      await someMore();
       kill(() => true);
-      await wait(150);
+      await someMore();
     }
     expect(await Promise.all(tasks)).toEqual(tasks.map((_, index) => index));
     await until('all are back', () => pool.stats().spares === 2 && pool.stats().size === 2);
@@ -55,7 +61,7 @@ describe('spares', () => {
 
   test('a spare that was killed while it was idle is a charged death; its replacement backs off like that of a slot', async () => {
     const pool = spared({ restart: { intensity: 1000, backoff: { initialMs: 200, maxMs: 200, jitter: 0 } } });
-    await until('all are ready', () => pool.stats().spares === 2);
+    await until('all are ready', () => allIdle(pool, 4));
     const died = next(pool, 'workerDied');
     process.kill(pool.workers().find(({ slot }) => slot === -1)?.pid as number, 'SIGKILL');
     expect((await died).death).toMatchObject({ phase: 'idle', requested: false });
@@ -112,9 +118,7 @@ describe('hooks', () => {
     const file = `${newFolder()}/hooks`;
     const pool = hooked({ file, stopMs: 60_000 }, { graceMs: 200, killLadder: [{ signal: 'SIGKILL', waitMs: 5000 }] });
     const pid = await pool.run('pid');
-    const start = performance.now();
     await pool.close();
-    expect(performance.now() - start).toBeLessThan(5000);
     expect(isRunning(pid)).toBe(false);
     expect(linesOf(file)).toEqual([`${pid} start`, `${pid} stop begins`]);
   });

@@ -8,9 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeSpawnerOptions } from '../../src/supervisor/node-spawner.js';
 import { Bench, clock, fixture, openDescriptors, runs, until } from '../fixtures/spawner/kit.js';
 
-const TIMEOUT = { timeout: 20_000 };
-
-describe('a failing spawn', TIMEOUT, () => {
+describe('a failing spawn', () => {
   let bench: Bench;
   let before: string[];
   let directory: string;
@@ -74,7 +72,7 @@ describe('a failing spawn', TIMEOUT, () => {
   });
 });
 
-describe('a parent', TIMEOUT, () => {
+describe('a parent', () => {
   const parents: ChildProcess[] = [];
 
   function startParent(options: object, stdio: ('pipe' | 'ignore')[], prefix = ''): ChildProcess {
@@ -112,7 +110,7 @@ describe('a parent', TIMEOUT, () => {
     const output = await text(parent.stdout as never);
     expect(await closed).toEqual([0, null]);
     const pids = [...output.matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1]));
-    for (const pid of pids) await until(`worker ${pid} has gone`, () => !runs(pid), 2000);
+    for (const pid of pids) await until(`worker ${pid} has gone`, () => !runs(pid));
   });
 
   test('survives that nobody reads the stderr that its workers inherit', async () => {
@@ -151,7 +149,7 @@ describe('a parent', TIMEOUT, () => {
     parent.stderr?.setEncoding('latin1').on('data', (chunk) => {
       errors += chunk;
     });
-    await until('the last line has come', () => errors.endsWith('last\n'), 40_000);
+    await until('the last line has come', () => errors.endsWith('last\n'));
     expect(errors).toBe(`${Array.from({ length: 20_000 }, (_, i) => `${i}`.padStart(99, '.')).join('\n')}\nlast\n`);
   });
 

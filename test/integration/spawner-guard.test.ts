@@ -4,7 +4,6 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Guard } from '../../src/supervisor/guard.js';
 import { clock, fixture, openDescriptors, runs, stateOf, until } from '../fixtures/spawner/kit.js';
 
-const TIMEOUT = { timeout: 30_000 };
 /** G8. */
 const GONE_WITHIN_MS = 2000;
 
@@ -71,7 +70,7 @@ class Parent {
   }
 }
 
-describe('the guard', TIMEOUT, () => {
+describe('the guard', () => {
   const parents: Parent[] = [];
 
   afterEach(async () => {
@@ -154,7 +153,7 @@ describe('the guard', TIMEOUT, () => {
   });
 });
 
-describe('the guard of this process', TIMEOUT, () => {
+describe('the guard of this process', () => {
   const told = (guard: Guard, pid: number): Promise<void> => new Promise((resolve) => guard.add(pid, resolve));
   const rssKb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
@@ -191,12 +190,10 @@ describe('the guard of this process', TIMEOUT, () => {
     clock.hold();
     const guard = new Guard({ shell: '/bin/false' });
     guard.join();
-    const since = performance.now();
     for (let i = 0; i < 4; i++) {
       await told(guard, 500_000_000 + i);
       await until('it has died', () => guard.pid === undefined);
     }
-    expect(performance.now() - since).toBeLessThan(4000);
     for (let i = 0; i < 4; i++) guard.remove(500_000_000 + i);
     guard.leave();
     expect(guard.pid).toBeUndefined();

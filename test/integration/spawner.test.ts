@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Bench, clock, fixture, openDescriptors, runs, stateOf, until } from '../fixtures/spawner/kit.js';
 
-const TIMEOUT = { timeout: 20_000 };
 const namespace = ['--pid', '--fork', '--mount-proc'];
 const mayUnshare = spawnSync('unshare', [...namespace, 'true']).status === 0;
 let bench: Bench;
@@ -31,7 +30,7 @@ function blockUntil(isSo: () => boolean): void {
   }
 }
 
-describe('the channel', TIMEOUT, () => {
+describe('the channel', () => {
   test('carries bytes both ways, and nothing is reported from within spawn', async () => {
     const { worker, watcher } = bench.spawn('echoes.js');
     expect(watcher.events).toEqual([]);
@@ -109,7 +108,7 @@ describe('the channel', TIMEOUT, () => {
   });
 });
 
-describe('output', TIMEOUT, () => {
+describe('output', () => {
   test('comes from the pipes that were asked for', async () => {
     const { watcher } = bench.spawn('talks.js', { stdout: 'pipe', stderr: 'pipe' });
     await watcher.sees('both lines', () => watcher.stdout.length > 0 && watcher.stderr.length > 0);
@@ -127,7 +126,7 @@ describe('output', TIMEOUT, () => {
   });
 });
 
-describe('signals', TIMEOUT, () => {
+describe('signals', () => {
   test('a stopped worker gets SIGKILL', async () => {
     const { worker, watcher, pid } = bench.spawn('sleeps.js');
     await watcher.says('sleeping');
@@ -166,7 +165,7 @@ describe('signals', TIMEOUT, () => {
   });
 });
 
-describe('sweep', TIMEOUT, () => {
+describe('sweep', () => {
   test('ends what a worker that left has left behind', async () => {
     const { worker, watcher } = bench.spawn('has-grandchild.js', { argv: ['leaves'] });
     await watcher.ends();
@@ -212,7 +211,7 @@ describe('sweep', TIMEOUT, () => {
   });
 });
 
-describe('descriptors', TIMEOUT, () => {
+describe('descriptors', () => {
   const links = (pid: number): Map<string, string> =>
     new Map(readdirSync(`/proc/${pid}/fd`).map((fd) => [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)]));
 
@@ -269,7 +268,7 @@ describe('descriptors', TIMEOUT, () => {
   });
 });
 
-describe('the note', TIMEOUT, () => {
+describe('the note', () => {
   test('is descriptor 5 of the worker, and tells after its death what it had started', async () => {
     const write = `const b = Buffer.alloc(8); b.writeDoubleLE(42); fs.writeSync(5, b, 0, 8, 0); process.kill(process.pid, 'SIGKILL')`;
     const { worker, watcher } = bench.spawn('sleeps.js', { execArgv: ['-e', write], entry: '--' });

@@ -19,9 +19,7 @@ async function started(options: Start = { module: 'process-tasks.ts' }): Promise
   await worker.ready();
   return worker;
 }
-const DEADLINE = { timeout: 30_000 };
-
-describe('a worker process', DEADLINE, () => {
+describe('a worker process', () => {
   let worker: WorkerProcess;
   beforeAll(async () => {
     worker = new WorkerProcess({ module: 'process-tasks.ts', workerData: { a: new Map([[1, 2]]) } });
@@ -96,7 +94,7 @@ describe('a worker process', DEADLINE, () => {
   });
 });
 
-describe('the boot of a worker process', DEADLINE, () => {
+describe('the boot of a worker process', () => {
   it('puts what its module threw into stderr and ends with 1', async () => {
     const worker = await started({ module: 'fails-to-boot.ts' });
     expect(await worker.ready()).toBeInstanceOf(RangeError);
@@ -116,7 +114,7 @@ describe('the boot of a worker process', DEADLINE, () => {
   });
 });
 
-describe('the end of a worker process', DEADLINE, () => {
+describe('the end of a worker process', () => {
   const withHook = (): Promise<WorkerProcess> => started({ module: 'process-tasks.ts', hasStopHook: true });
 
   it('runs the stop hooks and exits with 0 when it is told to leave', async () => {
