@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import type { Clock } from '../shared/doors.js';
+import { guarded } from '../shared/program.js';
 import type { PoolEvents } from './types.js';
 
 const OF_TASKS = ['taskStarted', 'taskRetried', 'taskSettled'] as const;
@@ -78,17 +79,5 @@ export class Events {
 
   #listen(): void {
     this.#hearsTasks = OF_TASKS.some((event) => this.#emitter.listenerCount(event) > 0);
-  }
-}
-
-/** A throwing listener or callback of the user harms nothing: it is reported as a warning. */
-export function guarded(what: string, run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    process.emitWarning(error instanceof Error ? error : new Error(String(error)), {
-      type: 'EverpoolListenerWarning',
-      detail: `thrown by ${what} of an everpool`,
-    });
   }
 }

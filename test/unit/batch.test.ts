@@ -667,8 +667,8 @@ describe('progress', () => {
   test('is told at most every 100 ms and once at the end, and a listener that throws harms nothing', async () => {
     const core = new FakeCore();
     const warnings: string[] = [];
-    const emitWarning = process.emitWarning;
-    process.emitWarning = ((warning: Error) => warnings.push(warning.message)) as never;
+    const hear = (warning: Error): number => warnings.push(warning.message);
+    process.on('warning', hear);
     try {
       const told: number[] = [];
       const batch = core.map(Array.from({ length: 50 }, (_, index) => index));
@@ -696,7 +696,7 @@ describe('progress', () => {
       await settle();
       expect(late).toEqual([50]);
     } finally {
-      process.emitWarning = emitWarning;
+      process.off('warning', hear);
     }
   });
 });
