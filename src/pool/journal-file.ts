@@ -156,7 +156,8 @@ export class JournalFile {
   }
 }
 
-function decodeParts([codec, body = '', ...attachments]: readonly [number, ...string[]]): unknown {
+function decodeParts(parts: readonly [number, ...string[]]): unknown {
+  const [codec, body = '', ...attachments] = parts;
   const bytes = (text: string): Buffer => {
     const whole = Buffer.from(text, 'base64');
     const own = Buffer.allocUnsafeSlow(whole.length); // decoded values are views of it
