@@ -26,11 +26,7 @@ export class Berths {
   get size(): number {
     return this.slots.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
   }
-  /** Workers that are about to be spawned, that boot, or that have ended in their boot while their death is not told yet: each may be charged. */
-  get starting(): number {
-    return this.all().filter((berth) => berth.state === 'pacing' || berth.worker?.isBooting === true).length;
-  }
-  /** Those of them that are not spawned yet. */
+  /** Those whose worker is about to be spawned. */
   get pacing(): number {
     return this.all().filter((berth) => berth.state === 'pacing').length;
   }

@@ -40,6 +40,16 @@ export class SpawnLine {
     this.#pacer = new PQueue({ concurrency });
   }
 
+  /**
+   * Workers that are about to be spawned, that boot, or that have ended in their boot while their death is not told yet: each may
+   * be charged, also where its place was given to another or is no more.
+   */
+  get starting(): number {
+    let count = this.#berths.pacing;
+    for (const worker of this.#booting.keys()) if (!worker.isRequested) count += 1;
+    return count;
+  }
+
   /** Starts a worker in every vacant berth that may have one now; the rest follow when they may. */
   refill(): void {
     for (const berth of this.#berths.all()) {
@@ -62,7 +72,7 @@ export class SpawnLine {
   /** The restart intensity allows a spawn now; else it is tried again when it does. */
   #isTime(): boolean {
     const now = this.#clock.now();
-    const at = this.#breaker.nextSpawnAt(now, this.#berths.starting, this.#berths.pacing);
+    const at = this.#breaker.nextSpawnAt(now, this.starting, this.#berths.pacing);
     if (at > now && at !== Number.POSITIVE_INFINITY) this.#refillAt(at - now);
     return at <= now;
   }

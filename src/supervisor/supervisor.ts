@@ -279,7 +279,7 @@ export class Supervisor implements WorkerHost<Worker> {
   #probe(): void {
     if (this.#state !== 'broken') return;
     const berth = [...this.#berths.slots, ...this.#berths.spares].find((candidate) => candidate.worker === undefined);
-    if (this.#berths.starting === 0) {
+    if (this.#line.starting === 0) {
       if (berth === undefined) this.#recover();
       else this.#line.fill(this.#berths.emptied(berth));
     }

@@ -36,6 +36,8 @@ export class Worker implements ProcessListener {
   readyAt = 0;
   /** It was never ready: until its death is told, that may be charged, whatever is left of the process. */
   isBooting = true;
+  /** The pool ends it, and not through its own fault: nobody is charged with its death. */
+  isRequested = false;
   completed = 0;
   /** When something came from it last. */
   heardAt = 0;
@@ -53,7 +55,6 @@ export class Worker implements ProcessListener {
   #evidence: { readonly detail: string | undefined; readonly samples: readonly MemorySample[] | undefined } | undefined; // of the fault
   #reportedRss: number | undefined;
   #fault: Fault | undefined; // why it is being ended, if through its own fault
-  #isRequested = false;
   #spawnError: Error | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
@@ -260,14 +261,14 @@ export class Worker implements ProcessListener {
   }
 
   #stop(): void {
-    this.#isRequested = true;
+    this.isRequested = true;
     this.#become('stopping');
   }
 
   #fail(fault: Fault): void {
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#become('stopping');
-    if (!this.#isRequested) this.#fault ??= fault;
+    if (!this.isRequested) this.#fault ??= fault;
     this.#climb(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
   }
 
@@ -295,7 +296,7 @@ export class Worker implements ProcessListener {
     const hasStarted = (this.tenant?.countStarted() ?? 0) > 0;
     const death = buildDeath({
       phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#wasLeaving ? 'stopping' : 'idle',
-      requested: this.#isRequested,
+      requested: this.isRequested,
       pid: this.pid,
       exitCode: this.#exit?.exitCode ?? null,
       signal: this.#exit?.signal ?? null,

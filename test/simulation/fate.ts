@@ -28,6 +28,8 @@ export interface FaultRates {
   readonly clockStalls: number;
   /** That it takes more memory than it may. */
   readonly swells: number;
+  /** That the news of its end, or of its beginning, come late, and as far from each other as can be. */
+  readonly lateNews: number;
 }
 
 export const NO_FAULTS: FaultRates = {
@@ -44,6 +46,7 @@ export const NO_FAULTS: FaultRates = {
   losesExit: 0,
   clockStalls: 0,
   swells: 0,
+  lateNews: 0,
 };
 
 export interface Fate {
@@ -67,12 +70,14 @@ export interface Fate {
   readonly clockStallsAt: number;
   readonly clockStallsMs: number;
   readonly swellsAt: number;
-  /** After its death: when the parent hears of the exit, and when the read side ends. */
+  /** After its death: when the parent hears of the exit, and when the read side ends. Each may take minutes. */
   readonly exitMs: number;
   readonly endMs: number;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** At most: a moment, some time, minutes. */
+const LATE_MS: readonly number[] = [50, 400, 3000, 180_000];
 
 /** Always draws the same number of numbers, so that one rate does not change what the others do. */
 export function fateOf(random: Random, rates: FaultRates): Fate {
@@ -82,7 +87,7 @@ export function fateOf(random: Random, rates: FaultRates): Fate {
   const badBoot = random.pick(['throws', 'exits', 'hangs', 'crashes'] as const);
   return {
     spawnError,
-    spawnMs: random.between(0.2, 3),
+    spawnMs: roll(rates.lateNews / 4) ? random.skewed(random.pick(LATE_MS)) : random.between(0.2, 3),
     bootMs: random.between(1, 60),
     boot: roll(rates.bootFails) ? badBoot : 'works',
     lastDoor: at(roll(rates.diesAtDoor), 1 + Math.floor(random.skewed(400))),
@@ -99,8 +104,8 @@ export function fateOf(random: Random, rates: FaultRates): Fate {
     clockStallsAt: at(roll(rates.clockStalls), random.skewed(2000)),
     clockStallsMs: random.between(1, 1000),
     swellsAt: at(roll(rates.swells), random.skewed(3000)),
-    exitMs: random.skewed(20),
-    endMs: random.skewed(350),
+    exitMs: random.skewed(roll(rates.lateNews) ? random.pick(LATE_MS) : 20),
+    endMs: random.skewed(roll(rates.lateNews) ? random.pick(LATE_MS) : 350),
   };
 }
 

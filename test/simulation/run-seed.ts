@@ -5,6 +5,7 @@ import { Invariants } from './invariants.js';
 import { Ledger } from './ledger.js';
 import { type Plan, planOf } from './plan.js';
 import { SimSpawner } from './sim-spawner.js';
+import { SpawnWatch } from './spawn-watch.js';
 import { Story } from './story.js';
 import type { SimModule } from './tasks.js';
 import { User } from './user.js';
@@ -50,26 +51,30 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: plan.spawnConcurrency });
   let tasks = 0;
   let invariants: Invariants | undefined;
+  let watch: SpawnWatch | undefined;
   try {
+    watch = new SpawnWatch(world, plan.options.restart as { intensity: number; periodMs: number });
     const pool = new Pool<SimModule>(plan.options);
     doorsOf.make = real;
+    watch.listenTo(pool);
     const user = new User(pool, world, ledger, spawner, plan.habits.callbackMs <= 0.01);
-    watchSpawns(pool, world, ledger, plan);
     const inside = new Invariants(world, pool);
     invariants = inside;
     world.onStep = () => {
       checkCounts(world, pool);
       inside.check();
     };
+    const calm = (): void => calmDown(world, ledger, spawner, plan);
     await act(world, user, plan);
-    if (plan.rests && !user.isFinishing) await rest(world, user, ledger, spawner, plan);
-    await end(world, user, ledger, spawner, plan);
+    if (plan.rests && !user.isFinishing) await rest(world, user, calm);
+    await end(world, user, ledger, plan, calm);
     checkSettled(world, pool);
     if (world.faults.length === 0) inside.checkEnd();
     tasks = pool.stats().submitted;
   } finally {
     doorsOf.make = real;
     invariants?.stop();
+    watch?.stop();
     Error.stackTraceLimit = stackTraceLimit;
     process.removeListener('unhandledRejection', onUnhandled);
   }
@@ -100,8 +105,8 @@ async function act(world: World, user: User, plan: Plan): Promise<void> {
 }
 
 /** No more faults: whatever was submitted must now settle without any help (G1). */
-async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawner, plan: Plan): Promise<void> {
-  calm(world, ledger, spawner, plan);
+async function rest(world: World, user: User, calm: () => void): Promise<void> {
+  calm();
   user.rest();
   const isOver = await world.run(() => user.unsettled.length === 0, REST_LIMIT_MS);
   if (isOver || world.faults.length > 0) return;
@@ -109,10 +114,10 @@ async function rest(world: World, user: User, ledger: Ledger, spawner: SimSpawne
   world.fault(`G1: the tasks ${hanging.join(', ')} will never settle`);
 }
 
-async function end(world: World, user: User, ledger: Ledger, spawner: SimSpawner, plan: Plan): Promise<void> {
+async function end(world: World, user: User, ledger: Ledger, plan: Plan, calm: () => void): Promise<void> {
   if (world.faults.length > 0) return;
   if (!user.isFinishing) user.finish(plan.ending);
-  calm(world, ledger, spawner, plan);
+  calm();
   await world.run(() => user.open.length === 0 && user.unsettled.length === 0, REST_LIMIT_MS);
   if (world.faults.length > 0) return;
   const hanging = user.unsettled.map(({ entry }) => `${entry.id} (${entry.name})`);
@@ -129,7 +134,7 @@ async function end(world: World, user: User, ledger: Ledger, spawner: SimSpawner
 }
 
 /** Stopped processes go on, unless the heartbeat is there to find them. */
-function calm(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan): void {
+function calmDown(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan): void {
   if (ledger.isCalm) return;
   ledger.isCalm = true;
   world.tell('no more faults', '');
@@ -153,38 +158,4 @@ function checkSettled(world: World, pool: Pool<object>): void {
   checkCounts(world, pool);
   const { queued, running, waiting } = pool.stats();
   if (queued + running + waiting > 0) world.fault(`G1: at the end ${queued} tasks are queued, ${running} run, ${waiting} wait`);
-}
-
-/**
- * G10. A pool breaks after more than `intensity` charged deaths, and not before. And where no worker can boot any more, so
- * that nothing can be proven, no more than intensity + 1 spawns are begun in a period from the first charged death on.
- */
-function watchSpawns(pool: Pool<object>, world: World, ledger: Ledger, plan: Plan): void {
-  const { intensity, periodMs } = plan.options.restart as { intensity: number; periodMs: number };
-  let charged = 0;
-  let since: number | undefined; // the first of them, if it came after the module was broken
-  const checkSpawns = (from: number): void => {
-    const spawns = ledger.spawns.filter((at) => at >= from);
-    for (const [index, at] of spawns.entries()) {
-      const last = spawns[index + intensity + 1];
-      if (last !== undefined && last < at + periodMs)
-        world.fault(
-          `G10: ${intensity + 2} spawns from ${at.toFixed(1)} to ${last.toFixed(1)} ms; intensity ${intensity}, period ${periodMs} ms`,
-        );
-    }
-  };
-  pool.on('workerDied', ({ death }) => {
-    if (!death.requested && death.phase !== 'task') {
-      charged += 1;
-      if (charged === 1 && world.now() >= plan.poisonedAt) since = world.now();
-    }
-    if (since !== undefined && !ledger.isCalm) checkSpawns(since);
-  });
-  pool.on('broken', () => {
-    if (charged <= intensity) world.fault(`G10: it broke after ${charged} charged deaths; intensity ${intensity}`);
-  });
-  pool.on('recovered', () => {
-    charged = 0;
-    since = undefined;
-  });
 }

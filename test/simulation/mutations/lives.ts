@@ -52,7 +52,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a healthy old worker resets the restart count',
-    firstSeed: 17055,
+    firstSeed: 89,
     source: 'crash loops that hide behind one good worker',
     file: 'src/supervisor/restart-window.ts',
     find: "  return spawnOrdinal > (by === 'task' ? state.firstCharged : state.lastCharged);",
@@ -65,7 +65,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'the restart intensity is not asked',
-    firstSeed: 1791,
+    firstSeed: 31,
     source: 'worker-farm: 94 forks in 9 s; cpython#87472',
     file: 'src/supervisor/spawn-line.ts',
     find: '    return at <= now;',
@@ -166,5 +166,13 @@ export const LIVES: readonly Mutation[] = [
     file: 'src/supervisor/heartbeat.ts',
     find: ' || isBusy) {',
     replace: ') {',
+  },
+  {
+    bug: 'a worker that has ended in its boot counts no more before its death is told',
+    firstSeed: 1,
+    source: 'G10: found by a unit test in this one, and not by the simulation, where both were too close',
+    file: 'src/supervisor/spawn-line.ts',
+    find: 'if (!worker.isRequested) count += 1;',
+    replace: "if (worker.state === 'starting') count += 1;",
   },
 ];

@@ -1,0 +1,153 @@
+/**
+ * G10, counted beside the pool and exactly: from the first charged death on, and until one is proven that was spawned
+ * after it, no more than `intensity + 1` spawns are begun in any `periodMs`, probes included. And but for probes nothing is
+ * spawned when those that boot already, should they all be charged, are more than the pool survives.
+ */
+import type { Pool } from '../../src/pool/pool.js';
+import { Breaker } from '../../src/supervisor/breaker.js';
+import { Worker } from '../../src/supervisor/worker.js';
+import type { World } from './world.js';
+
+/** A worker that was ready for so long is proven (contract: "Restart intensity"). */
+const PROOF_MS = 1000;
+
+export class SpawnWatch {
+  readonly #world: World;
+  readonly #intensity: number;
+  readonly #periodMs: number;
+  readonly #readyAt = new Map<Worker, number>();
+  /** By ordinal: those whose death, if it comes, will be charged as one in the boot. */
+  readonly #booting = new Set<number>();
+  #pool: Pool<object> | undefined;
+  #order = 0; // of spawns and charged deaths together, as the ordinals of the workers
+  #first = Number.POSITIVE_INFINITY; // the order of the first charged death since the last proof
+  #last = Number.POSITIVE_INFINITY;
+  #charged = 0;
+  /** Since the first charged death. */
+  #spawns: number[] = [];
+  readonly #takeBack: () => void;
+
+  /** Before the pool is made, as that begins to spawn. */
+  constructor(world: World, rule: { readonly intensity: number; readonly periodMs: number }) {
+    this.#world = world;
+    this.#intensity = rule.intensity;
+    this.#periodMs = rule.periodMs;
+    const { charge, onSpawn, onReady, onUseful, forget, reset } = Breaker.prototype;
+    const { leave, kill } = Worker.prototype;
+    const watch = this;
+    Object.assign(Breaker.prototype, {
+      charge(this: Breaker): void {
+        watch.#onCharge();
+        charge.call(this);
+      },
+      onSpawn(this: Breaker): number {
+        watch.#onSpawn();
+        return onSpawn.call(this);
+      },
+      onReady(this: Breaker, worker: Worker): void {
+        watch.#readyAt.set(worker, world.now());
+        watch.#booting.delete(worker.ordinal);
+        onReady.call(this, worker);
+      },
+      onUseful(this: Breaker, worker: Worker): void {
+        if (worker.ordinal > watch.#first) watch.#forget();
+        onUseful.call(this, worker);
+      },
+      forget(this: Breaker, worker: Worker): void {
+        watch.#lookAtReady();
+        watch.#readyAt.delete(worker);
+        watch.#booting.delete(worker.ordinal);
+        forget.call(this, worker);
+      },
+      reset(this: Breaker): void {
+        watch.#forget();
+        reset.call(this);
+      },
+    });
+    Object.assign(Worker.prototype, {
+      leave(this: Worker, ...args: Parameters<Worker['leave']>): void {
+        watch.#onRequested(this);
+        leave.apply(this, args);
+      },
+      kill(this: Worker, ...args: Parameters<Worker['kill']>): void {
+        watch.#onRequested(this);
+        kill.apply(this, args);
+      },
+    });
+    this.#takeBack = () => {
+      Object.assign(Breaker.prototype, { charge, onSpawn, onReady, onUseful, forget, reset });
+      Object.assign(Worker.prototype, { leave, kill });
+    };
+  }
+
+  /** A pool breaks after more than `intensity` charged deaths, and not before. */
+  listenTo(pool: Pool<object>): void {
+    this.#pool = pool;
+    let charged = 0;
+    pool.on('workerDied', ({ death }) => {
+      if (!death.requested && death.phase !== 'task') charged += 1;
+    });
+    pool.on('broken', () => {
+      if (charged <= this.#intensity) this.#world.fault(`G10: it broke after ${charged} charged deaths; intensity ${this.#intensity}`);
+    });
+    pool.on('recovered', () => {
+      charged = 0;
+    });
+  }
+
+  stop(): void {
+    this.#takeBack();
+  }
+
+  #onCharge(): void {
+    this.#lookAtReady();
+    this.#order += 1;
+    this.#last = this.#order;
+    if (this.#charged === 0) {
+      this.#first = this.#order;
+      this.#spawns = [];
+    }
+    this.#charged += 1;
+    this.#world.tell('a death is charged:', this.#charged);
+  }
+
+  /** Its end is asked for, so it is not charged, unless something else had ended it before. */
+  #onRequested(worker: Worker): void {
+    if (worker.state === 'starting') this.#booting.delete(worker.ordinal);
+  }
+
+  #onSpawn(): void {
+    this.#lookAtReady();
+    this.#order += 1;
+    const booting = this.#booting.size;
+    this.#booting.add(this.#order);
+    if (this.#charged === 0) return;
+    if (this.#charged + booting > this.#intensity && this.#pool?.state !== 'broken')
+      this.#world.fault(
+        `G10: one more is spawned after ${this.#charged} charged deaths, while ${booting} boot (${[...this.#booting].slice(0, -1)}); intensity ${this.#intensity}`,
+      );
+    const now = this.#world.now();
+    this.#spawns.push(now);
+    const earlier = this.#spawns.at(-this.#intensity - 2);
+    if (earlier === undefined || earlier + this.#periodMs <= now) return;
+    const from = `${earlier.toFixed(1)} to ${now.toFixed(1)} ms`;
+    this.#world.fault(`G10: ${this.#intensity + 2} spawns from ${from}; intensity ${this.#intensity}, period ${this.#periodMs} ms`);
+  }
+
+  /** Who has been ready for long enough by now, and was spawned after the last charged death, is a proof. */
+  #lookAtReady(): void {
+    const now = this.#world.now();
+    for (const [worker, readyAt] of this.#readyAt) {
+      if (now < readyAt + PROOF_MS) continue;
+      if (worker.ordinal > this.#last) this.#forget();
+      this.#readyAt.delete(worker);
+    }
+  }
+
+  #forget(): void {
+    this.#charged = 0;
+    this.#first = Number.POSITIVE_INFINITY;
+    this.#last = Number.POSITIVE_INFINITY;
+    this.#spawns = [];
+  }
+}
