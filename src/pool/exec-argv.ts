@@ -27,10 +27,10 @@ export function inheritedExecArgv(execArgv: readonly string[]): string[] {
   return kept;
 }
 
-/** `own`: the folder of what the workers run of this package. */
+/** `own`: the folder of what the workers run of this package, unless they get it as an argument. */
 export function workerExecArgv(
   options: Pick<ResolvedPoolOptions, 'execArgv' | 'limits' | 'diagnose' | 'permission' | 'module'>,
-  own: string,
+  own: string | undefined,
 ): string[] {
   const argv = options.execArgv === undefined ? inheritedExecArgv(process.execArgv) : [...options.execArgv];
   if (options.limits.heapMb !== undefined) argv.push(`--max-old-space-size=${options.limits.heapMb}`);
@@ -38,8 +38,7 @@ export function workerExecArgv(
   if (options.permission !== undefined)
     argv.push(
       ...permissionArgv(options.permission, [
-        join(own, '*'),
-        join(dirname(own), 'package.json'),
+        ...(own === undefined ? [] : [join(own, '*'), join(dirname(own), 'package.json')]),
         options.module,
         ...packagesAbove(options.module),
         ...preloaded(argv),

@@ -1,10 +1,9 @@
 /** The real doors of a pool: the machine's clock, and processes started by Node. */
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { NodeClock } from '../shared/node-clock.js';
 import { sharedGuard } from '../supervisor/guard.js';
 import { NodeSpawner } from '../supervisor/node-spawner.js';
+import { ownNode, workerCode } from '../supervisor/worker-code.js';
 import type { Doors } from './core.js';
 import { workerExecArgv } from './exec-argv.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -12,15 +11,17 @@ import type { ResolvedPoolOptions } from './options.js';
 /** Of a worker's title, behind the name of the pool: `: worker 12345 (resizeImage)`. */
 const TITLE_ROOM = 42;
 
-const ENTRY: string = fileURLToPath(new URL('../worker/entry.js', import.meta.url));
-
+/** @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED) when no worker could run */
 export function nodeDoors(options: ResolvedPoolOptions): Doors {
   const clock = new NodeClock();
+  const code = workerCode();
+  const execPath = options.execPath ?? ownNode();
   const { argv, cwd, uid, gid, stdout, stderr, killTree, diagnose } = options;
   const spawner = new NodeSpawner({
-    entry: ENTRY,
-    execPath: process.execPath,
-    execArgv: workerExecArgv(options, dirname(dirname(ENTRY))),
+    entry: code.entry,
+    ownFrames: code.frames,
+    execPath,
+    execArgv: workerExecArgv(options, code.folder),
     argv,
     env: environment(options.env),
     cwd,

@@ -56,6 +56,9 @@ export interface PoolOptions {
   env?: NodeJS.ProcessEnv | undefined;
   /** Working directory of the workers. @default process.cwd() */
   cwd?: string | undefined;
+  /** The Node that the workers run in: its path, or a name that is found in PATH. A program that is a single executable has to
+   *  name one. @default process.execPath */
+  execPath?: string | undefined;
   /** Node's own options for the workers. @default the parent's, without those for debugging, watching and testing */
   execArgv?: readonly string[] | undefined;
   /** What the workers see in `process.argv.slice(2)`. @default [] */

@@ -67,6 +67,7 @@ export interface ResolvedPoolOptions extends ResolvedSize {
   readonly workerData: unknown;
   readonly env: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd: string | undefined;
+  readonly execPath: string | undefined;
   readonly execArgv: readonly string[] | undefined;
   readonly argv: readonly string[];
   readonly uid: number | undefined;
@@ -99,6 +100,7 @@ const keys = [
   'workerData',
   'env',
   'cwd',
+  'execPath',
   'execArgv',
   'argv',
   'uid',
@@ -140,6 +142,7 @@ export function resolvePoolOptions(options?: PoolOptions): ResolvedPoolOptions {
     workerData: section.raw('workerData'),
     env: readEnv(section.raw('env')),
     cwd: section.get('cwd', systemString, undefined),
+    execPath: section.get('execPath', systemString, undefined),
     execArgv: copyOf(section.get('execArgv', systemStrings, undefined)),
     argv: copyOf(section.get('argv', systemStrings, undefined)) ?? [],
     uid: section.get('uid', integerFrom0, undefined),

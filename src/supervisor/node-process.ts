@@ -17,8 +17,10 @@ import { NodeVitals } from './node-vitals.js';
 import { endGroup, signalProcess } from './process-group.js';
 
 export interface NodeProcessOptions {
-  /** Absolute path of the script that the worker runs first. */
-  readonly entry: string;
+  /** What the worker runs: what stands between Node's own options and its arguments (worker-code.ts). */
+  readonly entry: readonly string[];
+  /** How the URLs of its frames begin that are no part of a task. */
+  readonly ownFrames: string;
   readonly execPath: string;
   readonly execArgv: readonly string[];
   readonly argv: readonly string[];
@@ -49,6 +51,7 @@ export class NodeProcess implements WorkerProcess {
   readonly pid: number | undefined;
   readonly note: Note;
   readonly #killTree: boolean;
+  readonly #ownFrames: string;
   readonly #guard: Guard;
   readonly #clock: Clock;
   readonly #file: FileNote | undefined;
@@ -63,6 +66,7 @@ export class NodeProcess implements WorkerProcess {
 
   constructor(options: NodeProcessOptions, guard: Guard, clock: Clock, listener: ProcessListener) {
     this.#killTree = options.killTree;
+    this.#ownFrames = options.ownFrames;
     this.#guard = guard;
     this.#clock = clock;
     this.#listener = listener;
@@ -138,7 +142,7 @@ export class NodeProcess implements WorkerProcess {
 
   stack(limitMs: number): Promise<string | undefined> {
     if (this.pid === undefined || this.#exited || this.#stderr === undefined) return Promise.resolve(undefined);
-    return stackOf(this.pid, this.#stderr, limitMs, this.#clock);
+    return stackOf(this.pid, this.#stderr, limitMs, this.#ownFrames, this.#clock);
   }
 
   release(): void {
@@ -185,7 +189,7 @@ export class NodeProcess implements WorkerProcess {
 }
 
 function start(options: NodeProcessOptions, noteFd: number): ChildProcess {
-  return spawn(options.execPath, [...options.execArgv, options.entry, ...options.argv], {
+  return spawn(options.execPath, [...options.execArgv, ...options.entry, ...options.argv], {
     // A descriptor for each direction (node-channel.ts). Node opens its own ends close-on-exec, so no other
     // worker inherits them (G13).
     stdio: ['ignore', options.stdout, options.stderr === 'ignore' && !options.diagnose ? 'ignore' : 'pipe', 'pipe', 'pipe', noteFd],
@@ -193,7 +197,7 @@ function start(options: NodeProcessOptions, noteFd: number): ChildProcess {
     detached: process.platform !== 'win32',
     windowsHide: true,
     // The title of a process has no more room than its arguments had: where these are short, they are made longer.
-    argv0: options.execPath.padEnd(options.titleRoom - options.entry.length),
+    argv0: options.execPath.padEnd(options.titleRoom - options.entry.join(' ').length),
     env: options.env,
     cwd: options.cwd,
     uid: options.uid,

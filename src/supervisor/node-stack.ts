@@ -5,7 +5,7 @@
  * free port, and its stderr, where Node writes which one.
  */
 import type { Clock } from '../shared/doors.js';
-import { ignore } from '../shared/ignore.js';
+import { InspectorSocket } from './inspector-socket.js';
 import type { NodeOutput } from './node-output.js';
 import { signalProcess } from './process-group.js';
 
@@ -14,6 +14,8 @@ const CHATTER =
   /Debugger listening on (ws:\S+)\n|For help, see: \S+inspector\S*\n|Debugger (?:attached\.|ending on \S+)\n|Waiting for the debugger to disconnect\.\.\.\n/g;
 /** No more of a stack than anyone reads. */
 const FRAMES = 30;
+/** Names the evaluation that is done for the pause alone. */
+const NOTHING_URL = 'everpool:nothing';
 const IDLE = 'no JavaScript was running: the task waits for something';
 
 interface CallFrame {
@@ -26,44 +28,40 @@ interface InspectorMessage {
   readonly params?: { readonly callFrames?: readonly CallFrame[]; readonly scriptId?: string; readonly url?: string };
 }
 
-/** What calls a task is no part of where it is. */
-const OWN: string = new URL('../', import.meta.url).href;
-
-/** Never rejects; undefined if it could not be found out within `limitMs`. */
-export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, clock: Clock): Promise<string | undefined> {
-  const library = import('ws'); // while the process opens its inspector
-  library.catch(ignore); // told below, if it ever matters
+/** @param own how the URLs of this package's frames begin: what calls a task is no part of where it is
+ *  @returns never rejects; undefined if it could not be found out within `limitMs` */
+export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, own: string, clock: Clock): Promise<string | undefined> {
   let end: (stack?: string) => void = () => undefined;
   const answer = new Promise<string | undefined>((resolve) => {
     end = resolve;
   });
   const timer = clock.setTimer(() => end(), limitMs);
-  let close = (): void => undefined;
-  let isOpening = false;
+  let inspector: InspectorSocket | undefined;
+  const open = (url: string): void => {
+    const scripts = new Map<string, string>();
+    const socket = new InspectorSocket(url, {
+      onOpen: () => ask((text) => socket.send(text)),
+      onText: (text) => {
+        try {
+          hear(JSON.parse(text) as InspectorMessage, scripts, own, end);
+        } catch {
+          end(); // no inspector talks like that
+        }
+      },
+      onEnd: () => end(),
+    });
+    inspector = socket;
+  };
   stderr.filter((text) =>
     text.replace(CHATTER, (_match, url: string | undefined) => {
-      if (url !== undefined && !isOpening) {
-        isOpening = true;
-        library.then(
-          ({ WebSocket }) => {
-            const socket = new WebSocket(url, { perMessageDeflate: false });
-            close = () => socket.terminate();
-            socket.on('error', () => end());
-            socket.on('close', () => end());
-            socket.on('open', () => ask((text) => socket.send(text)));
-            const scripts = new Map<string, string>();
-            socket.on('message', (data) => hear(JSON.parse(String(data)) as InspectorMessage, scripts, end));
-          },
-          () => end(),
-        );
-      }
+      if (url !== undefined && inspector === undefined) open(url);
       return '';
     }),
   );
   if (signalProcess(pid, 'SIGUSR1', false) !== 'sent') end();
   const stack = await answer;
   clock.clearTimer(timer);
-  close(); // and with it a paused process goes on
+  inspector?.close(); // and with it a paused process goes on
   return stack;
 }
 
@@ -72,18 +70,18 @@ function ask(send: (text: string) => void): void {
   const requests = [
     { method: 'Debugger.enable' },
     { method: 'Debugger.pause' },
-    { method: 'Runtime.evaluate', params: { expression: '0' } },
+    { method: 'Runtime.evaluate', params: { expression: `0//# sourceURL=${NOTHING_URL}` } },
   ];
   for (const [index, request] of requests.entries()) send(JSON.stringify({ id: index + 1, ...request }));
 }
 
-function hear({ method, params }: InspectorMessage, scripts: Map<string, string>, end: (stack: string) => void): void {
+function hear({ method, params }: InspectorMessage, scripts: Map<string, string>, own: string, end: (stack: string) => void): void {
   if (method === 'Debugger.scriptParsed') scripts.set(params?.scriptId ?? '', params?.url ?? '');
   if (method !== 'Debugger.paused') return;
   const frames = (params?.callFrames ?? [])
     .map((frame) => ({ ...frame, url: scripts.get(frame.location.scriptId) ?? '' }))
-    .filter(({ functionName, url }) => functionName !== '' || url !== ''); // the evaluation itself has neither
-  const last = frames.findLastIndex(({ url }) => !url.startsWith('node:') && !url.startsWith(OWN));
+    .filter(({ url }) => url !== NOTHING_URL);
+  const last = frames.findLastIndex(({ url }) => !url.startsWith('node:') && !url.startsWith(own));
   end(
     last < 0
       ? IDLE

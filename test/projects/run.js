@@ -8,9 +8,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 
 const FILES_AT_ONCE = 2;
+/** Of the error of a failed test. */
+const MOST_CHARACTERS = 3000;
 const FILE_LIMIT_MS = 120_000;
 
 const here = import.meta.dirname;
@@ -86,7 +88,7 @@ async function runAll(scratch) {
     if (data.details?.error?.failureType === 'subtestsFailed') return;
     counts.failed++;
     console.log(`NOT OK  ${where(data)}: ${data.name}`);
-    console.log(data.details?.error?.cause ?? data.details?.error);
+    console.log(inspect(data.details?.error?.cause ?? data.details?.error, { maxStringLength: 500 }).slice(0, MOST_CHARACTERS));
   });
   stream.on('test:stderr', ({ message }) => process.stderr.write(message));
   await new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject).resume());

@@ -1,0 +1,65 @@
+/**
+ * Where the code of the workers is: in the file of this package or, when a bundler has taken this package apart, in the text that
+ * was bundled with it.
+ *
+ * In a bundle `import.meta.url` names the bundle, the module as it was on the machine that built it, or nothing at all, so a file counts
+ * only if its first line says that it comes from the same build.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { EverpoolError } from '../shared/errors.js';
+import { EMBEDDED_URL, EMBEDDED_WORKER, WORKER_MARK } from './embedded-worker.js';
+
+export interface WorkerCode {
+  /** What stands between Node's own options and the arguments of the worker. */
+  readonly entry: readonly string[];
+  /** The folder that the workers read it from. */
+  readonly folder: string | undefined;
+  /** How the URLs of its frames begin. */
+  readonly frames: string;
+}
+
+// Not one expression: a bundler would take `new URL('…', import.meta.url)` for an asset.
+const here: string | undefined = import.meta.url;
+
+const UNPACK = `(0,eval)(process.getBuiltinModule('zlib').inflateRawSync(Buffer.from(process.argv.splice(1,1)[0],'base64')).toString())`;
+
+let found: WorkerCode | undefined;
+
+/** @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED) when there is none */
+export function workerCode(): WorkerCode {
+  found ??= fileCode() ?? embeddedCode();
+  return found;
+}
+
+/** The Node that this process runs in. @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED) when it runs nothing but this program */
+export function ownNode(): string {
+  if (process.getBuiltinModule('node:sea')?.isSea() === true) {
+    const message = `${process.execPath} is a single executable, which as a worker would be this program again: give the pool the path of a Node, as in new Pool({ execPath: '/usr/bin/node' })`;
+    throw new EverpoolError(message, 'ERR_EVERPOOL_UNSUPPORTED');
+  }
+  return process.execPath;
+}
+
+function fileCode(): WorkerCode | undefined {
+  if (here?.startsWith('file:') !== true) return undefined;
+  try {
+    const file = fileURLToPath(new URL('../worker/entry.js', here));
+    if (WORKER_MARK === '' || !readFileSync(file, 'utf8').startsWith(WORKER_MARK)) return undefined;
+    return { entry: [file], folder: fileURLToPath(new URL('../', here)), frames: new URL('../', here).href };
+  } catch {
+    return undefined; // There is none, or this process may not read it.
+  }
+}
+
+function embeddedCode(): WorkerCode {
+  if (EMBEDDED_WORKER === '') throw new EverpoolError('everpool has no code for its workers: run its build', 'ERR_EVERPOOL_UNSUPPORTED');
+  return { entry: evaluate(EMBEDDED_WORKER, process.platform), folder: undefined, frames: EMBEDDED_URL };
+}
+
+/** The whole command line of Windows has 32,767 characters. */
+export function evaluate(source: string, platform: NodeJS.Platform): string[] {
+  if (platform !== 'win32') return ['-e', source, '--'];
+  // Not imported: it costs each start of a program a millisecond.
+  return ['-e', UNPACK, '--', process.getBuiltinModule('node:zlib').deflateRawSync(source).toString('base64')];
+}

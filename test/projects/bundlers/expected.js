@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { node } from '../kit.js';
+
+/** What program.js prints, bundled or not. */
+const EXPECTED = {
+  sum: 3,
+  attempt: [1, 1],
+  isWorker: true,
+  argv: ['--given'],
+  execArgv: [],
+  globals: ['undefined', 'undefined', 'undefined', 'object', false],
+  mapped: [2, 3, 4],
+  thrown: [true, 'boom', 'E_BOOM'],
+  yielded: [0, 1, 2],
+  died: 3,
+  late: true,
+  stopped: true,
+  spawnedOften: false,
+};
+
+export const src = (name) => join(import.meta.dirname, 'src', name);
+export const out = (name) => join(import.meta.dirname, 'out', name);
+
+/** Runs a built program, and by default far from any node_modules, so that it has nothing but itself. */
+export async function expectWorks(folder, file, { type = 'module', isMoved = true } = {}) {
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
+  const place = isMoved ? mkdtempSync(join(tmpdir(), 'everpool-built-')) : folder;
+  try {
+    if (isMoved) cpSync(folder, place, { recursive: true });
+    const { code, stdout, stderr } = await node(place, [file]);
+    assert.equal(stderr.slice(-1000), '');
+    assert.deepEqual(JSON.parse(stdout), EXPECTED);
+    assert.equal(code, 0);
+  } finally {
+    if (isMoved) rmSync(place, { recursive: true });
+  }
+}

@@ -1,0 +1,3 @@
+import { runProgram } from './program.js';
+
+console.log(JSON.stringify(await runProgram(new URL('./tasks.js', import.meta.url))));

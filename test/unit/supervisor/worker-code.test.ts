@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { evaluate } from '../../../src/supervisor/worker-code.js';
+
+describe('a worker whose code is an argument', () => {
+  const source = `console.log(JSON.stringify(process.argv.slice(1)), ${JSON.stringify('"quoted" \\ and\nbroken')})`;
+
+  test.each(['linux', 'win32'] as const)('runs it as on %s, with the arguments that follow and no others', (platform) => {
+    const { stdout, stderr } = spawnSync(process.execPath, [...evaluate(source, platform), '--given', 'x'], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(stdout).toBe('["--given","x"] "quoted" \\ and\nbroken\n');
+  });
+
+  test('is deflated where a command line has no room for it', () => {
+    const long = `${'/* a comment */ '.repeat(10_000)} 0`;
+    expect(evaluate(long, 'win32').join(' ').length).toBeLessThan(2000);
+  });
+});
