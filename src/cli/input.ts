@@ -1,9 +1,11 @@
 /** The items: from a file or stdin, as NDJSON, a JSON array or lines; or from the command line. */
-import { createReadStream, existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { spawn } from 'node:child_process';
+import { createReadStream, statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { UsageError } from './exit.js';
+import { isStandard } from './files.js';
 
 export type InputFormat = 'ndjson' | 'json' | 'lines';
 
@@ -11,29 +13,48 @@ export interface InputOptions {
   readonly in: string | undefined;
   readonly args: readonly string[] | undefined;
   readonly format: InputFormat | undefined;
-  /** A line that is no JSON: its number in the input, from 1. */
+  /** Ends the input, also where it waits for more. */
+  readonly signal: AbortSignal;
+  /** A line that cannot be read: its number in the input, from 1, and why. */
   readonly onMalformed: (line: number, why: string) => void;
 }
 
-/** @throws UsageError before anything is read */
+/** Byte order marks: of UTF-8, and of the two kinds of UTF-16. */
+const MARKS = [Buffer.of(0xef, 0xbb, 0xbf), Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)];
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+/** @throws UsageError, also while it is read */
 export function readItems(options: InputOptions): AsyncIterable<unknown> {
-  const { in: file, args } = options;
-  if (file !== undefined && args !== undefined) throw new UsageError('--in and --args exclude each other');
+  const { in: file, args, signal, onMalformed } = options;
   if (args !== undefined) return listed(args);
-  if (file !== undefined && file !== '-' && !existsSync(file)) throw new UsageError(`--in: there is no file ${file}`);
-  const source = (): Readable => (file === undefined || file === '-' ? process.stdin : createReadStream(file));
+  const source = isStandard(file) ? process.stdin : opened(file);
+  const end = (): void => void source.destroy();
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
   switch (options.format ?? formatOf(file)) {
     case 'json':
-      return array(file);
+      return array(source);
     case 'lines':
-      return lines(source());
+      return texts(source, onMalformed);
     default:
-      return ndjson(source(), options.onMalformed);
+      return ndjson(source, onMalformed);
   }
 }
 
+/** Node opens and reads a FIFO or a device in a thread that nothing can interrupt, so that is done by a process, which can be killed. */
+function opened(file: string): Readable {
+  if (statSync(file).isFile()) return createReadStream(file);
+  const descriptor = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(file)?.[1]; // as the shell's <(…)
+  if (descriptor !== undefined) return new Socket({ fd: Number(descriptor), readable: true, writable: false });
+  const reader = spawn('cat', [resolve(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  reader.once('error', (error) => reader.stdout.destroy(error));
+  reader.stdout.once('close', () => reader.kill());
+  return reader.stdout;
+}
+
 function formatOf(file: string | undefined): InputFormat {
-  if (file === undefined || file === '-' || /\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
+  if (isStandard(file) || /\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
   return /\.json$/i.test(file) ? 'json' : 'lines';
 }
 
@@ -48,11 +69,12 @@ async function* listed(args: readonly string[]): AsyncGenerator<unknown> {
   }
 }
 
-async function* array(file: string | undefined): AsyncGenerator<unknown> {
-  const text = file === undefined || file === '-' ? await textOf(process.stdin) : await readFile(file, 'utf8');
+async function* array(source: Readable): AsyncGenerator<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of bytesOf(source)) chunks.push(chunk);
   let items: unknown;
   try {
-    items = JSON.parse(text);
+    items = JSON.parse(decoded(Buffer.concat(chunks)));
   } catch (error) {
     throw new UsageError(`the input is no JSON: ${(error as Error).message}`, { cause: error });
   }
@@ -60,28 +82,90 @@ async function* array(file: string | undefined): AsyncGenerator<unknown> {
   yield* items;
 }
 
-async function textOf(stream: Readable): Promise<string> {
-  let text = '';
-  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
-  return text;
-}
-
-async function* lines(source: Readable): AsyncGenerator<string> {
-  for await (const line of createInterface({ input: source, crlfDelay: Number.POSITIVE_INFINITY })) if (line !== '') yield line;
+async function* texts(source: Readable, onMalformed: InputOptions['onMalformed']): AsyncGenerator<string> {
+  for await (const { number, bytes } of lines(source)) {
+    if (bytes.length === 0) continue;
+    try {
+      yield decoded(bytes);
+    } catch (error) {
+      onMalformed(number, (error as Error).message);
+    }
+  }
 }
 
 async function* ndjson(source: Readable, onMalformed: InputOptions['onMalformed']): AsyncGenerator<unknown> {
-  let number = 0;
-  for await (const line of createInterface({ input: source, crlfDelay: Number.POSITIVE_INFINITY })) {
-    number += 1;
-    if (line.trim() === '') continue;
+  for await (const { number, bytes } of lines(source)) {
     let item: unknown;
     try {
-      item = JSON.parse(line);
+      const text = decoded(bytes);
+      if (text.trim() === '') continue;
+      item = JSON.parse(text);
     } catch (error) {
       onMalformed(number, (error as Error).message);
       continue;
     }
     yield item;
+  }
+}
+
+/**
+ * Lines end with LF or CRLF, and the last one need not end. `node:readline` would also split at U+2028 and U+2029,
+ * which may stand inside a string of JSON.
+ */
+async function* lines(source: Readable): AsyncGenerator<{ number: number; bytes: Buffer }> {
+  let number = 0;
+  let begun: Buffer[] = [];
+  const line = (end: Buffer): { number: number; bytes: Buffer } => {
+    const whole = begun.length === 0 ? end : Buffer.concat([...begun, end]);
+    begun = [];
+    number += 1;
+    return { number, bytes: whole.at(-1) === RETURN ? whole.subarray(0, -1) : whole };
+  };
+  for await (const chunk of bytesOf(source)) {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
+      yield line(chunk.subarray(from, at));
+      from = at + 1;
+    }
+    if (from < chunk.length) begun.push(chunk.subarray(from));
+  }
+  if (begun.length > 0) yield line(Buffer.alloc(0));
+}
+
+/** The chunks of a file without its byte order mark; nothing more once it is destroyed. */
+async function* bytesOf(source: Readable): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      if (head === undefined) yield chunk;
+      else {
+        head = Buffer.concat([head, chunk]);
+        if (MARKS.some((mark) => mark.length > (head as Buffer).length && mark.indexOf(head as Buffer) === 0)) continue; // the start of one
+        yield withoutMark(head);
+        head = undefined;
+      }
+    }
+  } catch (error) {
+    if (!source.destroyed || (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    return;
+  }
+  if (head !== undefined) yield withoutMark(head);
+}
+
+/** @throws UsageError for UTF-16 */
+function withoutMark(bytes: Buffer): Buffer {
+  const mark = MARKS.find((each) => bytes.subarray(0, each.length).equals(each));
+  if (mark?.length === 2) throw new UsageError('the input is UTF-16: convert it to UTF-8 first, as iconv -f UTF-16 -t UTF-8 does');
+  return bytes.subarray(mark?.length ?? 0);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** @throws TypeError for bytes that are no UTF-8: replaced ones would name another file, or another value. */
+function decoded(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new TypeError('it is not UTF-8', { cause });
   }
 }

@@ -20,7 +20,8 @@ Examples:
   everpool map ./tasks.js#square --args 1 2 3
   everpool map ./tasks.js#crawl --in urls.txt --journal crawl.journal   # again, after a crash: goes on
 
-Exit codes: 0 all items succeeded, 1 some failed (or the output could not be written), 2 wrong usage, 130 interrupted.`,
+Exit codes: 0 all items succeeded; 1 some failed, or something could not be written; 2 wrong usage, nothing was run;
+130, 143, 129 ended by SIGINT, SIGTERM, SIGHUP.`,
   );
 
 program.addCommand(mapCommand());

@@ -78,6 +78,7 @@ function optionsOf(target: string, flags: Flags): MapRunOptions {
   const [, module, task] = /^(.+)#([^#]+)$/.exec(target) ?? [];
   if (module === undefined || task === undefined)
     throw new UsageError(`expected <module>#<task>, such as ./tasks.js#resize, got '${target}'`);
+  if (flags.in !== undefined && flags.args !== undefined) throw new UsageError('--in and --args exclude each other');
   if (flags.retryFailed === true && flags.journal === undefined) throw new UsageError('--retry-failed needs --journal');
   return {
     module: /^\w+:\/\//.test(module) ? module : pathToFileURL(resolve(module)).href,

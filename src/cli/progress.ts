@@ -6,7 +6,7 @@ const LINE_EVERY_MS = 10_000;
 
 export interface ProgressView {
   show(progress: BatchProgress): void;
-  end(progress: BatchProgress): void;
+  end(progress: BatchProgress | undefined): void;
 }
 
 export function progressView(isQuiet: boolean): ProgressView {
@@ -29,7 +29,7 @@ function bar(): ProgressView {
   return {
     show,
     end: (progress) => {
-      show(progress);
+      if (progress !== undefined) show(progress);
       single.stop();
     },
   };
@@ -47,7 +47,9 @@ function lines(): ProgressView {
       toldAt = performance.now();
       tell(progress);
     },
-    end: tell,
+    end: (progress) => {
+      if (progress !== undefined) tell(progress);
+    },
   };
 }
 

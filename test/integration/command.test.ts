@@ -1,46 +1,9 @@
 /** The command, as a user would: a real shell, pipes, files, signals. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { fixture, linesOf, newFolder, until, useKit } from '../kit.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const tasks = fileURLToPath(fixture('command-tasks.js'));
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-  /** The lines of stdout. */
-  readonly lines: { index: number; ok: boolean; value?: unknown; error?: { name: string; message: string }; attempts: number }[];
-}
-
-function start(script: string, folder: string): { child: ChildProcess; ended: Promise<Ended>; err: () => string } {
-  const env = { ...process.env, E: `node ${main}`, T: tasks, FORCE_COLOR: '0' };
-  const child = spawn('/bin/bash', ['-c', script], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  let out = '';
-  let err = '';
-  child.stdout?.on('data', (chunk) => {
-    out += String(chunk);
-  });
-  child.stderr?.on('data', (chunk) => {
-    err += String(chunk);
-  });
-  const ended = new Promise<Ended>((resolve) => {
-    child.once('close', (code) => {
-      const lines = out
-        .split('\n')
-        .filter((line) => line.startsWith('{'))
-        .map((line) => JSON.parse(line));
-      resolve({ code, out, err, lines });
-    });
-  });
-  return { child, ended, err: () => err };
-}
-
-const shell = (script: string, folder = newFolder()): Promise<Ended> => start(script, folder).ended;
+import { main, shell, start, tasks } from '../command-kit.js';
+import { linesOf, newFolder, until, useKit } from '../kit.js';
 
 describe('the command', () => {
   useKit();
@@ -121,23 +84,26 @@ describe('the command', () => {
       ['$E map $T#square --retry-failed --args 1', '--journal'],
       ['$E map $T#square --in object.json', 'no array'],
       ['$E nonsense', 'unknown command'],
+      ['$E map ./no-such.js#square --args 1', 'there is no module'],
+      ['$E map $T#nothing --args 1', "has no task 'nothing': it exports add,"],
+      ['$E map $T#square --in .', 'is a directory'],
+      ['$E map $T#square --args 1 --out .', 'is a directory'],
+      ['$E map $T#square --args 1 --out no/such/folder', 'cannot be written'],
+      ['$E map $T#square --args 1 --joblog -', '--joblog'],
+      ['$E map $T#square --args 1 --in items', 'exclude each other'],
     ] as const) {
       const { code, out, err } = await shell(script, folder);
       expect([script, code, out]).toEqual([script, 2, '']);
       expect(err).toContain(text);
       expect(err).not.toContain('    at ');
     }
-    const missing = await shell('$E map ./no-such.js#square --args 1', folder);
-    expect(missing.code).toBe(1);
-    expect(missing.lines[0]?.error?.name).toBe('PoolBrokenError');
-    expect((await shell('$E map $T#nothing --args 1', folder)).lines[0]?.error?.message).toContain('square');
   });
 
   test('a malformed line is reported with its number and does not end the run, unless asked', async () => {
     const script = "printf '1\\n{oops\\n3\\n' | $E map $T#square --ordered";
     const { code, err, lines } = await shell(script);
     expect(code).toBe(1);
-    expect(err).toContain('line 2 of the input is no JSON');
+    expect(err).toContain('line 2 of the input cannot be read');
     expect(lines.map(({ value }) => value)).toEqual([1, 9]);
     expect((await shell(`${script} --strict`)).lines.map(({ value }) => value)).toEqual([1]);
   });
