@@ -5,10 +5,11 @@
  * deaf until its time is over, and what it says is heard only then. Where the runner would go on to
  * the next attempt at once, the task returns a promise instead, which nobody outside can tell apart.
  */
-import { FrameType, HEADER_BYTES } from '../../src/ipc/frame.js';
+import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
 import type { Random } from '../../src/testing/random.js';
 import type { WorkerDoors } from '../../src/worker/doors.js';
 import { Runner } from '../../src/worker/runner.js';
+import { Forger, type Forgery } from './forger.js';
 import type { Ledger, Witnessed } from './ledger.js';
 import type { SimNote } from './sim-note.js';
 import { type TaskHost, tasksOf } from './tasks.js';
@@ -44,13 +45,18 @@ export class Child implements TaskHost {
   readonly #waiting: (() => void)[] = []; // while it is stopped, or spins without end
   #isHungUp = false;
   #header: Buffer = Buffer.alloc(0); // of the present frame, as far as it has come
+  #lastSeq = 0;
   #missing = 0; // bytes of its body that are still to come
+  #isLazy = false;
+  #forgery: Forgery | undefined;
+  readonly #forger: Forger;
   /** What each Run frame that it was given is about. */
   readonly #taskIds = new Map<number, number>();
 
   constructor(process: ChildHost) {
     this.process = process;
     this.#bornAt = process.world.now();
+    this.#forger = new Forger(process.random.fork(1));
     this.runner = new Runner(this.#doors());
   }
 
@@ -118,6 +124,29 @@ export class Child implements TaskHost {
     this.resume();
   }
 
+  /** From now on it answers, and starts nothing of what it is sent. */
+  beLazy(): void {
+    this.#isLazy = true;
+  }
+
+  /** Its task code writes where it should not, from now on and for a while. */
+  forge(forgery: Forgery): void {
+    this.#forgery = forgery;
+    if (forgery !== 'frame' && forgery !== 'note') return;
+    const { process } = this;
+    for (let count = process.random.integer(1, 5); count > 0; count -= 1) {
+      this.within(process.random.skewed(200), () => {
+        if (forgery === 'note') this.#forger.scribble(process.note);
+        else this.#sayForged(this.#forger.invented(this.#lastSeq, process.world.now()));
+      });
+    }
+  }
+
+  #sayForged(bytes: Buffer): void {
+    if (bytes[2] === FrameType.Dropped) this.process.ledger.lied(this.process);
+    if (!this.#isHungUp) this.process.write(bytes);
+  }
+
   /** Gives the runner what has come, cut anywhere, but never beyond a whole message: it would run two tasks in no time. */
   #feed(): void {
     if (this.#isFeeding || this.#state !== 'running' || this.#bytes.length === 0) return;
@@ -126,12 +155,19 @@ export class Child implements TaskHost {
       this.#isFeeding = false;
       const { random } = this.process;
       const length = this.#bytes.length < HEADER_BYTES ? this.#bytes.length : this.#rest;
-      const take = random.chance(0.1) ? random.integer(1, length) : length;
+      const take = !this.#isLazy && random.chance(0.1) ? random.integer(1, length) : length;
       const piece = this.#take(take);
       if (piece.length === 0) return;
-      this.runner.receive(piece);
+      if (!this.#isSwallowed(piece)) this.runner.receive(piece);
       this.#feed();
     });
+  }
+
+  /** Of a lazy one, whole messages: those that ask it to work it does not hear. */
+  #isSwallowed(piece: Buffer): boolean {
+    if (!this.#isLazy) return false;
+    const isHead = piece.length >= HEADER_BYTES && piece.readUInt16LE(0) === MAGIC;
+    return isHead && piece[2] === FrameType.Run && piece[31] === 0 && this.#missing === 0 && this.#header.length === 0;
   }
 
   get #rest(): number {
@@ -160,6 +196,7 @@ export class Child implements TaskHost {
       this.#missing = this.#header.readUInt32LE(4);
       if (this.#header[2] === FrameType.Run) {
         this.#runsTaken += 1;
+        this.#lastSeq = this.#header.readDoubleLE(8);
         this.#taskIds.set(this.#header.readDoubleLE(8), this.#header.readDoubleLE(16));
       }
       this.#header = Buffer.alloc(0);
@@ -242,6 +279,12 @@ export class Child implements TaskHost {
   }
 
   #say(bytes: Buffer): void {
+    if (this.#forgery === 'header' && this.process.random.chance(0.3)) {
+      this.#sayForged(this.#forger.altered(bytes, this.process.world.now()));
+      return;
+    }
+    if (this.#forgery === 'values' && bytes[2] === FrameType.Value)
+      for (const value of this.#forger.flood(bytes)) this.process.write(value);
     const arrivesAt = this.#isHungUp ? undefined : this.process.write(bytes);
     if (arrivesAt === undefined) {
       this.#end(1, null); // EPIPE

@@ -38,13 +38,15 @@ function tell(verdict: Verdict): void {
 
 async function many(first: number, count: number, untilMs: number): Promise<void> {
   const startedAt = performance.now();
-  const total = { seeds: 0, tasks: 0, starts: 0, deaths: 0, virtualMs: 0, failed: 0 };
+  const total = { seeds: 0, tasks: 0, starts: 0, deaths: 0, forgers: 0, hostile: 0, virtualMs: 0, failed: 0 };
   for (let each = first; each < first + count && performance.now() < untilMs; each++) {
     const verdict = await runSeed(each);
     total.seeds += 1;
     total.tasks += verdict.tasks;
     total.starts += verdict.starts;
     total.deaths += verdict.deaths;
+    total.forgers += verdict.forgers;
+    total.hostile += verdict.hostile;
     total.virtualMs += verdict.virtualMs;
     if (verdict.faults.length === 0) continue;
     total.failed += 1;
@@ -54,7 +56,7 @@ async function many(first: number, count: number, untilMs: number): Promise<void
   const seconds = (performance.now() - startedAt) / 1000;
   console.log(
     `${total.seeds} seeds, ${total.failed} failed: ${total.tasks} tasks, ${total.starts} starts, ${total.deaths} deaths, ` +
-      `${(total.virtualMs / 3_600_000).toFixed(1)} simulated hours in ${seconds.toFixed(1)} s`,
+      `${total.forgers} forgers, ${total.hostile} hostile calls, ${(total.virtualMs / 3_600_000).toFixed(1)} simulated hours in ${seconds.toFixed(1)} s (${Math.round(total.tasks / seconds)} tasks/s)`,
   );
   if (total.failed > 0) process.exitCode = 1;
 }

@@ -1,5 +1,7 @@
 /** What will happen to one process, apart from what the pool does to it. Times are since its spawn. */
+
 import type { Random } from '../../src/testing/random.js';
+import { FORGERIES, type Forgery } from './forger.js';
 
 export interface FaultRates {
   /** That a spawn fails: ENOENT, EAGAIN. */
@@ -30,6 +32,10 @@ export interface FaultRates {
   readonly swells: number;
   /** That the news of its end, or of its beginning, come late, and as far from each other as can be. */
   readonly lateNews: number;
+  /** That its task code writes into its channel, or its note. */
+  readonly forges: number;
+  /** That from some time on it answers, and starts nothing. */
+  readonly lazy: number;
 }
 
 export const NO_FAULTS: FaultRates = {
@@ -47,6 +53,8 @@ export const NO_FAULTS: FaultRates = {
   clockStalls: 0,
   swells: 0,
   lateNews: 0,
+  forges: 0,
+  lazy: 0,
 };
 
 export interface Fate {
@@ -73,6 +81,9 @@ export interface Fate {
   /** After its death: when the parent hears of the exit, and when the read side ends. Each may take minutes. */
   readonly exitMs: number;
   readonly endMs: number;
+  readonly forgesAt: number;
+  readonly forgery: Forgery;
+  readonly lazyAt: number;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -106,6 +117,9 @@ export function fateOf(random: Random, rates: FaultRates): Fate {
     swellsAt: at(roll(rates.swells), random.skewed(3000)),
     exitMs: random.skewed(roll(rates.lateNews) ? random.pick(LATE_MS) : 20),
     endMs: random.skewed(roll(rates.lateNews) ? random.pick(LATE_MS) : 350),
+    forgesAt: at(roll(rates.forges), random.skewed(1000)),
+    forgery: random.pick(FORGERIES),
+    lazyAt: at(roll(rates.lazy), random.skewed(1000)),
   };
 }
 

@@ -1,7 +1,10 @@
 /** What must be true of a pool's inside after every step, and of every choice that it makes. */
+import { WINDOW_VALUES } from '../../src/ipc/stream-window.js';
 import { Lane } from '../../src/pool/lane.js';
 import { coreOf, type Pool } from '../../src/pool/pool.js';
 import type { TaskRecord } from '../../src/pool/record.js';
+import { StreamSink } from '../../src/pool/stream.js';
+import type { Ledger } from './ledger.js';
 import type { World } from './world.js';
 
 export class Invariants {
@@ -10,21 +13,53 @@ export class Invariants {
   readonly #seen = new Set<TaskRecord>();
   readonly #sent = new Set<TaskRecord>();
   readonly #send = Lane.prototype.send;
+  readonly #sink = { put: StreamSink.prototype.put, next: StreamSink.prototype.next, lost: StreamSink.prototype.lost };
 
-  constructor(world: World, pool: Pool<object>) {
+  constructor(world: World, ledger: Ledger, pool: Pool<object>) {
     this.#world = world;
     this.#pool = pool;
     const { send } = Lane.prototype;
-    const onSend = (record: TaskRecord): void => this.#onSend(record);
+    const onSend = (record: TaskRecord, lane: Lane): void => {
+      ledger.given(record.id, lane.worker.id);
+      this.#onSend(record);
+    };
     Lane.prototype.send = function (this: Lane, ...args) {
-      onSend(args[0]);
+      onSend(args[0], this);
       send.apply(this, args);
     };
+    this.#watchStreams();
+  }
+
+  /** G12: what came of a stream and was not taken is no more than its window. */
+  #watchStreams(): void {
+    const { put, next, lost } = this.#sink;
+    const world = this.#world;
+    const held = new WeakMap<StreamSink, number>();
+    const add = (sink: StreamSink, count: number): void => {
+      held.set(sink, (held.get(sink) ?? 0) + count);
+    };
+    Object.assign(StreamSink.prototype, {
+      put(this: StreamSink, ...args: Parameters<StreamSink['put']>): void {
+        put.apply(this, args);
+        add(this, 1);
+        if ((held.get(this) as number) > WINDOW_VALUES) world.fault(`G12: ${held.get(this)} values of a stream are held`);
+      },
+      async next(this: StreamSink): Promise<IteratorResult<unknown>> {
+        const result = await next.call(this);
+        if (result.done !== true) add(this, -1);
+        return result;
+      },
+      lost(this: StreamSink): void {
+        held.set(this, 0);
+        lost.call(this);
+      },
+    });
   }
 
   /** Every change of the pool's code is taken back. */
   stop(): void {
     Lane.prototype.send = this.#send;
+    Object.assign(StreamSink.prototype, this.#sink);
   }
 
   /** G14: of those that wait, the first is sent; one that was sent and never started waits before all that were not sent. */

@@ -26,7 +26,7 @@ export interface TaskEntry {
   /** How often it may be started. */
   readonly allowed: number;
   /** It has a time limit. */
-  readonly hasTimeout: boolean;
+  readonly timeoutMs: number | undefined;
   /** Someone may have asked for its end: its worker may be killed for it. */
   mayBeKilled: boolean;
   /** Attempts that were noted and not dropped. */
@@ -45,7 +45,12 @@ export interface TaskEntry {
   endedAtNoted: number | undefined;
   /** Where it runs: noted, not answered, the process alive. */
   readonly runningIn: Set<Witnessed>;
+  /** Workers that it was given to, whether they started it or not. */
+  readonly givenTo: Set<number>;
 }
+
+/** A kill ladder may take so long, but for what the parent stalls. */
+const TIMEOUT_SLACK_MS = 3000;
 
 export class Ledger {
   readonly tasks = new Map<number, TaskEntry>();
@@ -65,6 +70,9 @@ export class Ledger {
   readonly #unreleased = new Set<Witnessed>();
   readonly #items: { readonly allowed: number; calls: number }[] = [];
   calls = 0;
+  /** Workers that forge, and of those the ones that said that they had started nothing. */
+  readonly forgers = new Set<number>();
+  readonly #liars = new Set<number>();
 
   constructor(world: World, concurrency: number, defaultAllowed: number) {
     this.#world = world;
@@ -74,13 +82,13 @@ export class Ledger {
 
   // ---- what the user does
 
-  submitted(id: number, name: string, allowed: number, hasTimeout: boolean): TaskEntry {
+  submitted(id: number, name: string, allowed: number, mayBeKilled: boolean, timeoutMs?: number): TaskEntry {
     const entry: TaskEntry = {
       id,
       name,
       allowed,
-      hasTimeout,
-      mayBeKilled: hasTimeout,
+      timeoutMs,
+      mayBeKilled,
       noted: 0,
       doubtful: 0,
       calls: 0,
@@ -89,6 +97,7 @@ export class Ledger {
       stalledMs: 0,
       endedAtNoted: undefined,
       runningIn: new Set(),
+      givenTo: new Set(),
     };
     this.tasks.set(id, entry);
     return entry;
@@ -113,7 +122,24 @@ export class Ledger {
       this.#world.fault(`G2/G3: item ${key} of a chunk is called for the ${item.calls}th time, ${item.allowed} allowed`);
   }
 
+  // ---- what the pool does
+
+  given(id: number, workerId: number): void {
+    this.tasks.get(id)?.givenTo.add(workerId);
+  }
+
   // ---- what the processes do
+
+  forged({ workerId }: Witnessed): void {
+    this.forgers.add(workerId);
+  }
+  lied({ workerId }: Witnessed): void {
+    this.#liars.add(workerId);
+  }
+  /** What is told of it may be a lie. */
+  isTainted(entry: TaskEntry): boolean {
+    return this.forgers.size > 0 && [...entry.givenTo].some((id) => this.forgers.has(id));
+  }
 
   begun(process: Witnessed): void {
     this.spawns.push(this.#world.now());
@@ -157,19 +183,30 @@ export class Ledger {
     const entry = this.#open.get(process)?.get(seq);
     if (entry === undefined) return;
     this.#world.tell('starts', process.workerId, entry.id);
-    if (entry.endedAtNoted !== undefined && entry.noted > entry.endedAtNoted)
+    if (entry.endedAtNoted !== undefined && entry.noted > entry.endedAtNoted && !process.isFaulty)
       this.#world.fault(`G6: task ${entry.id} starts in worker ${process.workerId} after it was ended`);
     // What outlived the kill ladder is given up: its task may be started again, if that was allowed.
-    if ([...entry.runningIn].some((other) => other.fate.undyingMs === 0))
+    if ([...entry.runningIn].some((other) => other.fate.undyingMs === 0 && !other.isFaulty))
       this.#world.fault(`G2: task ${entry.id} starts in worker ${process.workerId} while it runs in another`);
     entry.runningIn.add(process);
+    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.noted, entry.timeoutMs + TIMEOUT_SLACK_MS);
+  }
+
+  /** A time limit holds, whatever its worker says. */
+  #watchTimeout(entry: TaskEntry, process: Witnessed, noted: number, limitMs: number): void {
+    const { stalledMs } = this.#world;
+    this.#world.at(this.#world.now() + limitMs, () => {
+      if (!process.isAlive || process.fate.undyingMs > 0 || entry.noted !== noted || !entry.runningIn.has(process)) return;
+      if (this.#world.stalledMs > stalledMs) this.#watchTimeout(entry, process, noted, TIMEOUT_SLACK_MS);
+      else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
+    });
   }
 
   called(process: Witnessed, id: number, attempt: number): void {
     const entry = this.tasks.get(id) as TaskEntry;
     this.calls += 1;
     entry.calls += 1;
-    if (entry.calls > entry.allowed)
+    if (entry.calls > entry.allowed && ![...entry.givenTo].some((given) => this.#liars.has(given)))
       this.#world.fault(`G2/G3: task ${id} (${entry.name}) is called for the ${entry.calls}th time, ${entry.allowed} allowed`);
     if (attempt !== entry.noted && entry.name !== '(of a batch)')
       this.#world.tell('calls', process.workerId, `${id}, attempt ${attempt}, noted ${entry.noted}`);
@@ -204,9 +241,10 @@ export class Ledger {
   /** It has settled: it runs nowhere, and the parent knows of every start. */
   settled(entry: TaskEntry, attempts: number): void {
     for (const process of entry.runningIn) {
-      if (process.fate.undyingMs === 0) this.#world.fault(`G7: task ${entry.id} settles while it runs in worker ${process.workerId}`);
+      if (process.fate.undyingMs === 0 && !process.isFaulty)
+        this.#world.fault(`G7: task ${entry.id} settles while it runs in worker ${process.workerId}`);
     }
-    if (attempts > entry.noted || attempts < entry.noted - entry.doubtful)
+    if ((attempts > entry.noted || attempts < entry.noted - entry.doubtful) && !this.isTainted(entry))
       this.#world.fault(`G3: task ${entry.id} settles with ${attempts} attempts, ${entry.noted} had started`);
     this.ended(entry);
   }
@@ -216,7 +254,8 @@ export class Ledger {
     for (const process of entry.runningIn) {
       // An earlier attempt may be in one that outlived the kill ladder: that was said to whoever killed it.
       if (process.fate.undyingMs > 0 && entry.noted > 1) continue;
-      if (process.isAlive) this.#world.fault(`G7: task ${entry.id} still runs in worker ${process.workerId} after ${how} resolved`);
+      if (process.isAlive && !process.isFaulty)
+        this.#world.fault(`G7: task ${entry.id} still runs in worker ${process.workerId} after ${how} resolved`);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
 import { doorsOf, Pool } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
+import { Hostile } from './hostile.js';
 import { Invariants } from './invariants.js';
 import { Ledger } from './ledger.js';
 import { type Plan, planOf } from './plan.js';
@@ -8,6 +9,7 @@ import { SimSpawner } from './sim-spawner.js';
 import { SpawnWatch } from './spawn-watch.js';
 import { Story } from './story.js';
 import type { SimModule } from './tasks.js';
+import { textOf } from './text.js';
 import { User } from './user.js';
 import { World } from './world.js';
 
@@ -15,6 +17,12 @@ import { World } from './world.js';
 const ACTIONS = 60;
 /** Everything must have come to rest by then: far beyond every limit and back-off that a plan can hold. */
 const REST_LIMIT_MS = 300_000;
+
+// What hostile code throws becomes a warning: thousands of them are no news.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => {
+  if (warning.name !== 'EverpoolListenerWarning') console.error(warning);
+});
 
 export interface Verdict {
   readonly seed: number;
@@ -26,6 +34,9 @@ export interface Verdict {
   readonly tasks: number;
   readonly starts: number;
   readonly deaths: number;
+  /** Workers that forged, and times that the program's code was hostile. */
+  readonly forgers: number;
+  readonly hostile: number;
   readonly virtualMs: number;
 }
 
@@ -38,33 +49,38 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   const story = new Story(isTold);
   const world = new World(story, random.fork(1), plan.habits);
   const ledger = new Ledger(world, plan.options.concurrency ?? 1, 1);
-  const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates, plan.poisonedAt);
+  const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates, plan.poisonedAt, plan.habits.bootStallChance);
   const chance = random.fork(3);
+  const hostile = new Hostile(world, random.fork(4), plan.hostility);
 
   const onUnhandled = (reason: unknown): void => {
-    world.fault(`G9: an unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`);
+    world.fault(`G9: an unhandled rejection: ${textOf(reason)}`);
   };
   process.on('unhandledRejection', onUnhandled);
   const { stackTraceLimit } = Error;
   if (!isTold) Error.stackTraceLimit = 1; // to capture a stack costs as much as the rest of a failure
   const real = doorsOf.make;
   doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: plan.spawnConcurrency });
+  const takeBackStacks = hostile.replaceStacks();
   let tasks = 0;
   let invariants: Invariants | undefined;
   let watch: SpawnWatch | undefined;
   try {
     watch = new SpawnWatch(world, plan.options.restart as { intensity: number; periodMs: number });
-    const pool = new Pool<SimModule>(plan.options);
+    const pool = new Pool<SimModule>({ ...plan.options, workerData: hostile.workerData() });
     doorsOf.make = real;
     watch.listenTo(pool);
-    const user = new User(pool, world, ledger, spawner, plan.habits.callbackMs <= 0.01);
-    const inside = new Invariants(world, pool);
+    const user = new User(pool, world, ledger, spawner, hostile, plan.habits.callbackMs <= 0.01);
+    const inside = new Invariants(world, ledger, pool);
     invariants = inside;
     world.onStep = () => {
       checkCounts(world, pool);
       inside.check();
     };
-    const calm = (): void => calmDown(world, ledger, spawner, plan);
+    const calm = (): void => {
+      hostile.isCalm = true;
+      calmDown(world, ledger, spawner, plan);
+    };
     await act(world, user, plan);
     if (plan.rests && !user.isFinishing) await rest(world, user, calm);
     await end(world, user, ledger, plan, calm);
@@ -76,6 +92,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     invariants?.stop();
     watch?.stop();
     Error.stackTraceLimit = stackTraceLimit;
+    takeBackStacks();
     process.removeListener('unhandledRejection', onUnhandled);
   }
   return {
@@ -86,6 +103,8 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     tasks,
     starts: ledger.calls,
     deaths: spawner.processes.filter((each) => !each.isAlive).length,
+    forgers: ledger.forgers.size,
+    hostile: hostile.calls,
     virtualMs: world.now(),
   };
 }
@@ -138,6 +157,8 @@ function calmDown(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan)
   if (ledger.isCalm) return;
   ledger.isCalm = true;
   world.tell('no more faults', '');
+  // To one that answers for another than it was asked for, a task seems to run for ever.
+  for (const process of spawner.processes) if (ledger.forgers.has(process.workerId)) process.strike('SIGKILL');
   if (plan.options.heartbeat !== false) return;
   for (const process of spawner.processes) if (process.isAlive) process.strike('SIGCONT');
 }

@@ -1,5 +1,6 @@
 /** Makes a failing plan shorter, as long as it still breaks the same guarantee: what is left is what the fault needs. */
-import type { Action, Plan } from './plan.js';
+import type { Action } from './action.js';
+import type { Plan } from './plan.js';
 import { runSeed } from './run-seed.js';
 
 /** Each try is a run. */
@@ -61,7 +62,11 @@ function replaced(plan: Plan, index: number, action: Action): Plan {
 
 function* simplerThan(plan: Plan): Iterable<Plan> {
   for (const [rate, value] of Object.entries(plan.rates)) if (value > 0) yield { ...plan, rates: { ...plan.rates, [rate]: 0 } };
-  yield { ...plan, habits: { callbackMs: 0, stallChance: 0, stallMs: 0 } };
+  yield { ...plan, habits: { callbackMs: 0, stallChance: 0, stallMs: 0, bootStallChance: 0 } };
+  const { hostility } = plan;
+  for (const place of hostility.places)
+    yield { ...plan, hostility: { ...hostility, places: hostility.places.filter((other) => other !== place) } };
+  if (hostility.mayEnd) yield { ...plan, hostility: { ...hostility, mayEnd: false } };
   yield { ...plan, poisonedAt: Number.POSITIVE_INFINITY };
   yield { ...plan, rests: false };
   yield { ...plan, ending: 'kill' };
@@ -92,6 +97,7 @@ export function describePlan(plan: Plan): string {
   return [
     `options   ${JSON.stringify(plan.options)}`,
     `machine   ${JSON.stringify(Object.fromEntries(rates))}, the module breaks at ${plan.poisonedAt} ms, the parent: ${JSON.stringify(plan.habits)}`,
+    `hostile   ${JSON.stringify(plan.hostility)}`,
     ...plan.actions.map(({ at, do: what, ...rest }) => `${at.toFixed(3).padStart(9)} ${what} ${JSON.stringify(rest)}`),
     `ends by   ${plan.ending} after ${plan.endsAfter} actions${plan.rests ? ', when everything has come to rest' : ''}`,
   ].join('\n');

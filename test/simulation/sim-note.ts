@@ -4,6 +4,8 @@ import type { WorkerNote } from '../../src/worker/doors.js';
 
 export class SimNote implements Note, WorkerNote {
   #started = 0;
+  /** What the parent has read last. */
+  lastRead = 0;
   readonly #revoked = new Set<number>();
   readonly #aborts = new Map<number, AbortKind>();
   readonly #race: () => void;
@@ -17,6 +19,7 @@ export class SimNote implements Note, WorkerNote {
 
   started(): number {
     this.#race();
+    this.lastRead = this.#started;
     return this.#started;
   }
   revoke(first: number, last: number): void {
@@ -37,5 +40,10 @@ export class SimNote implements Note, WorkerNote {
   }
   abortKind(seq: number): AbortKind | undefined {
     return this.#aborts.get(seq);
+  }
+
+  /** By task code: a number with its confirmation, or NaN for bytes that confirm nothing. */
+  overwrite(started: number): void {
+    this.#started = started;
   }
 }

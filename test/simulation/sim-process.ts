@@ -2,6 +2,7 @@
  * One simulated process as the parent and the kernel see it: pipes with latency and odd cuts, signals, the exit
  * and the end of its output in any order, a descendant that holds its pipes. What it runs is in child.ts.
  */
+import { FrameType } from '../../src/ipc/frame.js';
 import type { ProcessListener, Vitals, WorkerProcess } from '../../src/shared/doors.js';
 import type { Random } from '../../src/testing/random.js';
 import { Child, type ChildHost } from './child.js';
@@ -25,6 +26,10 @@ export class SimProcess implements WorkerProcess, ChildHost {
   readonly random: Random;
   wasKilledByPool = false;
   isFaulty = false;
+  /** When the parent had sent the first bytes, when it could read that the worker is ready, and when it first signalled. */
+  bootSentAt = Number.POSITIVE_INFINITY;
+  readyAt = Number.POSITIVE_INFINITY;
+  signalledAt = Number.POSITIVE_INFINITY;
   #listener: ProcessListener | undefined;
   #state: 'alive' | 'dead' = 'alive';
   #child: Child | undefined;
@@ -79,6 +84,16 @@ export class SimProcess implements WorkerProcess, ChildHost {
       this.isFaulty = true;
       if (this.isAlive) this.write(Buffer.from('console.log, they said, is not the channel. '));
     });
+    this.#after(fate.forgesAt, () => {
+      if (!this.isAlive || ledger.isCalm) return;
+      this.isFaulty = true;
+      ledger.forged(this);
+      world.tell('forges', workerId, fate.forgery);
+      this.#child?.forge(fate.forgery);
+    });
+    this.#after(fate.lazyAt, () => {
+      if (!ledger.isCalm) this.#child?.beLazy();
+    });
     this.#after(fate.stoppedAt, () => {
       if (ledger.isCalm) return;
       this.#deliver('SIGSTOP');
@@ -100,6 +115,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
   }
 
   send(parts: readonly Buffer[]): boolean {
+    this.bootSentAt = Math.min(this.bootSentAt, this.world.now());
     if (!this.#canReach || !this.isAlive) return true;
     const bytes = Buffer.concat(parts);
     this.#unsent += bytes.length;
@@ -121,6 +137,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
   signal(signal: NodeJS.Signals): boolean {
     if (this.pid === undefined || !this.isAlive || this.#listener === undefined) return false;
     this.world.tell(`${signal} to`, this.workerId);
+    this.signalledAt = Math.min(this.signalledAt, this.world.now());
     this.#after(this.random.skewed(0.5), () => {
       this.#deliver(signal, true);
       if (signal !== 'SIGSTOP') this.#deliver('SIGCONT', true);
@@ -191,6 +208,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     if (!this.#canHear) return undefined;
     const at = Math.max(this.#lastArrival, this.world.now() + this.random.skewed(this.random.chance(0.02) ? 300 : 1));
     this.#lastArrival = at;
+    if (bytes[2] === FrameType.Ready) this.readyAt = at;
     this.world.at(at, () => {
       this.#inbox.push(bytes);
       this.#read();

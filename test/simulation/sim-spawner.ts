@@ -16,12 +16,15 @@ export class SimSpawner implements Spawner {
 
   readonly #poisonedAt: number;
 
-  constructor(world: World, ledger: Ledger, random: Random, rates: FaultRates, poisonedAt: number) {
+  readonly #bootStallChance: number;
+
+  constructor(world: World, ledger: Ledger, random: Random, rates: FaultRates, poisonedAt: number, bootStallChance = 0) {
     this.#world = world;
     this.#ledger = ledger;
     this.#random = random;
     this.#rates = rates;
     this.#poisonedAt = poisonedAt;
+    this.#bootStallChance = bootStallChance;
   }
 
   spawn(workerId: number, listener: ProcessListener): WorkerProcess {
@@ -33,6 +36,9 @@ export class SimSpawner implements Spawner {
     this.#world.tell('spawn', workerId);
     const process = new SimProcess(workerId, this.#world, this.#ledger, random, fate, listener);
     this.processes.push(process);
+    if (random.chance(this.#bootStallChance)) {
+      this.#world.at(this.#world.now() + random.skewed(60), () => this.#world.stall(random.skewed(3000)));
+    }
     return process;
   }
 

@@ -26,7 +26,7 @@ function heapBytes(): number {
 
 it(`${DEATHS} deaths leave the heap as it was`, { timeout: 900_000 }, async () => {
   const random = new Random(1);
-  const world = new World(new Story(false), random, { callbackMs: 0, stallChance: 0, stallMs: 0 });
+  const world = new World(new Story(false), random, { callbackMs: 0, stallChance: 0, stallMs: 0, bootStallChance: 0 });
   const ledger = new Ledger(world, 1, 1);
   const spawner = new SimSpawner(world, ledger, random, NO_FAULTS, Number.POSITIVE_INFINITY);
   const real = doorsOf.make;

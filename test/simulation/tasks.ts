@@ -26,6 +26,11 @@ export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown> & {
   item: (key: number, stepMs: number) => number | Promise<number>;
 };
 
+/** What a task was given for a time, which may be anything. */
+function timeOf(ms: unknown): number {
+  return typeof ms === 'number' && ms > 0 ? ms : 0;
+}
+
 /** Those that end only when they are asked to, or by force. */
 export const ENDLESS: ReadonlySet<SimTaskName> = new Set<SimTaskName>(['untilAborted', 'spinsUntilAborted', 'never', 'spinsForever']);
 
@@ -85,27 +90,27 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
     quick: () => answer(begin()),
     sleep: (ms) => {
       const task = begin();
-      return sleeping(ms as number, () => answer(task));
+      return sleeping(timeOf(ms), () => answer(task));
     },
     spin: (ms) => {
       const task = begin();
-      return spinning(ms as number, () => answer(task));
+      return spinning(timeOf(ms), () => answer(task));
     },
     throwsSoon: (ms) => {
       begin();
-      return spinning(ms as number, () => {
+      return spinning(timeOf(ms), () => {
         throw new RangeError('thrown on purpose');
       });
     },
     exits: (ms) => {
       const task = begin();
       if (process.ledger.isCalm) return answer(task);
-      return sleeping(ms as number, () => child.exit(0));
+      return sleeping(timeOf(ms), () => child.exit(0));
     },
     crashes: (ms) => {
       const task = begin();
       if (process.ledger.isCalm) return answer(task);
-      return spinning(ms as number, () => child.crash('SIGSEGV'));
+      return spinning(timeOf(ms), () => child.crash('SIGSEGV'));
     },
     untilAborted: () => {
       const task = begin();
@@ -149,13 +154,13 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
     yields: async function* (count, stepMs) {
       begin();
       for (let value = 0; value < (count as number); value += 1) {
-        if ((stepMs as number) > 0) await sleeping(stepMs as number, () => undefined);
+        if (timeOf(stepMs) > 0) await sleeping(timeOf(stepMs), () => undefined);
         yield value;
       }
     },
     item: (key, stepMs) => {
       if (!child.isOver) process.ledger.itemCalled(key as number);
-      return (stepMs as number) > 0 ? sleeping(stepMs as number, () => key) : key;
+      return timeOf(stepMs) > 0 ? sleeping(timeOf(stepMs), () => key) : key;
     },
     returnsFunction: () => {
       begin();

@@ -4,23 +4,21 @@
  * Every promise that the pool gave is remembered: in the end none may be left open.
  */
 
+import type { TaskOptions } from '../../src/pool/option-types.js';
 import type { Pool } from '../../src/pool/pool.js';
 import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
-import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
+import type { Action, Ending } from './action.js';
 import { chunks, leaveScope, type MapAction, map, stream } from './bulk.js';
-import type { Ledger, TaskEntry } from './ledger.js';
-import type { Action, Ending } from './plan.js';
+import type { Hostile } from './hostile.js';
+import { Judge, type Submitted } from './judge.js';
+import type { Ledger } from './ledger.js';
 import type { SimSpawner } from './sim-spawner.js';
 import { ENDLESS, type SimModule, type SimTaskName } from './tasks.js';
+import { codeOf, nameOf, textOf } from './text.js';
 import type { World } from './world.js';
 
-interface Submitted {
-  readonly task: Task<unknown>;
-  readonly entry: TaskEntry;
-  readonly controller: AbortController | undefined;
-  settled: number;
-}
+type RunAction = Extract<Action, { do: 'run' }>;
 
 const EVENTS: readonly (keyof PoolEvents)[] = [
   'workerSpawned',
@@ -31,8 +29,6 @@ const EVENTS: readonly (keyof PoolEvents)[] = [
   'taskSettled',
   'broken',
 ];
-/** The longest that a finished result may wait for its caller (G11). */
-const HOSTAGE_MS = 10;
 
 export class User {
   readonly submitted: Submitted[] = [];
@@ -43,16 +39,20 @@ export class User {
   readonly #world: World;
   readonly #ledger: Ledger;
   readonly #spawner: SimSpawner;
-  readonly #isQuickParent: boolean;
+  readonly #judge: Judge;
+  readonly #hostile: Hostile;
   readonly #open = new Map<number, string>();
   #promises = 0;
 
-  constructor(pool: Pool<SimModule>, world: World, ledger: Ledger, spawner: SimSpawner, isQuickParent: boolean) {
+  constructor(pool: Pool<SimModule>, world: World, ledger: Ledger, spawner: SimSpawner, hostile: Hostile, isQuickParent: boolean) {
     this.#pool = pool;
     this.#world = world;
     this.#ledger = ledger;
     this.#spawner = spawner;
-    this.#isQuickParent = isQuickParent;
+    this.#judge = new Judge(pool, world, ledger, isQuickParent);
+    this.#hostile = hostile;
+    hostile.accomplice = this;
+    if (hostile.has('listener')) for (const event of EVENTS) pool.on(event, () => hostile.at('listener'));
   }
 
   /** What the pool has promised and not yet kept. */
@@ -80,7 +80,7 @@ export class User {
           this.submitted.filter((one) => one.controller !== undefined),
           action.which,
         );
-        each?.controller?.abort(new Error('aborted on purpose'));
+        each?.controller?.abort(this.#hostile.reason() ?? new Error('aborted on purpose'));
         if (each !== undefined) this.#ledger.ended(each.entry);
         return;
       }
@@ -137,7 +137,7 @@ export class User {
   /** Asks for the end of one task. */
   end(each: Submitted, how: 'cancel' | 'kill'): void {
     this.#world.tell(how, each.entry.id);
-    const gone = each.task[how]();
+    const gone = each.task[how](this.#hostile.reason());
     // After the call: in the middle of it the worker may still start the task.
     this.#ledger.ended(each.entry);
     this.#keep(`${how} of task ${each.entry.id}`, gone, () => this.#ledger.checkGone(each.entry, how));
@@ -146,7 +146,9 @@ export class User {
   /** Lets everything end that would go on for ever. */
   rest(): void {
     this.#pool.resume();
-    for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
+    // One with a time limit ends by it.
+    for (const each of this.unsettled)
+      if (ENDLESS.has(each.entry.name as SimTaskName) && each.entry.timeoutMs === undefined) this.end(each, 'cancel');
   }
 
   /** Ends the pool. Its promise is among those that are kept. */
@@ -202,64 +204,58 @@ export class User {
 
   // ---- submitting
 
-  #run(action: Extract<Action, { do: 'run' }>): void {
-    const { name, arg, options } = action;
+  #run(action: RunAction): void {
+    const { name, options } = action;
     const controller = action.withSignal ? new AbortController() : undefined;
-    const given = { ...options, ...(controller === undefined ? {} : { signal: controller.signal }) };
-    if (name === 'tells') given.onProgress = (value) => this.#world.tell('progress', String(value));
-    const args = name === 'big' ? ['x'.repeat(Math.round(arg * 3000))] : [name === 'tells' ? Math.round(arg) : arg];
-    const task = this.#pool.run(name, args, given);
+    const task = this.#submit(action, controller);
+    if (task === undefined) return;
     if (task.id === 0) {
       this.refused += 1;
-      task.catch((error) => this.#world.tell('refused', name, (error as Error).name));
+      task.catch((error) => this.#world.tell('refused', name, nameOf(error)));
       return;
     }
     const { crash = 0, timeout = 0, error = 0 } = (options.retries ?? {}) as Record<string, number>;
-    const hasTimeout = options.timeoutMs !== undefined;
-    const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, hasTimeout);
+    const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, options.timeoutMs !== undefined, options.timeoutMs);
     const each: Submitted = { task, entry, controller, settled: 0 };
     this.submitted.push(each);
     const { end } = action;
     if (end !== undefined) this.#later(end.afterMs, () => this.end(each, end.how));
+    if (controller?.signal.aborted === true) this.#ledger.ended(entry); // while its arguments were encoded
+    if (options.queueTimeoutMs !== undefined) this.#judge.watchQueueTimeout(each, options.queueTimeoutMs);
     task.then(
-      (value) => this.#succeeded(each, value),
-      (reason) => this.#failed(each, reason),
+      (value) => this.#judge.succeeded(each, value),
+      (reason) => this.#judge.failed(each, reason),
     );
   }
 
-  #succeeded(each: Submitted, value: unknown): void {
-    const { entry } = each;
-    this.#settled(each, 'succeeded');
-    const expected = entry.name === 'big' ? 'x' : `${entry.id}/`;
-    const isVoid = entry.name === 'big' && value === '';
-    if (!isVoid && !String(value).startsWith(expected)) this.#world.fault(`G7: task ${entry.id} got another's result: ${String(value)}`);
-    if (!entry.hasReplied && entry.runningIn.size === 0 && entry.calls === 0)
-      this.#world.fault(`G7: task ${entry.id} succeeded and was never called`);
-    const waited = this.#world.now() - entry.repliedAt - (this.#world.stalledMs - entry.stalledMs);
-    if (this.#isQuickParent && waited > HOSTAGE_MS)
-      this.#world.fault(`G11: the result of task ${entry.id} waited for ${waited.toFixed(1)} ms`);
-  }
-
-  #failed(each: Submitted, reason: unknown): void {
-    const { entry } = each;
-    this.#settled(each, reason instanceof Error ? reason.name : String(reason));
-    if (reason instanceof WorkerDiedError && entry.hasReplied)
-      this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
-    if (reason instanceof WorkerDiedError && entry.noted === 0)
-      this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);
-    if (reason instanceof TaskCancelledError && entry.endedAtNoted === undefined && !this.#ledger.isEnding && this.#pool.state === 'open')
-      this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
-    if (reason instanceof TaskTimeoutError && !entry.hasTimeout && reason.kind === 'run' && entry.name !== 'untilAborted')
-      this.#world.fault(`G5: task ${entry.id} timed out, and has no time limit`);
-    if (reason instanceof PoolBrokenError && this.#pool.state === 'open')
-      this.#world.fault(`G10: task ${entry.id} is refused by a pool that is broken no more`);
-  }
-
-  #settled(each: Submitted, how: string): void {
-    each.settled += 1;
-    this.#world.tell('settles', each.entry.id, how);
-    if (each.settled > 1) this.#world.fault(`G1: task ${each.entry.id} settled twice`);
-    this.#ledger.settled(each.entry, each.task.attempts.length);
+  /** Undefined: an option of the program's threw, and `run` with it. */
+  #submit({ name, arg, options }: RunAction, controller: AbortController | undefined): Task<unknown> | undefined {
+    const hostile = this.#hostile;
+    const given: TaskOptions = { ...options };
+    if (controller !== undefined) {
+      given.signal = controller.signal;
+      if (hostile.has('abort listener')) controller.signal.addEventListener('abort', () => hostile.at('abort listener', false));
+    }
+    if (name === 'tells') {
+      given.onProgress = (value) => {
+        this.#world.tell('progress', nameOf(value));
+        hostile.at('onProgress');
+      };
+    }
+    const { retries } = options;
+    if (typeof retries === 'object') given.retries = { ...retries, delayMs: hostile.delayOf(retries.delayMs as number) };
+    const args = name === 'big' ? ['x'.repeat(Math.round(arg * 3000))] : [name === 'tells' ? Math.round(arg) : arg];
+    const last = hostile.arguments(args, () => {
+      if (controller !== undefined && !this.#ledger.isCalm && arg > 5) controller.abort(new Error('aborted while it was encoded'));
+    });
+    const all = hostile.options(given);
+    try {
+      return this.#pool.run(name, last, all);
+    } catch (error) {
+      if (!hostile.has('option')) this.#world.fault(`G9: run throws ${textOf(error)}`);
+      this.#world.tell('refused', name, nameOf(error));
+      return undefined;
+    }
   }
 
   #killTasks(action: Extract<Action, { do: 'killTasks' }>): void {
@@ -280,7 +276,7 @@ export class User {
   }
 
   #map(action: MapAction): void {
-    const { done, cancel } = map(this.#pool, this.#world, action);
+    const { done, cancel } = map(this.#pool, this.#world, this.#hostile, action);
     this.#keep('map', done);
     if (action.cancelAfterMs < Number.POSITIVE_INFINITY) this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', cancel()));
   }
@@ -325,8 +321,8 @@ export class User {
       },
       (error) => {
         this.#open.delete(number);
-        this.#world.tell('refused:', what, (error as Error).name);
-        const isOutlived = (error as { code?: string }).code === 'ERR_EVERPOOL_OUTLIVED';
+        this.#world.tell('refused:', what, nameOf(error));
+        const isOutlived = codeOf(error) === 'ERR_EVERPOOL_OUTLIVED';
         if (isOutlived && !this.#spawner.processes.some((process) => process.fate.undyingMs > 0))
           this.#world.fault(`G7: ${what}: ${(error as Error).message}`);
       },

@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../../src/shared/doors.js';
 import type { Random } from '../../src/testing/random.js';
 import { Agenda, type Entry } from './agenda.js';
 import type { Story } from './story.js';
+import { textOf } from './text.js';
 
 export interface ParentHabits {
   /** What a callback may cost, at most, in milliseconds. */
@@ -16,6 +17,8 @@ export interface ParentHabits {
   /** How often the parent stalls after a callback, and for how long at most. */
   readonly stallChance: number;
   readonly stallMs: number;
+  /** How often it stalls while a worker boots. */
+  readonly bootStallChance: number;
 }
 
 /** A look at everything costs as much as several steps. */
@@ -46,6 +49,8 @@ export class World implements Clock {
   #steps = 0;
   /** The parent has stalled for so long in all. */
   stalledMs = 0;
+  /** What happens now happens in the parent, and not in a worker or in the kernel. */
+  isParentsTurn = true;
 
   constructor(story: Story, random: Random, habits: ParentHabits) {
     this.story = story;
@@ -59,6 +64,7 @@ export class World implements Clock {
     return this.#now;
   }
   setTimer(callback: () => void, delayMs: number): Timer {
+    if (Number.isNaN(delayMs)) this.fault('G9: a timer is set that has no time');
     return { timer: this.#timers.add(this.#now + Math.max(0, delayMs), callback) };
   }
   clearTimer(timer: Timer): void {
@@ -110,12 +116,14 @@ export class World implements Clock {
   /** In the middle of a callback of the parent, the others catch up to `aheadMs` from now: races that no turn separates. */
   race(aheadMs: number): void {
     const now = this.#now;
+    this.isParentsTurn = false;
     for (;;) {
       const at = this.#others.nextAt;
       if (at > now + aheadMs) break;
       this.#now = Math.max(now, at);
       this.#others.take(at)?.();
     }
+    this.isParentsTurn = true;
     this.#now = now;
   }
 
@@ -155,12 +163,14 @@ export class World implements Clock {
       if (parentAt === Number.POSITIVE_INFINITY && othersAt === Number.POSITIVE_INFINITY) return false;
       if (othersAt <= parentAt) {
         this.#now = Math.max(this.#now, othersAt);
+        this.isParentsTurn = false;
         this.#guarded(this.#others.take(othersAt));
         return true;
       }
       this.#now = Math.max(this.#now, parentAt);
       const callback = this.#nextOfParent();
       if (callback === undefined) continue;
+      this.isParentsTurn = true;
       this.#guarded(callback);
       this.#rest();
       return true;
@@ -203,14 +213,21 @@ export class World implements Clock {
       costMs += stallMs;
       this.tell('the parent stalls', '', stallMs);
     }
-    this.#parentFreeAt = this.#now + costMs;
+    this.#parentFreeAt = Math.max(this.#parentFreeAt, this.#now + costMs);
+  }
+
+  /** From now on the parent does nothing for so long: it is busy, at a breakpoint, or stopped. */
+  stall(stallMs: number): void {
+    this.tell('the parent stalls', '', stallMs);
+    this.stalledMs += stallMs;
+    this.#parentFreeAt = this.parentFreeAt + stallMs;
   }
 
   #guarded(callback: (() => void) | undefined): void {
     try {
       callback?.();
     } catch (error) {
-      this.fault(`G9: an uncaught exception: ${error instanceof Error ? error.stack : String(error)}`);
+      this.fault(`G9: an uncaught exception: ${textOf(error)}`);
     }
   }
 }

@@ -1,0 +1,41 @@
+/** What the user of a simulated pool can do. */
+import type { TaskOptions } from '../../src/pool/option-types.js';
+import type { SimTaskName } from './tasks.js';
+
+/** How the user ends a task soon after its submission: about when it ends by itself. */
+export interface End {
+  readonly how: 'cancel' | 'kill';
+  readonly afterMs: number;
+}
+
+/** What the user does at some time. `which` chooses among the tasks, workers … that there are by then: from 0 to 1. */
+export type Action =
+  | {
+      at: number;
+      do: 'run';
+      name: SimTaskName;
+      arg: number;
+      options: TaskOptions;
+      count: number;
+      withSignal: boolean;
+      end: End | undefined;
+    }
+  | { at: number; do: 'cancel' | 'kill' | 'abort' | 'killWorker' | 'strike' | 'listen'; which: number }
+  | { at: number; do: 'killTasks'; tag: string | undefined; queued: boolean; running: boolean }
+  | { at: number; do: 'resize'; min: number; max: number }
+  | {
+      at: number;
+      do: 'map';
+      count: number;
+      name: 'quick' | 'sleep' | 'spin' | 'throwsSoon';
+      ordered: boolean;
+      use: number;
+      cancelAfterMs: number;
+    }
+  | { at: number; do: 'stream'; count: number; takes: number; pauseMs: number; stepMs: number; retries: number }
+  | { at: number; do: 'scope'; names: readonly SimTaskName[]; leaveAfterMs: number }
+  | { at: number; do: 'chunks'; count: number; chunkSize: number | 'auto'; retries: number; stepMs: number }
+  | { at: number; do: 'restart'; rolling: boolean }
+  | { at: number; do: 'pause' | 'resume' | 'revive' | 'ready' | 'idle' | 'room' };
+
+export type Ending = 'close' | 'close in time' | 'close and cancel' | 'terminate' | 'kill' | 'close, terminate' | 'terminate, kill';

@@ -1,0 +1,102 @@
+/** A worker whose task code writes where it should not: into the channel, in frames of its own, and into the note. */
+import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
+import type { Random } from '../../src/testing/random.js';
+import type { SimNote } from './sim-note.js';
+
+export type Forgery = 'header' | 'frame' | 'note' | 'values';
+export const FORGERIES: readonly Forgery[] = ['header', 'frame', 'note', 'values'];
+
+const TYPES: readonly number[] = Object.values(FrameType).filter((type) => type >= FrameType.Ready);
+const ODD: readonly number[] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -1, 1e300, 0.5, 2 ** 53];
+/** More than any window holds. */
+const FLOOD = 60;
+
+export class Forger {
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Any field of its header is another. */
+  altered(bytes: Buffer, now: number): Buffer {
+    const random = this.#random;
+    const forged = Buffer.from(bytes);
+    switch (random.integer(0, 8)) {
+      case 0:
+        forged[2] = random.pick(TYPES);
+        break;
+      case 1:
+        forged[2] = random.integer(0, 255);
+        break;
+      case 2:
+        forged.writeDoubleLE(this.#seq(forged.readDoubleLE(8)), 8);
+        break;
+      case 3:
+      case 4:
+        forged.writeDoubleLE(random.chance(0.5) ? random.pick(ODD) : now + random.between(-1e6, 1e6), 16);
+        break;
+      case 5:
+        forged.writeUInt32LE(random.pick([0, 1, 0xffff_ffff, random.integer(0, 1e6)]), 24);
+        break;
+      case 6:
+        forged.writeUInt16LE(random.integer(0, 0xffff), 28);
+        break;
+      case 7:
+        forged[30] = random.integer(0, 255);
+        break;
+      default:
+        if (random.chance(0.5)) forged[3] = random.integer(0, 255);
+        else forged[31] = random.integer(0, 255);
+        for (let at = HEADER_BYTES; at < forged.length; at += random.integer(1, 8)) forged[at] = random.integer(0, 255);
+    }
+    return forged;
+  }
+
+  /** One of its own, about an attempt that is, was or will be there. */
+  invented(lastSeq: number, now: number): Buffer {
+    const random = this.#random;
+    const body = random.chance(0.5) ? Buffer.alloc(0) : Buffer.from(random.pick(['1', '"text"', '{}', '[]', 'null', '[0,3,[]]', '\xff']));
+    const frame = Buffer.alloc(HEADER_BYTES + body.length);
+    frame.writeUInt16LE(MAGIC, 0);
+    frame[2] = random.chance(0.4) ? FrameType.Result : random.pick(TYPES);
+    frame[3] = random.integer(0, 3);
+    frame.writeUInt32LE(body.length, 4);
+    frame.writeDoubleLE(this.#seq(lastSeq), 8);
+    frame.writeDoubleLE(random.chance(0.3) ? random.pick(ODD) : now, 16);
+    frame.writeUInt32LE(random.integer(0, 1000), 24);
+    frame[30] = random.chance(0.5) ? 0 : random.integer(0, 255);
+    body.copy(frame, HEADER_BYTES);
+    return frame;
+  }
+
+  /** A value of a stream, again and again, whether anybody takes it or not. */
+  flood(value: Buffer): Buffer[] {
+    return Array.from({ length: FLOOD }, () => Buffer.from(value));
+  }
+
+  /** Other bytes where the worker notes what it has started; most of them cannot be its own. */
+  scribble(note: SimNote): void {
+    const random = this.#random;
+    switch (random.integer(0, 4)) {
+      case 0:
+      case 1:
+        note.overwrite(Number.NaN);
+        return;
+      case 2:
+        note.overwrite(random.pick([Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53, note.lastRead + 0.25]));
+        return;
+      // A number that the worker could have written, but for what the parent has read before, or has not sent yet.
+      case 3:
+        note.overwrite(note.lastRead > 0 ? random.integer(0, note.lastRead - 1) : Number.NaN);
+        return;
+      default:
+        note.overwrite(1_000_000 + random.integer(0, 1000));
+    }
+  }
+
+  #seq(seq: number): number {
+    const random = this.#random;
+    return random.chance(0.3) ? random.pick(ODD) : seq + random.integer(-2, 2);
+  }
+}

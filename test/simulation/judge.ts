@@ -1,0 +1,98 @@
+/** What the user makes of how a task ended: of what the pool says, beside what the processes have written down. */
+import type { Pool } from '../../src/pool/pool.js';
+import type { Task } from '../../src/pool/task.js';
+import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
+import type { Ledger, TaskEntry } from './ledger.js';
+import { PENDING } from './pending.js';
+import { nameOf } from './text.js';
+import type { World } from './world.js';
+
+export interface Submitted {
+  readonly task: Task<unknown>;
+  readonly entry: TaskEntry;
+  readonly controller: AbortController | undefined;
+  settled: number;
+}
+
+/** The longest that a finished result may wait for its caller (G11). */
+const HOSTAGE_MS = 10;
+/** How long after its queue timeout a task may still wait, but for what the parent stalls. */
+const QUEUE_SLACK_MS = 500;
+
+export class Judge {
+  readonly #pool: Pool<object>;
+  readonly #world: World;
+  readonly #ledger: Ledger;
+  readonly #isQuickParent: boolean;
+
+  constructor(pool: Pool<object>, world: World, ledger: Ledger, isQuickParent: boolean) {
+    this.#pool = pool;
+    this.#world = world;
+    this.#ledger = ledger;
+    this.#isQuickParent = isQuickParent;
+  }
+
+  succeeded(each: Submitted, value: unknown): void {
+    const { entry } = each;
+    this.#settled(each, 'succeeded');
+    if (this.#ledger.isTainted(entry)) return;
+    const expected = entry.name === 'big' ? 'x' : `${entry.id}/`;
+    const isVoid = entry.name === 'big' && value === '';
+    if (!isVoid && !String(value).startsWith(expected)) this.#world.fault(`G7: task ${entry.id} got another's result: ${String(value)}`);
+    if (!entry.hasReplied && entry.runningIn.size === 0 && entry.calls === 0)
+      this.#world.fault(`G7: task ${entry.id} succeeded and was never called`);
+    const waited = this.#world.now() - entry.repliedAt - (this.#world.stalledMs - entry.stalledMs);
+    if (this.#isQuickParent && waited > HOSTAGE_MS)
+      this.#world.fault(`G11: the result of task ${entry.id} waited for ${waited.toFixed(1)} ms`);
+  }
+
+  failed(each: Submitted, reason: unknown): void {
+    const { entry } = each;
+    this.#settled(each, nameOf(reason));
+    if (!isOurs(reason)) return;
+    const isTainted = this.#ledger.isTainted(entry);
+    if (reason instanceof WorkerDiedError && entry.hasReplied)
+      this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
+    if (reason instanceof WorkerDiedError && entry.noted === 0 && !isTainted)
+      this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);
+    if (reason instanceof TaskCancelledError && entry.endedAtNoted === undefined && !this.#ledger.isEnding && this.#pool.state === 'open')
+      this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
+    if (reason instanceof TaskTimeoutError && entry.timeoutMs === undefined && reason.kind === 'run' && entry.name !== 'untilAborted')
+      this.#world.fault(`G5: task ${entry.id} timed out, and has no time limit`);
+    if (reason instanceof PoolBrokenError && this.#pool.state === 'open')
+      this.#world.fault(`G10: task ${entry.id} is refused by a pool that is broken no more`);
+  }
+
+  #settled(each: Submitted, how: string): void {
+    each.settled += 1;
+    this.#world.tell('settles', each.entry.id, how);
+    if (each.settled > 1) this.#world.fault(`G1: task ${each.entry.id} settled twice`);
+    this.#ledger.settled(each.entry, each.task.attempts.length);
+  }
+
+  /** A queue timeout holds wherever the task waits: also with a worker that does not start it. */
+  watchQueueTimeout(each: Submitted, timeoutMs: number): void {
+    if (PENDING.queueTimeouts) return;
+    const { entry } = each;
+    const stalledMs = this.#world.stalledMs;
+    this.#world.at(this.#world.now() + timeoutMs + QUEUE_SLACK_MS, () => {
+      if (each.settled > 0 || entry.noted > 0 || entry.calls > 0) return;
+      if (this.#world.stalledMs > stalledMs) this.watchQueueTimeout(each, 0);
+      else this.#world.fault(`G1: task ${entry.id} has waited ${QUEUE_SLACK_MS} ms longer than its queue timeout, and never started`);
+    });
+  }
+}
+
+/** It is no reason of the program's own making, of which nothing may be asked. */
+function isOurs(reason: unknown): boolean {
+  try {
+    return (
+      reason instanceof WorkerDiedError ||
+      reason instanceof TaskCancelledError ||
+      reason instanceof TaskTimeoutError ||
+      reason instanceof PoolBrokenError
+    );
+  } catch {
+    return false;
+  }
+}

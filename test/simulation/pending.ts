@@ -1,0 +1,14 @@
+/** What the simulation can do and the pool cannot stand yet; each goes when that is mended. */
+import type { Place } from './hostile.js';
+
+export const PENDING: {
+  readonly places: readonly Place[];
+  readonly forges: boolean;
+  readonly lazy: boolean;
+  readonly queueTimeouts: boolean;
+} = {
+  places: ['stack', 'workerData', 'argument', 'delayMs'],
+  forges: true,
+  lazy: true,
+  queueTimeouts: true,
+};
