@@ -429,6 +429,7 @@ describe('the input', () => {
 
   test('a long input of which every item ends at once neither overflows the stack nor starves the event loop', async () => {
     const core = new FakeCore();
+    core.timePasses = true;
     core.answer = () => 1;
     let turns = 0;
     let isOver = false;
@@ -446,6 +447,7 @@ describe('the input', () => {
 
   test('an endless input of which every item fails does not starve the event loop', async () => {
     const core = new FakeCore();
+    core.timePasses = true;
     core.exports = new Set(['another']);
     const batch = core.map(counted().items, { onError: 'continue' });
     const end = rejection(batch);
