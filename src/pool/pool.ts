@@ -208,13 +208,15 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /**
    * Replaces every worker, one at a time and each only after its replacement is ready (`rolling`, the default), letting
    * running tasks finish. Picks up new code in the task module. Resolves when every worker has been replaced; an old one
-   * that still runs a task leaves when that has ended.
+   * that still runs a task leaves when that has ended. Rejects if a replacement dies before it is ready, and with PoolBrokenError
+   * if the pool is broken or breaks meanwhile: `revive()` then starts new workers.
    */
   async restart(options?: RestartOptions): Promise<void> {
     const { rolling } = checkRestartOptions(options);
-    const { supervisor, waiters } = this.#core;
+    const core = this.#core;
     if (this.state === 'closing' || this.state === 'closed') throw new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
-    await waiters.hold(supervisor.restart(rolling));
+    if (this.state === 'broken') throw core.brokenError();
+    await core.waiters.hold(core.supervisor.restart(rolling));
   }
 
   /** Stops starting tasks; running ones go on. A pool that is closing finishes what it has: it is not paused any more. */

@@ -14,6 +14,7 @@ import type { LaneUser } from './lane-user.js';
 import { brokenError } from './messages.js';
 import type { Lease } from './record.js';
 import type { Rooms } from './rooms.js';
+import { setupMistake } from './setup-mistakes.js';
 
 /** How often a worker tells its resident memory, if it has to. */
 const REPORT_MS = 100;
@@ -96,17 +97,22 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     if (this.#core.options[stream] === 'pipe') this.#core.events.emit(stream, { workerId: worker.id, chunk });
   }
 
-  onBroken(death: Death, bootError: unknown): void {
+  isHopeless(worker: Worker, death: Death): boolean {
+    return setupMistake(death, worker.bootError, this.#core.options.module) !== undefined;
+  }
+
+  onBroken(death: Death, bootError: unknown): Error {
     const core = this.#core;
-    const { intensity, periodMs } = core.options.restart;
-    core.brokenBy = brokenError(core.options.name, death, intensity, periodMs, bootError);
+    core.brokenBy = brokenError(core.options, death, bootError);
     core.events.emit('broken', { error: core.brokenBy });
+    const error = core.brokenError();
     for (const record of [...core.queue, ...core.waiting]) {
       if (record.isSettled) continue; // by what followed from one before it
       if (record.state === 'queued') core.queue.remove(record);
       core.settlement.fail(record, core.brokenError());
     }
     core.waiters.check();
+    return error;
   }
 
   onRecovered(): void {

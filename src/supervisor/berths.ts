@@ -1,6 +1,6 @@
 /** All berths of a supervisor, and which worker is in which. Nothing here decides anything. */
 import type { Clock } from '../shared/doors.js';
-import { Berth, type RecycleCause } from './berth.js';
+import { Berth, type RecycleCause, worth } from './berth.js';
 import type { Worker } from './worker.js';
 
 export class Berths {
@@ -25,6 +25,15 @@ export class Berths {
   /** Slots with a worker that is ready, starting or about to be spawned. */
   get size(): number {
     return this.slots.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
+  }
+  /** Slots whose worker is not ready yet, or not even begun. */
+  get coming(): number {
+    return this.slots.filter((slot) => slot.worker === undefined || slot.worker.state === 'starting').length;
+  }
+  /** The slots that are given up when there may only be so many. */
+  beyond(max: number): Berth[] {
+    const byWorth = [...this.slots].sort((a, b) => worth(a) - worth(b) || b.index - a.index);
+    return byWorth.slice(0, Math.max(0, byWorth.length - max));
   }
   /** Those whose worker is about to be spawned. */
   get pacing(): number {

@@ -25,7 +25,7 @@ export class Breaker {
   readonly #rule: RestartRule;
   readonly #probeMs: number | false;
   readonly #onProven: (worker: Worker) => void;
-  readonly #proofs = new Map<Worker, Timer>();
+  readonly #proofs = new Map<Worker, Timer | undefined>(); // without a timer: it has been asked
   #state: RestartState = calm;
   #ordinal = 0;
   #probe: Timer | undefined;
@@ -61,11 +61,20 @@ export class Breaker {
 
   /** From now on it is looked at: if it stays ready for a second, that is a proof. */
   onReady(worker: Worker): void {
-    const timer = this.#clock.setTimer(() => {
-      this.#proofs.delete(worker);
-      if (isProof(this.#state, worker.ordinal, 'time')) this.#proved(worker);
-    }, PROOF_MS);
+    const timer = this.#clock.setTimer(() => this.#askForProof(worker), PROOF_MS);
     this.#proofs.set(worker, timer);
+  }
+
+  /** It may have died long ago, and the news of it be late: only the system knows, or else the worker itself (G10). */
+  #askForProof(worker: Worker): void {
+    this.#proofs.set(worker, undefined);
+    if (worker.vitals()?.isStopped === false) this.#lasted(worker);
+    else worker.ask(() => this.#lasted(worker));
+  }
+
+  #lasted(worker: Worker): void {
+    if (!this.#proofs.delete(worker)) return; // forgotten meanwhile
+    if (isProof(this.#state, worker.ordinal, 'time')) this.#proved(worker);
   }
 
   /** It finished its first task. */

@@ -1,5 +1,6 @@
 /** From the facts of a worker's end: what it is to be called, and how it is told in an error message. */
 import type { Death, MemorySample } from '../shared/types.js';
+import { spawnErrorText } from './spawn-error.js';
 
 /** Why the pool had to end a worker that did not end by itself. */
 export type Fault = 'disconnect' | 'protocol' | 'boot-timeout' | 'unresponsive' | 'memory';
@@ -45,12 +46,6 @@ function causeOf(facts: DeathFacts): Death['cause'] {
   if (facts.signal !== null) return 'signal';
   // Neither: SIGKILL has not ended it (uninterruptible sleep), and the pool waits no longer (G7).
   return facts.exitCode === null ? 'unresponsive' : 'exit';
-}
-
-/** Node writes the code before the text in most of these messages, not in all. */
-function spawnErrorText(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === undefined || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
 }
 
 const ABORTS: readonly (NodeJS.Signals | number | null)[] = ['SIGABRT', 'SIGTRAP', 'SIGILL', 134, 133, 132];

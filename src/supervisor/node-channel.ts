@@ -7,7 +7,8 @@
  */
 import { writeSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import type { Clock, ProcessListener, Timer } from '../shared/doors.js';
+import type { Clock, ProcessListener } from '../shared/doors.js';
+import { Patience } from './patience.js';
 
 /** How long a worker that can no longer be written to may live and say nothing before its channel counts as closed. */
 const MUTE_MS = 1000;
@@ -30,13 +31,14 @@ export class NodeChannel {
   #awaitsDrain = false;
   #readEnded = false;
   #hasExited = false;
-  #mute: Timer | undefined;
+  readonly #mute: Patience;
   readonly #written = (): void => this.#afterWrite();
 
   constructor(toWorker: Socket, fromWorker: Socket, clock: Clock, listener: ChannelListener) {
     this.#toWorker = toWorker;
     this.#fromWorker = this.#reading(fromWorker);
     this.#clock = clock;
+    this.#mute = new Patience(clock);
     this.#listener = listener;
     // An unref'd socket delivers all the same while the clock's hold keeps the process alive.
     toWorker.unref();
@@ -113,8 +115,7 @@ export class NodeChannel {
   /** The process has ended: its end of file comes by itself. */
   exited(): void {
     this.#hasExited = true;
-    if (this.#mute !== undefined) this.#clock.clearTimer(this.#mute);
-    this.#mute = undefined;
+    this.#mute.stop();
   }
 
   release(): void {
@@ -141,13 +142,10 @@ export class NodeChannel {
    * nothing can be written and nothing has been said for a while, the channel is closed; the worker is killed for that.
    */
   #watchMute(heard: number): void {
-    this.#mute = this.#clock.setTimer(() => {
-      this.#clock.afterPoll(() => {
-        if (this.#mute === undefined) return;
-        if (this.#fromWorker.bytesRead !== heard) this.#watchMute(this.#fromWorker.bytesRead);
-        else this.#fromWorker.destroy();
-      });
-    }, MUTE_MS);
+    this.#mute.start(MUTE_MS, () => {
+      if (this.#fromWorker.bytesRead !== heard) this.#watchMute(this.#fromWorker.bytesRead);
+      else this.#fromWorker.destroy();
+    });
   }
 
   #endRead(): void {

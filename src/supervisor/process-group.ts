@@ -41,7 +41,7 @@ export interface Ending {
 
 /** SIGKILLs what is left of a process (with `tree`: of its group) until nothing of it runs; false if something outlived the bound. */
 export async function endGroup({ pid, tree, exited, boundMs, clock }: Ending): Promise<boolean> {
-  const deadline = clock.now() + boundMs;
+  let leftMs = boundMs;
   let pollMs = FIRST_POLL_MS;
   for (let polls = 0; ; polls++) {
     if (!tree && exited()) return true;
@@ -50,11 +50,13 @@ export async function endGroup({ pid, tree, exited, boundMs, clock }: Ending): P
     if (reach === 'gone') return true;
     // macOS refuses to signal a group in which only zombies are left.
     if (reach === 'denied' && process.platform === 'darwin' && exited()) return true;
-    const isLast = clock.now() >= deadline;
+    const isLast = leftMs <= 0;
     if ((isLast || polls >= POLLS_BEFORE_SCAN) && !(await isRunning(pid, tree, clock))) return true;
     if (isLast) return false;
-    const waitMs = Math.max(1, Math.min(pollMs, deadline - clock.now()));
-    await new Promise<void>((resolve) => clock.setTimer(resolve, waitMs));
+    const since = clock.now();
+    await new Promise<void>((resolve) => clock.setTimer(resolve, Math.max(1, Math.min(pollMs, leftMs))));
+    // A pause of this process says nothing about that one.
+    leftMs -= Math.min(clock.now() - since, 2 * pollMs);
     pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS);
   }
 }

@@ -2,7 +2,7 @@
  * Replaces living workers: the successor boots while the old worker goes on, takes over its slot when it is
  * ready, and only then the old one drains and leaves. So capacity never dips (recycling, rolling restart).
  */
-import { deferred } from '../shared/deferred.js';
+import { type Deferred, deferred } from '../shared/deferred.js';
 import { EverpoolError } from '../shared/errors.js';
 import type { Death } from '../shared/types.js';
 import type { Berth, RecycleCause } from './berth.js';
@@ -16,6 +16,7 @@ export class Succession {
   readonly #berths: Berths;
   readonly #line: SpawnLine;
   readonly #user: SupervisorUser;
+  readonly #restarts = new Set<Deferred<void>>(); // under way
 
   constructor(berths: Berths, line: SpawnLine, user: SupervisorUser) {
     this.#berths = berths;
@@ -41,12 +42,32 @@ export class Succession {
     return outcome.promise;
   }
 
-  async restart(isRolling: boolean): Promise<void> {
+  /** Rejects as soon as a replacement fails, or the pool breaks; then it replaces no more. */
+  restart(isRolling: boolean): Promise<void> {
+    const restart = deferred<void>();
+    this.#restarts.add(restart);
+    this.#replaceAll(isRolling, restart).then(restart.resolve, restart.reject);
+    return restart.promise;
+  }
+
+  async #replaceAll(isRolling: boolean, restart: Deferred<void>): Promise<void> {
     const present = this.#berths.slots.flatMap((slot) => slot.worker ?? []);
     const spares = this.#berths.spares.flatMap((spare) => spare.worker ?? []);
-    if (isRolling) for (const worker of present) await this.replace(worker, 'restart');
-    else await Promise.all(present.map((worker) => this.replace(worker, 'restart')));
-    for (const worker of spares) await this.replace(worker, 'restart');
+    try {
+      if (!isRolling) await Promise.all(present.splice(0).map((worker) => this.replace(worker, 'restart')));
+      for (const worker of [...present, ...spares]) if (this.#restarts.has(restart)) await this.replace(worker, 'restart');
+    } finally {
+      this.#restarts.delete(restart);
+    }
+  }
+
+  /** No replacement is started any more, so no restart may wait for one (G1). Those that boot may still take over. */
+  onBroken(error: Error): void {
+    for (const restart of this.#restarts) restart.reject(error);
+    this.#restarts.clear();
+    for (const successor of [...this.#berths.successors]) {
+      if (successor.cause === 'restart' && successor.worker === undefined) this.drop(successor, error);
+    }
   }
 
   /** It takes no more tasks, and leaves when it is done with those it has. */

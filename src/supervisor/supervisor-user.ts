@@ -36,7 +36,10 @@ export interface SupervisorUser {
   onSettled(): void;
   onRecycled(worker: Worker, why: RecycleCause): void;
   onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void;
-  onBroken(death: Death, bootError: unknown): void;
+  /** It died of what cannot change by itself: another would die of it too. */
+  isHopeless(worker: Worker, death: Death): boolean;
+  /** Gives the error for whatever waits for a worker. */
+  onBroken(death: Death, bootError: unknown): Error;
   onRecovered(): void;
   /** While closing: is a replacement still needed? */
   hasWork(): boolean;

@@ -10,7 +10,7 @@ import type { Clock, Spawner } from '../shared/doors.js';
 import { ignore } from '../shared/ignore.js';
 import type { Death } from '../shared/types.js';
 import { backoffMs } from './backoff.js';
-import { type Berth, isReady, type RecycleCause, worth } from './berth.js';
+import { type Berth, isReady, type RecycleCause } from './berth.js';
 import { Berths } from './berths.js';
 import { Breaker } from './breaker.js';
 import { SpawnLine } from './spawn-line.js';
@@ -39,6 +39,7 @@ export class Supervisor implements WorkerHost<Worker> {
   #max: number;
   #spawnedCount = 0; // ids are never reused, so this is also the last one
   #deathCount = 0;
+  #wasEverReady = false; // any worker
 
   constructor(clock: Clock, spawner: Spawner, rules: SupervisorRules, user: SupervisorUser, random: () => number) {
     this.clock = clock;
@@ -103,14 +104,10 @@ export class Supervisor implements WorkerHost<Worker> {
 
   /** Tasks wait and no worker has room: an elastic pool starts more workers, one for each that waits. */
   grow(waiting: number): void {
-    const { slots } = this.#berths;
-    let coming = slots.filter((slot) => slot.worker === undefined || slot.worker.state === 'starting').length;
-    let hasGrown = false;
-    for (; slots.length < this.#max && coming < waiting; coming += 1) {
-      this.#berths.addSlot();
-      hasGrown = true;
-    }
-    if (hasGrown) this.#line.refill();
+    const { slots, coming } = this.#berths;
+    const added = Math.min(this.#max - slots.length, waiting - coming);
+    for (let count = 0; count < added; count += 1) this.#berths.addSlot();
+    if (added > 0) this.#line.refill();
   }
 
   /** An elastic pool lets an idle worker go, unless it is needed for the minimum. */
@@ -122,10 +119,8 @@ export class Supervisor implements WorkerHost<Worker> {
   resize(min: number, max: number): void {
     this.#min = min;
     this.#max = max;
-    const { slots } = this.#berths;
-    while (slots.length < min) this.#berths.addSlot();
-    const byWorth = [...slots].sort((a, b) => worth(a) - worth(b) || b.index - a.index);
-    for (const slot of byWorth.slice(0, Math.max(0, slots.length - max))) this.#retireSlot(slot, 'resize');
+    while (this.#berths.slots.length < min) this.#berths.addSlot();
+    for (const slot of this.#berths.beyond(max)) this.#retireSlot(slot, 'resize');
     this.#line.refill();
   }
 
@@ -205,6 +200,7 @@ export class Supervisor implements WorkerHost<Worker> {
   }
 
   onReady(worker: Worker, message: Message): void {
+    this.#wasEverReady = true;
     this.#line.booted(worker);
     this.#breaker.onReady(worker);
     this.#user.onReady(worker, message);
@@ -236,7 +232,8 @@ export class Supervisor implements WorkerHost<Worker> {
     if (isCharged) this.#breaker.charge();
     const berth = this.#berths.of(worker);
     if (berth !== undefined) this.#afterDeath(berth, worker, death, isCharged);
-    if (isCharged && this.#breaker.isExceeded) this.#break(worker, death);
+    if (isCharged && (this.#breaker.isExceeded || (!this.#wasEverReady && this.#user.isHopeless(worker, death))))
+      this.#break(worker, death);
     if (berth?.worker === undefined) this.#line.refill();
     else this.#line.refillSoon(); // a spare has its place
     this.#user.onSettled();
@@ -271,7 +268,7 @@ export class Supervisor implements WorkerHost<Worker> {
     if (this.#state === 'closed') return;
     const isNews = this.#state !== 'broken';
     if (this.#state === 'open') this.#state = 'broken';
-    if (isNews) this.#user.onBroken(death, worker.bootError);
+    if (isNews) this.#succession.onBroken(this.#user.onBroken(death, worker.bootError));
     if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
   }
 

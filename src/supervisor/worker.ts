@@ -10,11 +10,14 @@
  */
 import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
 import { Link } from '../ipc/link.js';
-import type { Note, ProcessListener, Timer, Vitals, WorkerProcess } from '../shared/doors.js';
+import type { Note, ProcessListener, Vitals, WorkerProcess } from '../shared/doors.js';
+import { ignore } from '../shared/ignore.js';
 import type { MemorySample } from '../shared/types.js';
+import { Climb } from './climb.js';
 import { buildDeath, type Fault } from './death.js';
 import { Departure } from './departure.js';
-import { type LadderStep, ladderFrom } from './kill-ladder.js';
+import { ladderFrom } from './kill-ladder.js';
+import { Patience } from './patience.js';
 import { Tail } from './tail.js';
 import type { Tenant } from './tenant.js';
 import { ORDER, type WorkerHost, type WorkerState } from './worker-host.js';
@@ -41,7 +44,7 @@ export class Worker implements ProcessListener {
   completed = 0;
   /** When something came from it last. */
   heardAt = 0;
-  /** Of `BootFailed`: what the boot threw. */
+  /** What the boot threw (`BootFailed`), or the system when it could not start the process. */
   bootError: unknown;
 
   readonly #host: WorkerHost<Worker>;
@@ -49,9 +52,11 @@ export class Worker implements ProcessListener {
   readonly #link: Link;
   readonly #departure: Departure;
   readonly #stderr = new Tail();
+  #asked = 0;
+  #onAnswer: () => void = ignore;
   #state: WorkerState = 'starting';
-  #timer: Timer | undefined; // the one of the present state: boot, ladder, drain
-  #rungsLeft: number = Number.POSITIVE_INFINITY; // of the kill ladder, the present one included
+  readonly #patience: Patience; // of the present state: with its boot, its leaving, a signal, its last words
+  readonly #climb: Climb;
   #evidence: { readonly detail: string | undefined; readonly samples: readonly MemorySample[] | undefined } | undefined; // of the fault
   #reportedRss: number | undefined;
   #fault: Fault | undefined; // why it is being ended, if through its own fault
@@ -65,10 +70,13 @@ export class Worker implements ProcessListener {
     this.id = id;
     this.ordinal = ordinal;
     this.spawnedAt = host.clock.now();
+    this.#patience = new Patience(host.clock);
     this.#process = host.spawner.spawn(id, this);
     this.#link = new Link(this.#process, (message) => this.#onMessage(message));
+    // What SIGKILL does not end sleeps uninterruptibly: it is given up, and told as a death (G7).
+    this.#climb = new Climb(this.#process, this.#patience, () => this.#bury());
     this.#departure = new Departure(this.#process, id);
-    this.#setTimer(host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
+    this.#awaitBoot();
   }
 
   get state(): WorkerState {
@@ -118,12 +126,12 @@ export class Worker implements ProcessListener {
     this.#wasLeaving = true;
     this.#stop();
     if (this.isBooting) {
-      this.#climb(this.#host.rules.killLadder);
+      this.#climb.begin(this.#host.rules.killLadder);
       return;
     }
     this.add({ type: FrameType.Leave });
     this.flush();
-    this.#setTimer(graceMs, () => this.#climb(this.#host.rules.killLadder));
+    this.#patience.start(graceMs, () => this.#climb.begin(this.#host.rules.killLadder));
   }
 
   /** The kill ladder from its first step, or from the given signal. A stronger kill overtakes a weaker one. */
@@ -131,7 +139,7 @@ export class Worker implements ProcessListener {
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#stop();
     const ladder = this.#host.rules.killLadder;
-    this.#climb(signal === undefined ? ladder : ladderFrom(ladder, signal));
+    this.#climb.begin(signal === undefined ? ladder : ladderFrom(ladder, signal));
   }
 
   /** Ends it through its own fault: at once, and not as requested. */
@@ -143,6 +151,12 @@ export class Worker implements ProcessListener {
   /** Asks for a sign of life. */
   ping(): void {
     this.add({ type: FrameType.Ping });
+    this.flush();
+  }
+  /** Calls back when the worker has answered, which any turn of its event loop does. Asked again, only the last one is told. */
+  ask(onAnswer: () => void): void {
+    this.#onAnswer = onAnswer;
+    this.add({ type: FrameType.Ping, seq: ++this.#asked });
     this.flush();
   }
   /** Where its JavaScript is, if that can be found out in this time. */
@@ -171,12 +185,14 @@ export class Worker implements ProcessListener {
     const { header, body, attachments } = this.#host.boot(this);
     this.add(header, body, attachments);
     this.flush();
+    this.#awaitBoot(); // it counts from here: what came before was no fault of the module
     this.#host.onSpawned(this);
   }
 
   onSpawnError(error: Error): void {
     if (ORDER[this.#state] >= ORDER.exited) return;
     this.#spawnError = error;
+    this.bootError = error;
     this.#hasReadEnded = true;
     this.#exit = { exitCode: null, signal: null };
     this.#departure.skip();
@@ -204,7 +220,7 @@ export class Worker implements ProcessListener {
       // The exit usually follows within a millisecond. If not, the process lives behind a closed channel.
       if (ORDER[this.#state] < ORDER.stopping) {
         this.#become('stopping');
-        this.#setTimer(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));
+        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));
       }
     }
   }
@@ -215,7 +231,7 @@ export class Worker implements ProcessListener {
     this.#become('exited');
     this.#departure.sweep();
     if (this.#hasReadEnded) this.#buryAfterPoll();
-    else this.#setTimer(DRAIN_LIMIT_MS, () => this.#buryAfterPoll());
+    else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());
   }
 
   onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void {
@@ -229,6 +245,10 @@ export class Worker implements ProcessListener {
 
   // ---- its own business
 
+  #awaitBoot(): void {
+    this.#patience.start(this.#host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
+  }
+
   #onMessage(message: Message): void {
     switch (message.type) {
       case FrameType.Ready:
@@ -241,7 +261,8 @@ export class Worker implements ProcessListener {
         if (this.isBooting) this.#host.onBootFailed(this, message);
         return;
       case FrameType.Pong:
-        return; // any message is a sign of life
+        if (message.seq === this.#asked) this.#onAnswer(); // of the others it is enough that they came
+        return;
       case FrameType.Memory:
         this.#reportedRss = message.a * 1024;
         return;
@@ -256,7 +277,7 @@ export class Worker implements ProcessListener {
     const wasUsable = ORDER[this.#state] <= ORDER.ready;
     if (state === 'ready') this.isBooting = false;
     this.#state = state;
-    this.#clearTimer();
+    this.#patience.stop();
     if (wasUsable && ORDER[state] > ORDER.ready) this.tenant?.onLost();
   }
 
@@ -269,25 +290,12 @@ export class Worker implements ProcessListener {
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     if (!this.isRequested) this.#fault ??= fault;
-    this.#climb(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
-  }
-
-  /** Sends the first signal of a ladder, and goes on if the process is still there when its time is up. */
-  #climb(ladder: readonly LadderStep[]): void {
-    if (ladder.length >= this.#rungsLeft) return; // it is being ended as strongly already
-    this.#rungsLeft = ladder.length;
-    const [rung, ...rest] = ladder;
-    if (rung === undefined) {
-      this.#bury(); // a process that SIGKILL does not end: uninterruptible sleep (G7)
-      return;
-    }
-    this.#process.signal(rung.signal);
-    this.#setTimer(rung.waitMs, () => this.#climb(rest));
+    this.#climb.begin(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
   }
 
   /** What the worker wrote last to stderr may still be in its pipe. */
   #buryAfterPoll(): void {
-    this.#clearTimer();
+    this.#patience.stop();
     this.#host.clock.afterPoll(() => this.#bury());
   }
 
@@ -311,19 +319,5 @@ export class Worker implements ProcessListener {
     this.#host.onGone(this, death);
     this.#departure.sweep();
     this.#departure.release();
-  }
-
-  #setTimer(delayMs: number, callback: () => void): void {
-    this.#clearTimer();
-    if (delayMs === Infinity) return;
-    this.#timer = this.#host.clock.setTimer(() => {
-      this.#timer = undefined;
-      callback();
-    }, delayMs);
-  }
-
-  #clearTimer(): void {
-    if (this.#timer !== undefined) this.#host.clock.clearTimer(this.#timer);
-    this.#timer = undefined;
   }
 }

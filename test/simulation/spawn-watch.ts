@@ -80,15 +80,22 @@ export class SpawnWatch {
     };
   }
 
-  /** A pool breaks after more than `intensity` charged deaths, and not before. */
+  /** A pool breaks after more than `intensity` charged deaths, and not before, unless no worker can ever be started. */
   listenTo(pool: Pool<object>): void {
     this.#pool = pool;
     let charged = 0;
     pool.on('workerDied', ({ death }) => {
       if (!death.requested && death.phase !== 'task') charged += 1;
     });
-    pool.on('broken', () => {
-      if (charged <= this.#intensity) this.#world.fault(`G10: it broke after ${charged} charged deaths; intensity ${this.#intensity}`);
+    let wasEverReady = false;
+    pool.on('workerReady', () => {
+      wasEverReady = true;
+    });
+    pool.on('broken', ({ error }) => {
+      // A program that is not there does not come by waiting: then the first death is enough.
+      const isHopeless = !wasEverReady && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+      if (charged <= this.#intensity && !isHopeless)
+        this.#world.fault(`G10: it broke after ${charged} charged deaths; intensity ${this.#intensity}`);
     });
     pool.on('recovered', () => {
       charged = 0;

@@ -92,13 +92,13 @@ describe('death', () => {
       'O04: the binary is missing',
       { phase: 'boot', pid: undefined, spawnError: Object.assign(new Error('spawn node ENOENT'), { code: 'ENOENT' }) },
       'spawn',
-      'could not be spawned: spawn node ENOENT',
+      'could not be spawned: spawn node ENOENT (process.execPath or the folder of the option cwd does not exist)',
     ],
     [
       'O04: the code is named even if the message does not',
       { phase: 'boot', pid: undefined, spawnError: Object.assign(new Error('too big'), { code: 'E2BIG' }) },
       'spawn',
-      'could not be spawned: E2BIG: too big',
+      'could not be spawned: E2BIG: too big (the options env, argv and execArgv, together with the environment of this process, are larger than the system takes)',
     ],
   ])('%s', (_title, more, cause, text) => {
     expect(told(more)).toEqual([cause, text]);
