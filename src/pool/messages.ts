@@ -3,7 +3,11 @@ import { show } from '../shared/check.js';
 import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../shared/errors.js';
 import type { Death } from '../shared/types.js';
 import { describeDeath, isHeapAbort } from '../supervisor/death.js';
+import type { ResolvedPoolOptions } from './options.js';
 import type { Lease, TaskRecord } from './record.js';
+import { setupMistake } from './setup-mistakes.js';
+
+type BrokenOptions = Pick<ResolvedPoolOptions, 'name' | 'module' | 'restart'>;
 
 export function aboutTask(record: TaskRecord): string {
   const tag = record.options.tag === undefined ? '' : `, tag '${record.options.tag}'`;
@@ -49,12 +53,17 @@ export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError
   return new TaskTimeoutError(text, { kind: 'run', timeoutMs, ...(stack === undefined ? {} : { workerStack: stack }) });
 }
 
-export function brokenError(poolName: string, death: Death, intensity: number, periodMs: number, bootError: unknown): PoolBrokenError {
-  const why = bootError instanceof Error ? `\nIt threw: ${bootError.stack ?? bootError.message}` : '';
-  const text =
-    `the pool '${poolName}' is broken: its workers keep dying without finishing a task (more than ${intensity} deaths, restart.periodMs is ${periodMs}). ` +
-    `The last one ${describeDeath(death)}. ` +
-    `It tries again by itself (restart.probeMs), or at once with revive().${why}${tailOf(death)}`;
+export function brokenError({ name, module, restart }: BrokenOptions, death: Death, bootError: unknown): PoolBrokenError {
+  const mistake = setupMistake(death, bootError, module);
+  const isThrown = bootError instanceof Error && death.cause !== 'spawn';
+  const why = isThrown ? `\nIt threw: ${bootError.stack ?? bootError.message}` : '';
+  const what =
+    mistake === undefined
+      ? `its workers keep dying without finishing a task (more than ${restart.intensity} deaths, restart.periodMs is ${restart.periodMs}). ` +
+        `The last one ${describeDeath(death)}.`
+      : `its workers cannot start. ${mistake.reason.replace(/\.$/, '')}. ${mistake.remedy}`;
+  const again = 'It tries again by itself (restart.probeMs), or at once with revive().';
+  const text = `the pool '${name}' is broken: ${what} ${again}${why}${mistake !== undefined && isThrown ? '' : tailOf(death)}`;
   return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });
 }
 

@@ -24,6 +24,8 @@ export interface WorkerDoors {
   later?(callback: () => void, delayMs: number): void;
   /** Tells the resident memory again and again; does not keep the process alive. */
   reportMemory?(everyMs: number, report: (rssBytes: number) => void): void;
+  /** Ends the process as Node ends one that nobody catches the error of, if Node then tells more than `print` can; else false. */
+  crash?(error: unknown): boolean;
   /** Writes to stderr, synchronously: the parent keeps the tail of it. */
   print?(text: string): void;
 }

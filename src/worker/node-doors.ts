@@ -16,6 +16,7 @@ const PRINT_LIMIT_MS = 500;
 const hrtime: () => [seconds: number, nanoseconds: number] = process.hrtime.bind(process);
 const after: typeof setTimeout = setTimeout;
 const every: typeof setInterval = setInterval;
+const immediately: typeof setImmediate = setImmediate;
 const rss: () => number = process.memoryUsage.rss.bind(process.memoryUsage);
 const exit: (code: number) => never = process.exit.bind(process);
 
@@ -50,8 +51,19 @@ export function openNodeDoors(): WorkerDoors {
     reportMemory: (everyMs, report) => {
       every(() => report(rss()), everyMs).unref();
     },
+    crash,
     print,
   };
+}
+
+/** Where a module cannot be parsed is known to Node alone, and it writes that only of an error that nobody has caught. */
+function crash(error: unknown): boolean {
+  if (!(error instanceof SyntaxError)) return false;
+  immediately(() => {
+    immediately(() => exit(1)); // the module may have a handler for it
+    throw error;
+  });
+  return true;
 }
 
 function print(text: string): void {

@@ -160,9 +160,12 @@ export class Runner implements LanesHost, ContextHost {
         this.onFault(error);
         return;
       }
-      // The text first: the tail of stderr is kept for it, and it can tell of errors that cannot be encoded.
-      this.#print(error);
       this.replies.bootFailed(error);
+      if (this.doors.crash?.(error) === true) {
+        this.#state = 'gone';
+        return;
+      }
+      this.#print(error); // also of errors that cannot be encoded: the tail of stderr is kept for it
       this.#exit(1);
     }
   }
