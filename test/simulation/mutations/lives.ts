@@ -31,7 +31,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 50,
     source: 'most pools; G4',
     file: 'src/supervisor/worker.ts',
-    find: '    else this.#setTimer(DRAIN_LIMIT_MS, () => this.#buryAfterPoll());',
+    find: '    else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());',
     replace: '    else this.#bury();',
   },
   {
@@ -84,7 +84,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 2,
     source: 'pools that know only exit',
     file: 'src/supervisor/worker.ts',
-    find: "        this.#setTimer(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));\n",
+    find: "        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));\n",
     replace: '',
   },
   {
@@ -100,16 +100,16 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 83,
     source: 'cpython: a worker that never connects',
     file: 'src/supervisor/worker.ts',
-    find: "    this.#setTimer(host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));\n",
+    find: "    this.#patience.start(this.#host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));\n",
     replace: '',
   },
   {
     bug: 'the ladder ends with SIGTERM',
     firstSeed: 5,
     source: 'workers that are immune to SIGTERM: workerpool, jest-worker, poolifier',
-    file: 'src/supervisor/worker.ts',
-    find: '    this.#setTimer(rung.waitMs, () => this.#climb(rest));',
-    replace: "    if (rung.signal === 'SIGKILL') this.#setTimer(rung.waitMs, () => this.#climb(rest));",
+    file: 'src/supervisor/climb.ts',
+    find: '    this.#patience.start(step.waitMs, () => this.begin(rest));',
+    replace: "    if (step.signal === 'SIGKILL') this.#patience.start(step.waitMs, () => this.begin(rest));",
   },
   {
     bug: 'close ends the workers when the queue is empty, whatever runs',
