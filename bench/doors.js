@@ -300,7 +300,13 @@ class SimulatedSpawner {
 /** A pool whose workers are simulated, and ready. Its only task is TASK. */
 export async function simulatedPool(options, clock = new NodeClock()) {
   const real = doorsOf.make;
-  doorsOf.make = () => ({ clock, spawner: new SimulatedSpawner(clock), random: () => 0.5, spawnConcurrency: Number.POSITIVE_INFINITY });
+  doorsOf.make = () => ({
+    clock,
+    spawner: new SimulatedSpawner(clock),
+    journals: undefined,
+    random: () => 0.5,
+    spawnConcurrency: Number.POSITIVE_INFINITY,
+  });
   let pool;
   try {
     pool = new Pool({ queueLimit: Number.POSITIVE_INFINITY, ...options });

@@ -1,6 +1,6 @@
 /** Those who wait for a whole batch: `await` takes the values, `settled` every outcome. Both take each outcome as it comes. */
 import { type Deferred, deferred } from '../shared/deferred.js';
-import type { Consumer } from './batch-item.js';
+import { type Consumer, isOfBatch } from './batch-item.js';
 import { Stretch } from './batch-outlet.js';
 import type { BatchRun } from './batch-run.js';
 import type { Outcome } from './outcome.js';
@@ -89,8 +89,8 @@ export class OutcomeCollector implements Consumer {
     if (count > 0) run.free(count);
     if (!run.isOver) return;
     const { verdict } = run;
-    // It does not reject, so what cut the input short stands where the next item would.
-    if (verdict?.cause === 'input' || verdict?.cause === 'refused') this.#outcomes.push({ status: 'rejected', reason: verdict.error() });
+    // It does not reject, so what cut the batch short stands where the next item would.
+    if (isOfBatch(verdict)) this.#outcomes.push({ status: 'rejected', reason: verdict.error() });
     this.#all.resolve(this.#outcomes);
   }
 

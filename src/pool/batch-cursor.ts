@@ -1,6 +1,6 @@
 /** Those who iterate over a batch. What they take makes room for more to be pulled; leaving the iteration ends the batch. */
 import { type Deferred, deferred } from '../shared/deferred.js';
-import type { Consumer } from './batch-item.js';
+import { type Consumer, isOfBatch } from './batch-item.js';
 import type { BatchRun } from './batch-run.js';
 import type { Outcome } from './outcome.js';
 
@@ -105,7 +105,7 @@ export class ValueCursor extends Cursor<unknown> {
   }
 }
 
-/** Every outcome. It throws only for what is no item's fault: the input's own error, or a pool that takes no more. */
+/** Every outcome. It throws only for what is no item's fault: the input's own error, a pool that takes no more, a journal that cannot be used. */
 export class OutcomeCursor extends Cursor<Outcome> {
   protected answer(): Answer<Outcome> | undefined {
     const { verdict, isOver, outlet } = this.run;
@@ -114,7 +114,7 @@ export class OutcomeCursor extends Cursor<Outcome> {
       return { done: false, value: outlet.take() };
     }
     if (!isOver) return undefined;
-    if (verdict?.cause === 'input' || verdict?.cause === 'refused') throw verdict.error();
+    if (isOfBatch(verdict)) throw verdict.error();
     return { done: true, value: undefined };
   }
 }

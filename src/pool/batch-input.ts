@@ -4,6 +4,7 @@
  * It never reads ahead, and nothing that the user's iterator does (throw, never answer, call the batch
  * from within `next()`) is more than an answer here.
  */
+import { show } from '../shared/check.js';
 import { ignore } from '../shared/ignore.js';
 
 export type Answer =
@@ -11,25 +12,35 @@ export type Answer =
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: unknown };
 
-type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
-
-const END: Answer = { kind: 'end' };
-
-export class BatchInput {
+/** What was given, asked once how it is iterated. */
+export interface Source {
   readonly isAsync: boolean;
   /** How many items there are, where that is known beforehand. */
   readonly size: number | undefined;
-  readonly #items: Iterable<unknown> | AsyncIterable<unknown>;
+  /** Gives its iterator. @throws whatever the program throws */
+  readonly open: () => AnyIterator;
+}
+
+type AnyIterator = Partial<Record<'next' | 'return', unknown>>;
+
+const { apply } = Reflect;
+const END: Answer = { kind: 'end' };
+const NO_ARGS: readonly unknown[] = [];
+
+export class BatchInput {
+  readonly isAsync: boolean;
+  readonly #source: Source;
   readonly #onAnswer: (answer: Answer) => void;
   #iterator: AnyIterator | undefined;
+  /** Of the iterator; read once, as a loop does. */
+  #next: unknown;
   #state: 'open' | 'asking' | 'ended' = 'open';
   #isReturnDue = false;
 
   /** `onAnswer` is for what an asynchronous input answers, later. */
-  constructor(items: Iterable<unknown> | AsyncIterable<unknown>, onAnswer: (answer: Answer) => void) {
-    this.#items = items;
-    this.isAsync = isAsyncIterable(items);
-    this.size = sizeOf(items);
+  constructor(source: Source, onAnswer: (answer: Answer) => void) {
+    this.#source = source;
+    this.isAsync = source.isAsync;
     this.#onAnswer = onAnswer;
   }
 
@@ -46,17 +57,27 @@ export class BatchInput {
     this.#state = 'asking';
     let result: unknown;
     try {
-      this.#iterator ??= iteratorOf(this.#items);
-      result = this.#iterator.next();
+      this.#begin();
+      result = apply(this.#next as () => unknown, this.#iterator, NO_ARGS);
     } catch (error) {
       return this.#answered({ kind: 'error', error });
     }
     if (!this.isAsync) return this.#answered(answerOf(result));
-    Promise.resolve(result).then(
+    // Not `Promise.resolve`: it gives a promise of the program's as it is, and with it a `then` that may do anything.
+    new Promise((resolve) => resolve(result)).then(
       (value) => this.#answeredLater(answerOf(value)),
       (error) => this.#answeredLater({ kind: 'error', error }),
     );
     return undefined;
+  }
+
+  #begin(): void {
+    if (this.#next !== undefined) return;
+    this.#iterator = this.#source.open();
+    if (!isObject(this.#iterator)) throw new TypeError(`the input gave ${show(this.#iterator)} as its iterator, which is not an object`);
+    const { next } = this.#iterator;
+    if (typeof next !== 'function') throw new TypeError(`the input's iterator has no next(): that is ${show(next)}`);
+    this.#next = next;
   }
 
   #answeredLater(answer: Answer): void {
@@ -91,35 +112,45 @@ export class BatchInput {
   }
 
   async #return(): Promise<void> {
-    await this.#iterator?.return?.();
+    const iterator = this.#iterator;
+    const end = iterator?.return;
+    if (end !== undefined && end !== null) await apply(end as () => unknown, iterator, NO_ARGS);
   }
 }
 
 function answerOf(result: unknown): Answer {
   try {
-    if (typeof result !== 'object' || result === null)
-      throw new TypeError(`the input's next() gave ${String(result)}, which is not an object`);
-    const { done, value } = result as IteratorResult<unknown>;
-    return done === true ? END : { kind: 'item', value };
+    if (!isObject(result)) throw new TypeError(`the input's next() gave ${show(result)}, which is not an object`);
+    const { done } = result as IteratorResult<unknown>;
+    return done ? END : { kind: 'item', value: (result as IteratorResult<unknown>).value };
   } catch (error) {
     return { kind: 'error', error };
   }
 }
 
-function iteratorOf(items: Iterable<unknown> | AsyncIterable<unknown>): AnyIterator {
-  return isAsyncIterable(items) ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-function isAsyncIterable(items: unknown): items is AsyncIterable<unknown> {
-  return typeof (items as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function';
+/** Undefined: it cannot be iterated. What the program throws when it is asked is the input's own error. */
+export function sourceOf(items: unknown): Source | undefined {
+  if (items === null || items === undefined) return undefined;
+  try {
+    const { [Symbol.asyncIterator]: later } = items as Partial<AsyncIterable<unknown>>;
+    const isAsync = typeof later === 'function';
+    const iterate: unknown = isAsync ? later : (items as Partial<Iterable<unknown>>)[Symbol.iterator];
+    if (typeof iterate !== 'function') return undefined;
+    return { isAsync, size: sizeOf(items), open: () => apply(iterate, items, NO_ARGS) as AnyIterator };
+  } catch (error) {
+    const open = (): never => {
+      throw error;
+    };
+    return { isAsync: false, size: undefined, open };
+  }
 }
 
-export function isIterable(items: unknown): items is Iterable<unknown> | AsyncIterable<unknown> {
-  if (items === null || items === undefined) return false;
-  return isAsyncIterable(items) || typeof (items as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function';
-}
-
+/** Of a list, a set or a map. What calls itself one may say anything. */
 function sizeOf(items: unknown): number | undefined {
-  if (Array.isArray(items)) return items.length;
-  return items instanceof Set || items instanceof Map ? items.size : undefined;
+  const size: unknown = Array.isArray(items) ? items.length : items instanceof Set || items instanceof Map ? items.size : undefined;
+  return Number.isSafeInteger(size) && (size as number) >= 0 ? (size as number) : undefined;
 }

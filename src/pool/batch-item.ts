@@ -2,17 +2,21 @@
 import { TaskCancelledError } from '../shared/errors.js';
 import { Stretch } from './batch-outlet.js';
 import { because } from './messages.js';
-import { fulfilled, type Outcome, rejected } from './outcome.js';
-import { type Settler, type TaskRecord, tookMs } from './record.js';
+import type { Outcome } from './outcome.js';
 
 /** Why a batch ends otherwise than by its last item. */
 export interface Verdict {
-  /** `item`: one failed, and that stops the rest. `input`: its iterator threw. `refused`: the pool takes no more.
-   *  `cancel`: cancel, kill or the signal. `left`: its iteration was left. */
-  readonly cause: 'item' | 'input' | 'refused' | 'cancel' | 'left';
+  /** `item`: one failed, and that stops the rest. `input`: its iterator threw. `refused`: the pool takes no more. `journal`: it cannot be
+   *  used. `cancel`: cancel, kill or the signal. `left`: its iteration was left. */
+  readonly cause: 'item' | 'input' | 'refused' | 'journal' | 'cancel' | 'left';
   readonly error: () => unknown;
   /** The consumer hears of it at once, and not only when everything in flight has settled. */
   readonly isPrompt: boolean;
+}
+
+/** It is no item's, so among the outcomes it has a place of its own. */
+export function isOfBatch(verdict: Verdict | undefined): verdict is Verdict {
+  return verdict?.cause === 'input' || verdict?.cause === 'refused' || verdict?.cause === 'journal';
 }
 
 /** The arguments that an item stands for. Without it, an item is the only argument. */
@@ -45,31 +49,6 @@ export class Failures {
 export interface Consumer {
   /** Outcomes have come, or the batch is over. */
   consume(): void;
-}
-
-/** The batch of an item. */
-interface ItemUser {
-  onSettled(item: Item, outcome: Outcome, record: TaskRecord | undefined): void;
-}
-
-/** One item on its way through the pool, alone (chunk.ts has those that go together). */
-export class Item implements Settler {
-  readonly #run: ItemUser;
-  readonly #index: number;
-  record: TaskRecord | undefined;
-  /** With a journal: that of its arguments. */
-  key: string | undefined;
-
-  constructor(run: ItemUser, index: number) {
-    this.#run = run;
-    this.#index = index;
-  }
-  resolve(value: unknown, record: TaskRecord): void {
-    this.#run.onSettled(this, fulfilled(this.#index, value, record.starts, tookMs(record)), record);
-  }
-  reject(reason: unknown, record?: TaskRecord): void {
-    this.#run.onSettled(this, rejected(this.#index, reason, record?.starts, tookMs(record)), record);
-  }
 }
 
 export function batchCancelled(

@@ -1,5 +1,6 @@
 /** How far a batch is, and how fast; tells those who listen, not too often. */
 import type { Clock, Timer } from '../shared/doors.js';
+import { inContext } from '../shared/program.js';
 import type { Events } from './events.js';
 import type { BatchProgress } from './types.js';
 
@@ -29,6 +30,8 @@ export class Meter {
   readonly #listeners: Listener[] = [];
   #toldAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
+  /** As the code of the call that made the batch, whatever has changed it. */
+  readonly #call: (listener: Listener) => void = inContext((listener) => listener(this.progress));
 
   constructor(clock: Clock, events: Events, subject: MeterSubject) {
     this.#clock = clock;
@@ -68,7 +71,7 @@ export class Meter {
 
   listen(listener: Listener): void {
     this.#listeners.push(listener);
-    if (this.#endedAt !== undefined) this.#events.after(() => listener(this.progress));
+    if (this.#endedAt !== undefined) this.#events.after(() => this.#call(listener));
   }
 
   changed(): void {
@@ -88,6 +91,6 @@ export class Meter {
     this.#timer = undefined;
     this.#toldAt = this.#clock.now();
     // Each by itself: one that throws becomes a warning and takes nothing from the others.
-    for (const listener of this.#listeners) this.#events.after(() => listener(this.progress));
+    for (const listener of this.#listeners) this.#events.after(() => this.#call(listener));
   }
 }

@@ -3,8 +3,7 @@
  * them on one by one while the pool has room for them.
  */
 import { Pace } from '../shared/pace.js';
-import type { Answer } from './batch-input.js';
-import { BatchInput } from './batch-input.js';
+import { type Answer, BatchInput, type Source } from './batch-input.js';
 import type { Core } from './core.js';
 
 /** So many items, or so many milliseconds, and the event loop has its turn: a long input must not starve it. */
@@ -46,19 +45,14 @@ export class Puller {
   /** What the input threw. */
   error: { readonly error: unknown } | undefined;
 
-  constructor(
-    core: Core,
-    items: Iterable<unknown> | AsyncIterable<unknown>,
-    options: { readonly bufferSize: number | undefined },
-    user: PullerUser,
-  ) {
+  constructor(core: Core, source: Source, options: { readonly bufferSize: number | undefined }, user: PullerUser) {
     this.#core = core;
     this.#user = user;
-    this.#input = new BatchInput(items, (answer) => {
+    this.#input = new BatchInput(source, (answer) => {
       this.#take(answer);
       user.schedule();
     });
-    this.total = this.#input.size;
+    this.total = source.size;
     this.#bufferSize = options.bufferSize;
     this.#unwatch = core.waiters.watch(() => {
       if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) user.schedule();
@@ -170,8 +164,9 @@ export class Puller {
     if (!this.#user.wantsMore() || this.isSpent) return;
     if (!this.#input.isAsync && this.#inHand === undefined && this.#pulled > 0) {
       const answer = this.#input.ask();
-      if (answer !== undefined && answer.kind !== 'item') this.#take(answer);
-      if (answer?.kind !== 'item') return;
+      if (answer !== undefined) this.#take(answer);
+      // The input is the user's code: it may have ended the batch, or revived the pool.
+      if (answer?.kind !== 'item' || this.#core.supervisor.state === 'open') return;
     }
     this.#user.onRefused(this.#core.refusal());
   }

@@ -9,20 +9,23 @@
  * a microtask, in `#advance` and nowhere else. A microtask is soon enough for G6: dispatch comes later.
  */
 import { ignore } from '../shared/ignore.js';
+import { inContext } from '../shared/program.js';
 import { AbortSignals } from './abort-signals.js';
-import { batchCancelled, type Consumer, Failures, Item, type ToArgs, type Verdict } from './batch-item.js';
+import type { Source } from './batch-input.js';
+import { batchCancelled, type Consumer, Failures, type ToArgs, type Verdict } from './batch-item.js';
 import { Meter } from './batch-meter.js';
 import { Outlet, Stretch } from './batch-outlet.js';
 import { Puller, type PullerUser } from './batch-puller.js';
+import { Singles, type SinglesUser } from './batch-singles.js';
 import { type Caller, captureCaller } from './caller.js';
 import { Chunker, type ChunkerUser, mayChunk } from './chunker.js';
 import type { Core } from './core.js';
-import { isFinal, Journal, type JournalUser } from './journal.js';
-import type { Outcome } from './outcome.js';
+import { Journal, type JournalUser } from './journal.js';
+import { type Outcome, rejected } from './outcome.js';
 import type { NameStats } from './pipelining.js';
 import type { TaskRecord } from './record.js';
-import { encodeArgs, namedWork } from './submit.js';
-import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
+import { namedWork } from './submit.js';
+import type { ResolvedMapOptions } from './task-options.js';
 
 /** How what is left is ended. */
 type End = (record: TaskRecord) => Promise<void>;
@@ -31,7 +34,7 @@ type End = (record: TaskRecord) => Promise<void>;
 const signals = new AbortSignals<BatchRun>((run, reason) => run.abort(reason));
 let lastId = 0;
 
-export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
+export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUser {
   readonly id: number = ++lastId;
   readonly name: string;
   readonly meter: Meter;
@@ -44,22 +47,24 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   readonly #core: Core;
   readonly #puller: Puller;
   readonly #journal: Journal | undefined;
+  readonly #singles: Singles;
   readonly #chunker: Chunker | undefined;
   readonly #toArgs: ToArgs | undefined;
-  readonly #task: ResolvedTaskOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #caller: Caller;
-  readonly #inFlight = new Set<Item>();
   readonly #failures = new Failures();
   /** What happens to a record that is still there, or comes, after the batch was ended. */
   #end: End | undefined;
   #isDue = false;
   #isOver = false;
+  /** The input is code of the program, and goes on as the call that made the batch, whatever has made it go on. */
+  readonly #pull: () => void = inContext(() => this.#puller.pull());
+  readonly #closeInput: () => Promise<void> = inContext(() => this.#puller.close());
 
   constructor(
     core: Core,
     name: string,
-    items: Iterable<unknown> | AsyncIterable<unknown>,
+    source: Source,
     toArgs: ToArgs | undefined,
     options: ResolvedMapOptions,
     below: Parameters<typeof captureCaller>[0],
@@ -68,18 +73,19 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     this.outlet = new Outlet(options.ordered);
     this.onError = options.onError;
     this.#core = core;
-    this.#puller = new Puller(core, items, options, this);
+    this.#puller = new Puller(core, source, options, this);
     this.meter = new Meter(core.clock, core.events, this);
     this.#toArgs = toArgs;
-    if (options.journal !== undefined) this.#journal = new Journal(options.journal, name, options.resume, this);
+    if (options.journal !== undefined) this.#journal = new Journal(core.journals, options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
-    this.#task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
-    if (mayChunk(options)) this.#chunker = new Chunker(core, this.#task, options.chunkSize, toArgs !== undefined, this);
+    const task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
+    this.#singles = new Singles(core, task, this.#journal, this);
+    if (mayChunk(options)) this.#chunker = new Chunker(core, task, options.chunkSize, toArgs !== undefined, this);
     this.#caller = captureCaller(below);
     if (this.#signal?.aborted === true) this.abort(this.#signal.reason);
     else {
       if (this.#signal !== undefined) signals.watch(this.#signal, this);
-      this.#puller.pull();
+      this.#pull();
     }
     this.schedule();
   }
@@ -111,11 +117,14 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   #advance(): void {
     this.#isDue = false;
     if (this.#isOver) return;
+    this.#concludeJournal();
     this.#conclude();
     this.consumer?.consume();
-    this.#puller.pull();
-    if (this.#hasNews || !this.#puller.isSpent || this.#inFlight.size > 0 || this.#chunker?.isEmpty === false) return;
+    this.#pull();
+    if (this.#hasNews || !this.#puller.isSpent || !this.#singles.isEmpty || this.#chunker?.isEmpty === false) return;
+    if (this.#journal?.isOpening === true) return; // who opens the same file after this batch must find it closed
     if (this.verdict === undefined) this.#journal?.checkTotal(this.total);
+    this.#concludeJournal();
     this.#isOver = true;
     this.#puller.stop();
     this.#journal?.close();
@@ -139,28 +148,24 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     const { error } = (isItem ? this.#failures.first : this.#puller.error) as { error: unknown };
     this.verdict = { cause: isItem ? 'item' : 'input', error: () => error, isPrompt: stops };
     if (!stops) return;
-    this.#puller.close().catch(ignore);
+    this.#closeInput().catch(ignore);
     const reason = new Error(isItem ? 'another item of its batch failed' : 'the input of its batch failed', { cause: error });
     this.#endRest((record) => this.#core.canceller.cancel(record, reason)).catch(ignore); // nobody asked to be told
+  }
+
+  /** Nothing more is begun, and what runs is ended: what cannot be written down must not be done. */
+  #concludeJournal(): void {
+    const error = this.#journal?.error;
+    if (error === undefined || this.verdict?.cause === 'journal' || this.verdict?.isPrompt === true) return;
+    this.verdict = { cause: 'journal', error: () => error, isPrompt: false };
+    this.#closeInput().catch(ignore);
+    this.#endRest((record) => this.#core.canceller.cancel(record, error)).catch(ignore); // nobody asked to be told
   }
 
   // ---- submitting (PullerUser)
 
   wantsMore(): boolean {
     return this.verdict === undefined && !this.#hasNews && this.#journal?.isOpen !== false;
-  }
-
-  // ---- the journal (JournalUser)
-
-  onOpened(): void {
-    this.schedule();
-  }
-
-  /** Nothing more is begun, and what runs is ended: what cannot be written down must not be done. */
-  onJournalError(error: unknown): void {
-    this.#judge(() => error);
-    const { canceller } = this.#core;
-    this.#endRest((record) => canceller.cancel(record, error)).catch(ignore);
   }
 
   onItem(index: number, value: unknown): void {
@@ -176,27 +181,16 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
       }
       if (this.#toArgs !== undefined) item = this.#toArgs(value);
     } catch (error) {
-      this.#begin(index).reject(error);
+      this.onItemsSettled(rejected(index, error));
       return;
     }
     if (chunker !== undefined && this.chunkSize > 1) chunker.add(index, item);
     else this.alone(index, item);
   }
 
-  #begin(index: number): Item {
-    const item = new Item(this, index);
-    this.#inFlight.add(item);
-    return item;
-  }
-
   /** One that goes by itself; `item` are its arguments, if there is a `#toArgs`. */
   alone(index: number, item: unknown): void {
-    const begun = this.#begin(index);
-    try {
-      this.#submit(begun, index, this.#stats as NameStats, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
-    } catch (error) {
-      begun.reject(error);
-    }
+    this.#singles.submit(index, this.#stats as NameStats, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
   }
 
   // ---- chunks (PullerUser, ChunkerUser)
@@ -221,40 +215,15 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     this.#end?.(record).catch(ignore);
   }
 
-  #submit(item: Item, index: number, stats: NameStats, args: readonly unknown[]): void {
-    const core = this.#core;
-    const encoded = encodeArgs(this.name, args);
-    if (this.#journal !== undefined) {
-      const { isKnown, key } = this.#journal.recall(index, encoded, (outcome) => this.#report(item, outcome));
-      item.key = key;
-      if (isKnown) return;
-    }
-    const record = core.submit(stats, 0, encoded, this.#task, item);
-    item.record = record;
-    // The user's code runs while arguments are encoded, and may have ended the batch: then this one never starts.
-    this.onSubmitted(record);
-  }
-
   /** The pool takes no more tasks, and there was more to come. What is in flight settles by itself. */
   onRefused(error: unknown): void {
     this.verdict = { cause: 'refused', error: () => error, isPrompt: false };
-    this.#puller.close().catch(ignore); // it has failed: what its input says to that is no news
+    this.#closeInput().catch(ignore); // it has failed: what its input says to that is no news
   }
 
   // ---- settling
 
-  /** Called in the middle of a settlement: only notes it, once it stands in the journal. */
-  onSettled(item: Item, outcome: Outcome, record: TaskRecord | undefined): void {
-    const { key } = item;
-    if (this.#journal === undefined || key === undefined || record === undefined || !isFinal(outcome, record)) this.#report(item, outcome);
-    else this.#journal.keep(outcome, key, () => this.#report(item, outcome));
-  }
-
-  #report(item: Item, outcome: Outcome): void {
-    if (this.#inFlight.delete(item)) this.onItemsSettled(outcome);
-  }
-
-  /** Of one item, or of the neighbours that a chunk has told. */
+  /** Of one item, or of the neighbours that a chunk has told. Called in the middle of a settlement: only notes it. */
   onItemsSettled(settled: Outcome | Stretch): void {
     const failed = this.#failures.note(settled);
     this.outlet.put(settled);
@@ -288,7 +257,7 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
     if (this.#isOver) return;
     const hadFailed = this.verdict !== undefined;
     this.verdict ??= { cause: 'left', error: () => undefined, isPrompt: true };
-    const closed = this.#puller.close();
+    const closed = this.#closeInput();
     closed.catch(ignore); // waited for below, unless it has failed already: then what its input says is no news
     const reason = new Error('the iteration over its batch was left');
     const { canceller, waiters } = this.#core;
@@ -298,8 +267,9 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
 
   /** A failure that was reported at once stays; one that waits for the rest gives way. */
   #judge(error: () => unknown): void {
-    if (this.verdict?.isPrompt !== true && this.verdict?.cause !== 'cancel') this.verdict = { cause: 'cancel', error, isPrompt: false };
-    this.#puller.close().catch(ignore);
+    const { cause, isPrompt } = this.verdict ?? {};
+    if (isPrompt !== true && cause !== 'cancel' && cause !== 'journal') this.verdict = { cause: 'cancel', error, isPrompt: false };
+    this.#closeInput().catch(ignore);
   }
 
   /** The queued ones first: none of them may take the place of one that is ended. */
@@ -323,6 +293,6 @@ export class BatchRun implements PullerUser, JournalUser, ChunkerUser {
   }
 
   #records(): TaskRecord[] {
-    return [...[...this.#inFlight].flatMap(({ record }) => record ?? []), ...(this.#chunker?.records() ?? [])];
+    return [...this.#singles.records(), ...(this.#chunker?.records() ?? [])];
   }
 }

@@ -19,8 +19,8 @@ export interface Batch<R> extends PromiseLike<R[]>, AsyncIterable<R> {
   readonly id: number;
   readonly progress: BatchProgress;
   /**
-   * Every outcome, in the order of the items; never rejects. Implies onError 'continue'. When the input threw or the
-   * pool takes no more tasks, the last outcome is that error; after a cancel it gives what had been pulled.
+   * Every outcome, in the order of the items; never rejects. Implies onError 'continue'. When the input threw, the pool takes
+   * no more tasks, or the journal cannot be used, the last outcome is that error; after a cancel it gives what had been pulled.
    */
   settled(): Promise<PromiseSettledResult<R>[]>;
   /** Every outcome as it comes (or in order), with the index of its item, its attempts and the ms of the last. Implies onError 'continue'. */

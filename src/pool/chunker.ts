@@ -4,7 +4,7 @@ import { Flag } from '../ipc/frame.js';
 import type { Stretch } from './batch-outlet.js';
 import { Chunk, type ChunkBody, type ChunkUser, chunkSizeFor } from './chunk.js';
 import type { Core } from './core.js';
-import type { Outcome } from './outcome.js';
+import { type Outcome, rejected } from './outcome.js';
 import type { NameStats } from './pipelining.js';
 import type { TaskRecord } from './record.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from './task-options.js';
@@ -82,6 +82,11 @@ export class Chunker implements ChunkUser {
     } catch {
       const items = 'only' in body ? body.only : body;
       for (const [place, index] of indexes.entries()) this.#user.alone(index, items[place]);
+      return undefined;
+    }
+    // The user's code ran, and may have ended the pool: they would never start there.
+    if (this.#core.supervisor.state !== 'open') {
+      for (const index of indexes) this.#user.onItemsSettled(rejected(index, this.#core.refusal()));
       return undefined;
     }
     const isExact = this.#task.retries.crash === 0;

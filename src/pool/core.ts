@@ -16,6 +16,7 @@ import { onDeadline } from './deadline.js';
 import { Dispatcher } from './dispatcher.js';
 import { Events } from './events.js';
 import { Growth } from './growth.js';
+import type { JournalStore } from './journal-store.js';
 import { Life } from './life.js';
 import { NameTable } from './names.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -33,6 +34,7 @@ import { Waiters } from './waiters.js';
 export interface Doors {
   readonly clock: Clock;
   readonly spawner: Spawner;
+  readonly journals: JournalStore;
   readonly random: () => number;
   /** Workers that may boot at once. */
   readonly spawnConcurrency: number;
@@ -40,6 +42,7 @@ export interface Doors {
 
 export class Core implements Rooms {
   readonly clock: Clock;
+  readonly journals: JournalStore;
   readonly options: ResolvedPoolOptions;
   readonly counts: Counts = { submitted: 0, succeeded: 0, failed: 0, cancelled: 0, retried: 0 };
   readonly queueMs: Histogram = new Histogram();
@@ -68,6 +71,7 @@ export class Core implements Rooms {
 
   constructor(options: ResolvedPoolOptions, doors: Doors) {
     this.clock = doors.clock;
+    this.journals = doors.journals;
     this.options = options;
     this.deadlines = new Deadlines(doors.clock, (record) => onDeadline(this, record));
     this.events = new Events(doors.clock);

@@ -2,7 +2,7 @@
 import { invalid } from '../shared/check.js';
 import { OptionsError } from '../shared/errors.js';
 import { type Batch, BatchHandle } from './batch.js';
-import { isIterable } from './batch-input.js';
+import { sourceOf } from './batch-input.js';
 import type { ToArgs } from './batch-item.js';
 import { BatchRun } from './batch-run.js';
 import type { Core } from './core.js';
@@ -21,6 +21,7 @@ export function createBatch<T, R>(
   if (options?.resume !== undefined && resolved.journal === undefined) {
     throw new OptionsError('resume: expected a journal beside it, got none');
   }
-  if (!isIterable(items)) throw invalid('items', 'an iterable or an async iterable', items);
-  return new BatchHandle<R>(new BatchRun(core, name, items, toArgs as ToArgs | undefined, resolved, createBatch));
+  const source = sourceOf(items);
+  if (source === undefined) throw invalid('items', 'an iterable or an async iterable', items);
+  return new BatchHandle<R>(new BatchRun(core, name, source, toArgs as ToArgs | undefined, resolved, createBatch));
 }

@@ -6,6 +6,7 @@ import { NodeSpawner } from '../supervisor/node-spawner.js';
 import { ownNode, workerCode } from '../supervisor/worker-code.js';
 import type { Doors } from './core.js';
 import { workerExecArgv } from './exec-argv.js';
+import { nodeJournals } from './node-journal-store.js';
 import type { ResolvedPoolOptions } from './options.js';
 
 /** Of a worker's title, behind the name of the pool: `: worker 12345 (resizeImage)`. */
@@ -35,7 +36,7 @@ export function nodeDoors(options: ResolvedPoolOptions): Doors {
     guard: sharedGuard(),
     clock,
   });
-  return { clock, spawner, random: Math.random, spawnConcurrency: Math.max(8, 2 * availableParallelism()) };
+  return { clock, spawner, journals: nodeJournals, random: Math.random, spawnConcurrency: Math.max(8, 2 * availableParallelism()) };
 }
 
 /** The parent's environment with the user's names over it: PATH is not lost by giving one variable. */

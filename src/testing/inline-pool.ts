@@ -1,3 +1,4 @@
+import { nodeJournals } from '../pool/node-journal-store.js';
 import { doorsOf, Pool } from '../pool/pool.js';
 import type { PoolOptions, TaskModule } from '../pool/types.js';
 import { NodeClock } from '../shared/node-clock.js';
@@ -21,7 +22,13 @@ export class InlinePool<M extends object = TaskModule> extends Pool<M> {
     const real = doorsOf.make;
     doorsOf.make = () => {
       const clock = new NodeClock();
-      return { clock, spawner: new InlineSpawner(clock), random: Math.random, spawnConcurrency: Number.POSITIVE_INFINITY };
+      return {
+        clock,
+        spawner: new InlineSpawner(clock),
+        journals: nodeJournals,
+        random: Math.random,
+        spawnConcurrency: Number.POSITIVE_INFINITY,
+      };
     };
     try {
       super(options);

@@ -119,7 +119,8 @@ describe('journal', () => {
     expect(readFileSync(journal, 'utf8')).toBe('my shopping list\n');
     expect(linesOf(starts)).toHaveLength(size);
     expect(await rejection(pool.starmap('work', items(1), { journal: `${starts}/no/such/folder` }))).toMatchObject({
-      code: expect.stringMatching(/ENOTDIR|ENOENT/),
+      code: 'ERR_EVERPOOL_JOURNAL',
+      cause: expect.objectContaining({ code: 'ENOTDIR' }),
     });
     expect(() => pool.starmap('work', items(1), { resume: 'failed' })).toThrow(OptionsError);
     expect(() => pool.starmap('work', items(1), { journal: 7 as never })).toThrow(OptionsError);

@@ -1,4 +1,5 @@
 /** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
+import { nodeJournals } from '../../src/pool/node-journal-store.js';
 import { doorsOf, Pool } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
 import { Hostile } from './hostile.js';
@@ -60,7 +61,13 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   const { stackTraceLimit } = Error;
   if (!isTold) Error.stackTraceLimit = 1; // to capture a stack costs as much as the rest of a failure
   const real = doorsOf.make;
-  doorsOf.make = () => ({ clock: world, spawner, random: () => chance.next(), spawnConcurrency: plan.spawnConcurrency });
+  doorsOf.make = () => ({
+    clock: world,
+    spawner,
+    journals: nodeJournals,
+    random: () => chance.next(),
+    spawnConcurrency: plan.spawnConcurrency,
+  });
   const takeBackStacks = hostile.replaceStacks();
   let tasks = 0;
   let invariants: Invariants | undefined;

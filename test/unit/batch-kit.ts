@@ -10,6 +10,7 @@ import { resolveTaskDefaults } from '../../src/pool/task-options.js';
 import type { MapOptions } from '../../src/pool/types.js';
 import { Waiters } from '../../src/pool/waiters.js';
 import { PoolClosedError, TaskCancelledError } from '../../src/shared/errors.js';
+import { MemoryJournals } from './journal-kit.js';
 
 export interface FakeRecord {
   readonly item: unknown;
@@ -49,6 +50,7 @@ export class FakeCore {
     hold: () => (this.holds += 1),
     release: () => (this.holds -= 1),
   };
+  readonly journals = new MemoryJournals();
   readonly events = new Events(this.clock as never);
   readonly waiters = new Waiters(this.clock as never);
   readonly options = { name: 'fake', task: resolveTaskDefaults(undefined), concurrency: 1, queueLimit: Number.POSITIVE_INFINITY };
