@@ -245,22 +245,31 @@ class SimulatedWorker {
   }
 }
 
-/** How many lists of arguments, each of one number, are in the body of a chunk. */
+/** How many items, each of one number, are in the body of a chunk: lists of arguments, or `{ only }` (src/worker/chunks.ts). */
 function countItems(codec, body, from) {
-  if (codec === JSON_CODEC) {
-    let brackets = 0;
-    for (let at = from, depth = 0; at === from || depth > 0; at += 1) {
-      if (body[at] === 0x5b) brackets += 1;
-      depth += Number(body[at] === 0x5b) - Number(body[at] === 0x5d);
-    }
-    return brackets - 1;
-  }
-  // V8's: two bytes of version, 'A', and the length in groups of seven bits.
+  if (codec === JSON_CODEC) return body[from] === 0x7b ? countCommas(body, from) + 1 : countLists(body, from);
+  // V8's: two bytes of version, for `{ only }` seven of the object and its key, 'A', and the length in groups of seven bits.
+  const at = from + (body[from + 2] === 0x6f ? 10 : 3);
   let count = 0;
-  for (let at = from + 3, shift = 0; ; at += 1, shift += 7) {
-    count |= (body[at] & 0x7f) << shift;
-    if (body[at] < 0x80) return count;
+  for (let next = at, shift = 0; ; next += 1, shift += 7) {
+    count |= (body[next] & 0x7f) << shift;
+    if (body[next] < 0x80) return count;
   }
+}
+
+function countCommas(body, from) {
+  let commas = 0;
+  for (let at = from; body[at] !== 0x5d; at += 1) if (body[at] === 0x2c) commas += 1;
+  return commas;
+}
+
+function countLists(body, from) {
+  let brackets = 0;
+  for (let at = from, depth = 0; at === from || depth > 0; at += 1) {
+    if (body[at] === 0x5b) brackets += 1;
+    depth += Number(body[at] === 0x5b) - Number(body[at] === 0x5d);
+  }
+  return brackets - 1;
 }
 
 class SimulatedSpawner {

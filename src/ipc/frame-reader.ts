@@ -1,10 +1,12 @@
-import { FrameType, HEADER_BYTES, isKnownType, MAGIC, MAX_BODY_BYTES, type Message, ProtocolError, TEXT, viewOf } from './frame.js';
+import { bodyLimits, FrameType, HEADER_BYTES, MAGIC, type Message, ProtocolError, TEXT, viewOf } from './frame.js';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const NONE: Buffer[] = [];
 
-/** A body that has not come as a whole is collected in so much memory, until its length is believed. */
-const TRIAL_BYTES = 64 * 1024;
+/** A body that has not come as a whole is collected in memory that grows in steps up to its length, so that by a length alone nothing is allocated (G12). */
+const FIRST_STEP_BYTES = 64 * 1024;
+/** What is copied on the way is a fifteenth of the whole. */
+const GROWTH = 16;
 /** A read into less room than this is a system call wasted. */
 const LEAST_ROOM_BYTES = 32 * 1024;
 
@@ -39,7 +41,7 @@ export class FrameReader {
   /** Where the next bytes belong, in the middle of a large body: whoever reads them there saves a copy, and then pushes that very part. */
   get room(): Buffer | undefined {
     const target = this.#target;
-    if (target === undefined || target.length < this.#length || this.#length - this.#filled < LEAST_ROOM_BYTES) return undefined;
+    if (target === undefined || target.length - this.#filled < LEAST_ROOM_BYTES) return undefined;
     return target.subarray(this.#filled);
   }
 
@@ -81,14 +83,19 @@ export class FrameReader {
   #begin(view: DataView, at: number): void {
     const type = view.getUint8(at + 2) as FrameType;
     const length = view.getUint32(at + 4, true);
-    if (view.getUint16(at, true) !== MAGIC || !isKnownType(type)) throw new ProtocolError('bytes that are no frame');
-    if (length > MAX_BODY_BYTES) throw new ProtocolError(`a frame of ${length} bytes, over the limit of ${MAX_BODY_BYTES}`);
+    const limit = bodyLimits[type] as number;
+    if (view.getUint16(at, true) !== MAGIC || limit < 0) throw new ProtocolError('bytes that are no frame');
+    if (length > limit) throw new ProtocolError(`a body of ${length} bytes in a frame of type ${type}, over the limit of ${limit}`);
     if ((type === FrameType.Attachment) !== this.#missing > 0) throw new ProtocolError('an attachment out of place');
+    const seq = view.getFloat64(at + 8, true);
+    const time = view.getFloat64(at + 16, true);
+    if (!Number.isInteger(seq) || seq < 0 || !Number.isFinite(time))
+      throw new ProtocolError(`a frame of type ${type} with numbers that are none`);
     const message: Message = {
       type,
       codec: view.getUint8(at + 3),
-      seq: view.getFloat64(at + 8, true),
-      time: view.getFloat64(at + 16, true),
+      seq,
+      time,
       a: view.getUint32(at + 24, true),
       b: view.getUint16(at + 28, true),
       flags: view.getUint8(at + 30),
@@ -97,6 +104,7 @@ export class FrameReader {
     };
     const attachments = view.getUint8(at + 31);
     if (attachments > 0) {
+      if (limit === 0) throw new ProtocolError(`attachments to a frame of type ${type}`);
       if (type === FrameType.Attachment) throw new ProtocolError('an attachment with attachments');
       message.attachments = [];
       this.#waiting = message;
@@ -128,12 +136,17 @@ export class FrameReader {
     return taken;
   }
 
-  /** A length is only believed, and its memory allocated, when a fair part of the body has come. */
+  /** Memory for so many bytes more: the body's own, or the smallest step to it that has room. */
   #roomFor(bytes: number): Buffer {
     const target = this.#target;
-    if (target !== undefined && (target.length === this.#length || this.#filled + bytes <= target.length)) return target;
-    const isTrusted = this.#length <= TRIAL_BYTES || this.#filled + bytes >= TRIAL_BYTES;
-    this.#target = allocate(isTrusted ? this.#length : TRIAL_BYTES);
+    const needed = Math.min(this.#filled + bytes, this.#length);
+    if (target !== undefined && needed <= target.length) return target;
+    let size = Math.min(this.#length, FIRST_STEP_BYTES);
+    if (size < needed) {
+      size = this.#length;
+      while (size / GROWTH >= needed) size = Math.ceil(size / GROWTH);
+    }
+    this.#target = allocate(size);
     target?.copy(this.#target, 0, 0, this.#filled);
     return this.#target;
   }

@@ -56,11 +56,15 @@ export const FrameType = {
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-const KNOWN_TYPES: boolean[] = Array.from({ length: 256 }, (_, type) => Object.values(FrameType).some((known) => known === type));
+/** A list of names, however long. */
+const MAX_NAMES_BYTES = 16 * 1024 * 1024;
+const BODY_LIMITS: number[] = Array.from({ length: 256 }, () => -1);
+for (const type of Object.values(FrameType)) BODY_LIMITS[type] = MAX_BODY_BYTES;
+for (const type of ['Ping', 'Leave', 'Exit', 'Taken', 'Started', 'Dropped', 'Pong', 'Memory'] as const) BODY_LIMITS[FrameType[type]] = 0;
+BODY_LIMITS[FrameType.Ready] = MAX_NAMES_BYTES;
 
-export function isKnownType(type: number): boolean {
-  return KNOWN_TYPES[type] === true;
-}
+/** How long the body of a frame may be, by its type; -1: there is no such type. What says everything in its header has no body, so that it costs no memory (G12). */
+export const bodyLimits: readonly number[] = BODY_LIMITS;
 
 export const Flag = {
   /** Run: say Started as soon as it has. */

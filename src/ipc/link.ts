@@ -8,7 +8,7 @@ export class Link {
   readonly #process: WorkerProcess;
   readonly #reader: FrameReader;
   readonly #writer = new FrameWriter();
-  #isGarbled = false;
+  #fault: ProtocolError | undefined;
 
   constructor(process: WorkerProcess, onMessage: (message: Message) => void) {
     this.#process = process;
@@ -29,18 +29,23 @@ export class Link {
 
   /** Where the next bytes belong, in the middle of a large message. */
   get room(): Buffer | undefined {
-    return this.#isGarbled ? undefined : this.#reader.room;
+    return this.#fault === undefined ? this.#reader.room : undefined;
   }
 
-  /** Bytes that came. False, once, if they are no message: from then on nothing of it is believed. */
+  /** What came that is no message: from then on nothing is believed. */
+  get fault(): ProtocolError | undefined {
+    return this.#fault;
+  }
+
+  /** Bytes that came. False, once, if they are no message. */
   receive(chunk: Buffer): boolean {
-    if (this.#isGarbled) return true;
+    if (this.#fault !== undefined) return true;
     try {
       this.#reader.push(chunk);
       return true;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#isGarbled = true;
+      this.#fault = error;
       return false;
     }
   }

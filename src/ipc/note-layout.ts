@@ -2,15 +2,22 @@
  * Where things stand in a worker's note (doors.ts, Note). All cells are 8-byte doubles, in the machine's own
  * order of bytes: both sides are processes of one machine.
  *
- * One ring of revoke cells and one of abort cells, by `seq` modulo RING. The parent never has RING or more
- * attempts outstanding with one worker (sent, and neither answered nor reported as dropped), so a cell
- * is never needed by two of them.
+ * One ring of revoke cells and one of abort cells, by `seq` modulo RING. A cell belongs to one attempt from the
+ * sending until the answer, or the report that it was dropped: the parent leaves out a number whose cell an older
+ * attempt still has (pool/lease-ring.ts). So an attempt that runs for hours keeps its cell and stops no other.
+ *
+ * The worker writes the number that it starts and, behind it in the same write, its confirmation. Task code that writes to the
+ * descriptor seldom leaves a pair behind, so the parent knows a number that the worker never wrote.
  */
 export const RING = 1024;
 /** RING is a power of two: `seq & RING_MASK` is the remainder, of any whole number, without a division of doubles. */
 export const RING_MASK: number = RING - 1;
 export const NOTE_BYTES: number = 64 + RING * 16;
 export const STARTED_AT = 0;
+/** Of the pair: the number, and its confirmation. */
+export const STARTED_BYTES = 16;
+/** What confirms a number of 0 is this; of any other, this less the number. Zeros confirm nothing. */
+export const CONFIRMATION_OF_0: number = -1;
 
 export function revokeCellAt(seq: number): number {
   return 64 + (seq & RING_MASK) * 8;

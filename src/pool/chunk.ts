@@ -7,6 +7,7 @@ import { decode, encode } from '../ipc/codec.js';
 import { SerializationError } from '../shared/errors.js';
 import { Stretch } from './batch-outlet.js';
 import { type Outcome, rejected } from './outcome.js';
+import { type ItemFailure, readPortion } from './portion.js';
 import type { Settler, TaskRecord } from './record.js';
 
 /** About so much work is sent at once. */
@@ -53,19 +54,12 @@ export class Chunk implements Settler {
     return this.#left;
   }
 
-  /** A portion of ends (worker/chunks.ts). What a worker says may be anything. */
-  put(portion: unknown): void {
+  /** A portion of ends; of items that were told already it tells nothing new. @throws ProtocolError: what a worker says may be anything */
+  put(told: unknown): void {
     const record = this.record as TaskRecord;
-    const [first, values, failures] = portion as [
-      number,
-      unknown[] | number,
-      [number, { error?: unknown; unserialisable?: string; side?: 'result' | 'error' }][],
-    ];
-    const isVoid = typeof values === 'number';
-    if (!isVoid && !Array.isArray(values)) throw new TypeError('a portion without values');
-    const reasons = failures.length === 0 ? undefined : new Map(failures.map(([at, failure]) => [at, errorOf(failure, record)]));
     const items = this.#items;
-    const count = Number.isInteger(first) && first >= 0 ? Math.min(isVoid ? values : values.length, items.length - first) : 0;
+    const { first, count, values, failures } = readPortion(told, items.length);
+    const reasons = failures.length === 0 ? undefined : new Map(failures.map(([at, failure]) => [at, errorOf(failure, record)]));
     for (let from = 0, to = 0; from < count; from = to) {
       const index = items[first + from] as number;
       to = from + 1;
@@ -73,7 +67,7 @@ export class Chunk implements Settler {
       while (to < count && items[first + to] === index + to - from) to += 1;
       items.fill(TOLD, first + from, first + to);
       this.#left -= to - from;
-      this.#user.onTold(new Stretch(index, to - from, record.starts, isVoid ? undefined : values, from, reasons), record);
+      this.#user.onTold(new Stretch(index, to - from, record.starts, values, from, reasons), record);
     }
   }
 
@@ -124,10 +118,7 @@ export class Chunk implements Settler {
   }
 }
 
-function errorOf(
-  { error, unserialisable, side = 'result' }: { error?: unknown; unserialisable?: string; side?: 'result' | 'error' },
-  record: TaskRecord,
-): unknown {
+function errorOf({ error, unserialisable, side = 'result' }: ItemFailure, record: TaskRecord): unknown {
   if (unserialisable === undefined) return error;
   return new SerializationError(`an item of task ${record.id} (${record.name.name}): ${unserialisable}`, { side });
 }

@@ -173,6 +173,7 @@ export class Core implements Rooms {
     else this.queue.push(record);
     const { queueTimeoutMs } = record.options;
     if (queueTimeoutMs !== undefined && record.starts === 0) this.deadlines.set(record, record.submittedAt + queueTimeoutMs);
+    else if (record.heapIndex >= 0) this.deadlines.clear(record); // of the attempt that never started
     this.dispatcher.schedule();
   }
 

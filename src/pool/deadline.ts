@@ -1,6 +1,6 @@
 /**
  * What a task's one deadline is for follows from its state:
- * queued or sent: queueTimeoutMs; running: softTimeoutMs, then timeoutMs, or the grace of a cancel;
+ * queued or sent: queueTimeoutMs, also of one that is presumed to run until it is known to; running: softTimeoutMs, then timeoutMs, or the grace of a cancel;
  * waiting: the delay of a retry.
  *
  * A deadline that ends an attempt first lets one poll phase pass: a result that is already in the pipe wins.
@@ -26,7 +26,7 @@ export function onDeadline(core: Rooms, record: TaskRecord): void {
       return;
     case 'running':
       if (record.ending !== undefined) core.canceller.graceOver(record);
-      else runTimeout(core, record, record.lease as Lease);
+      else onRunDeadline(core, record, record.lease as Lease);
       return;
     default:
       return;
@@ -36,29 +36,63 @@ export function onDeadline(core: Rooms, record: TaskRecord): void {
 /** The attempt is presumed to run from now on. */
 export function armRunDeadlines(core: Rooms, lease: Lease): void {
   const { record } = lease;
-  const { softTimeoutMs, timeoutMs } = record.options;
+  const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
   if (record.ending !== undefined) return;
-  if (softTimeoutMs === undefined && timeoutMs === undefined) {
+  if (softTimeoutMs === undefined && timeoutMs === undefined && queueTimeoutMs === undefined) {
     if (record.heapIndex >= 0) core.deadlines.clear(record);
     return;
   }
-  const soft = softTimeoutMs ?? Number.POSITIVE_INFINITY;
-  const hard = timeoutMs ?? Number.POSITIVE_INFINITY;
-  record.isSoftPast = soft >= hard;
-  core.deadlines.set(record, lease.startedAt + Math.min(soft, hard));
+  record.isSoftPast = softTimeoutMs === undefined || (timeoutMs !== undefined && softTimeoutMs >= timeoutMs);
+  arm(core, lease);
+}
+
+function arm(core: Rooms, lease: Lease): void {
+  const at = Math.min(startDueAt(lease), runDueAt(lease));
+  if (at < Number.POSITIVE_INFINITY) core.deadlines.set(lease.record, at);
+  else if (lease.record.heapIndex >= 0) core.deadlines.clear(lease.record);
+}
+
+function onRunDeadline(core: Rooms, record: TaskRecord, lease: Lease): void {
+  const now = core.clock.now();
+  if (lease.lane === undefined) return; // its worker's death is being dealt with
+  if (startDueAt(lease) <= now) queueTimeout(core, record);
+  else if (runDueAt(lease) <= now) {
+    runTimeout(core, record, lease);
+    return;
+  }
+  if (lease.lane !== undefined) arm(core, lease); // it has started
+}
+
+/** When its next time limit is over, if it has started when it was presumed to. */
+function runDueAt({ record, startedAt }: Lease): number {
+  const { softTimeoutMs, timeoutMs } = record.options;
+  return startedAt + ((record.isSoftPast ? timeoutMs : softTimeoutMs) ?? Number.POSITIVE_INFINITY);
+}
+
+/** Until when it has to start: its worker may be stopped, or spin in what an earlier task left. Infinity: it has started, or is being taken back. */
+function startDueAt({ record, hasStarted, isRevoked }: Lease): number {
+  const { queueTimeoutMs } = record.options;
+  if (queueTimeoutMs === undefined || record.starts > 0 || hasStarted || isRevoked) return Number.POSITIVE_INFINITY;
+  return record.submittedAt + queueTimeoutMs;
 }
 
 function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
-  const { softTimeoutMs, timeoutMs } = record.options;
-  if (!record.isSoftPast && softTimeoutMs !== undefined) {
+  if (!record.isSoftPast) {
     record.isSoftPast = true;
     lease.lane?.abort(lease, 'soft-timeout', undefined);
-    if (timeoutMs !== undefined) core.deadlines.set(record, lease.startedAt + timeoutMs);
+    arm(core, lease);
     return;
   }
   core.clock.afterPoll(() => {
     const lane = lease.lane;
     if (lane === undefined || record.lease !== lease || record.ending !== undefined) return;
+    // Others run beside it and keep it from its start: its time has not begun.
+    if (!lane.look(lease) && lane.countStarted() > 0) {
+      if (lane.withdraw(lease)) return;
+      lease.startedAt = core.clock.now(); // or just now
+      arm(core, lease);
+      return;
+    }
     lease.target = 'timeout';
     if (!lane.withdraw(lease)) {
       if (core.options.diagnose) void diagnose(core, lease, lane);

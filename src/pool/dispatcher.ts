@@ -5,15 +5,12 @@
  */
 import { FrameType } from '../ipc/frame.js';
 import type { Clock, Timer } from '../shared/doors.js';
-import type { Lane } from './lane.js';
-import { LaneList } from './lane-list.js';
+import { HOSTAGE_MS, type Lane } from './lane.js';
+import { LaneList, RankedLanes } from './lane-list.js';
 import { encodedName, type NameTable } from './names.js';
 import { AHEAD_LIMIT_US, estimateUs, isShort, mayGoAhead } from './pipelining.js';
 import type { TaskRecord } from './record.js';
 import type { TaskQueue } from './task-queue.js';
-
-/** When the running attempt has run for so long, what was sent ahead of it is withdrawn (G11). */
-const HOSTAGE_MS = 5;
 
 export interface DispatcherOptions {
   readonly pipelining: boolean;
@@ -36,10 +33,12 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #user: DispatcherUser;
   readonly lanes: Set<Lane> = new Set();
-  readonly #free = new LaneList<Lane>();
+  readonly #free = new RankedLanes<Lane>();
   readonly #takesAhead = new LaneList<Lane>();
   readonly #dirty = new Set<Lane>();
   #isPumpDue = false;
+  /** A worker does not start what it was sent, and no other has a place for it yet. */
+  #isHeldUp = false;
   #watch: Timer | undefined;
   #isPaused = false;
 
@@ -66,14 +65,14 @@ export class Dispatcher {
 
   /** Its room has changed. */
   update(lane: Lane): void {
-    const isFree = lane.hasFreePlace;
-    this.#free.set(lane.free, isFree);
-    this.#takesAhead.set(lane.takingAhead, !isFree && this.#options.pipelining && lane.aheadUs < AHEAD_LIMIT_US && lane.takesAhead);
+    const { rank } = lane;
+    this.#free.set(lane.free, rank);
+    this.#takesAhead.set(lane.takingAhead, rank < 0 && this.#options.pipelining && lane.aheadUs < AHEAD_LIMIT_US && lane.takesAhead);
   }
 
   /** Asks for one round of dispatching after this turn. */
   schedule(): void {
-    if (this.#isPumpDue || this.#queue.size === 0) return;
+    if (this.#isPumpDue || (this.#queue.size === 0 && !this.#isHeldUp)) return;
     this.#isPumpDue = true;
     this.#clock.afterPoll(() => {
       this.#isPumpDue = false;
@@ -84,6 +83,7 @@ export class Dispatcher {
   #pump(): void {
     if (this.#isPaused) return;
     const now = this.#clock.now();
+    if (this.#isHeldUp) this.#relieve(now); // before the tasks that came later (G14)
     for (let record = this.#queue.peek(); record !== undefined; record = this.#queue.peek()) {
       const lane = this.#laneFor(record);
       if (lane === undefined) break;
@@ -97,8 +97,9 @@ export class Dispatcher {
   }
 
   #laneFor(record: TaskRecord): Lane | undefined {
-    // Where a worker takes several at once, they are spread.
-    const free = this.#options.concurrency > 1 ? this.#free.next() : this.#free.latest;
+    // Where a worker takes several at once, they are spread; else the latest has the warmest caches.
+    const lanes = this.#free.first;
+    const free = this.#options.concurrency > 1 ? lanes?.next() : lanes?.latest;
     if (free !== undefined || record.stream !== undefined) return free;
     const lane = this.#takesAhead.next();
     return lane !== undefined && mayGoAhead(record.name, lane.aheadUs) ? lane : undefined;
@@ -112,7 +113,7 @@ export class Dispatcher {
     this.#dirty.add(lane);
     this.update(lane);
     if (lane.allowance === 0) this.#user.onSpent(lane);
-    if (lane.ahead > 0) this.#armWatch();
+    this.#armWatch();
   }
 
   /** Tells the worker the names that it will be sent by number. */
@@ -124,28 +125,37 @@ export class Dispatcher {
     }
   }
 
-  /** One timer for all lanes: at the earliest time at which one of them could hold a hostage. */
+  /** One timer for all lanes: at the earliest time at which a worker could keep something from its start for too long. */
   #armWatch(delayMs: number = HOSTAGE_MS): void {
     this.#watch ??= this.#clock.setTimer(() => {
       // After a stall of the parent the answers are still in the pipes: read them first.
       this.#clock.afterPoll(() => {
         this.#watch = undefined;
-        this.#withdrawHostages();
+        this.#relieve(this.#clock.now());
+        this.schedule();
       });
     }, delayMs);
   }
 
-  #withdrawHostages(): void {
-    const now = this.#clock.now();
+  #relieve(now: number): void {
+    this.#isHeldUp = false;
     let next = Number.POSITIVE_INFINITY;
     for (const lane of this.lanes) {
-      if (lane.ahead === 0) continue;
-      if (lane.since + HOSTAGE_MS <= now) lane.withdrawAhead();
-      if (lane.ahead > 0) next = Math.min(next, lane.since + HOSTAGE_MS);
+      if (lane.load === 0) continue;
+      const again = lane.relieve(now, this.#hasPlaceBeside(lane));
+      if (again === undefined) this.#isHeldUp = true;
+      else next = Math.min(next, again);
       this.update(lane);
     }
     if (next !== Number.POSITIVE_INFINITY) this.#armWatch(Math.max(next - now, 1));
-    this.schedule();
+  }
+
+  /** In a worker that keeps up with what it is sent. */
+  #hasPlaceBeside(lane: Lane): boolean {
+    if (this.#isPaused) return false;
+    const { concurrency } = this.#options;
+    const { rank } = lane;
+    return this.#free.countBelow(concurrency) > (rank >= 0 && rank < concurrency ? 1 : 0);
   }
 
   pause(): void {

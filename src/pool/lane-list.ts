@@ -1,4 +1,5 @@
-/** A set of lanes with O(1) add, remove and choice; each lane has a place for each set that it may be in. */
+/** Sets of lanes with O(1) add, remove and choice; each lane has a place for each set that it may be in. */
+
 /** A lane's place in one list; only the list writes the index. */
 export class LanePlace<Lane> {
   readonly lane: Lane;
@@ -46,4 +47,49 @@ export class LaneList<Lane> {
     this.#turn = this.#turn + 1 < length ? this.#turn + 1 : 0;
     return this.#places[this.#turn]?.lane;
   }
+}
+
+/** The lanes with a free place, by rank (lane.ts): the lowest first, and of one rank the latest or each in turn. */
+export class RankedLanes<Lane> {
+  readonly #byRank: LaneList<Lane>[] = [];
+  #size = 0;
+  #lowest = 0; // below it no rank has any
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Those of a lower rank. */
+  countBelow(rank: number): number {
+    let count = 0;
+    for (let each = this.#lowest; each < rank; each += 1) count += this.#byRank[each]?.size ?? 0;
+    return count;
+  }
+
+  /** Puts it where it belongs now; -1: nowhere. */
+  set(place: RankedPlace<Lane>, rank: number): void {
+    const { rank: before } = place;
+    if (rank === before) return;
+    place.rank = rank;
+    if (before >= 0) {
+      this.#byRank[before]?.set(place, false);
+      this.#size -= 1;
+    }
+    if (rank < 0) return;
+    for (let next = this.#byRank.length; next <= rank; next += 1) this.#byRank.push(new LaneList());
+    this.#byRank[rank]?.set(place, true);
+    this.#size += 1;
+    if (rank < this.#lowest) this.#lowest = rank;
+  }
+
+  /** Of the lowest rank that has any. */
+  get first(): LaneList<Lane> | undefined {
+    if (this.#size === 0) return undefined;
+    while (this.#byRank[this.#lowest]?.size === 0) this.#lowest += 1;
+    return this.#byRank[this.#lowest];
+  }
+}
+
+export class RankedPlace<Lane> extends LanePlace<Lane> {
+  rank = -1;
 }

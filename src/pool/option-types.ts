@@ -15,7 +15,7 @@ export interface PoolOptions {
   size?: number | PoolSize | undefined;
   /** Ready workers kept in reserve beyond `size`, promoted at once when one dies: an integer >= 0. @default 0 */
   spares?: number | undefined;
-  /** Tasks at once in one worker: an integer >= 1. More than 1 only helps tasks that await, and a forced kill of
+  /** Tasks at once in one worker: an integer from 1 to 1000. More than 1 only helps tasks that await, and a forced kill of
    *  one then orphans its neighbours (G5). @default 1 */
   concurrency?: number | undefined;
   /** Send very short tasks ahead to busy workers (G11). @default true */

@@ -38,6 +38,8 @@ export interface LeaseLane {
   mayKillFor(lease: Lease): boolean;
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
   tellTaken(lease: Lease, count: number): void;
+  /** How many of its attempts have started, by the worker's note. */
+  countStarted(): number;
 }
 
 /** The parent's record that an attempt is with a worker. */
@@ -130,7 +132,9 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   /** Settles when the process that is killed for it, or died with it, is gone. */
   gone: Promise<void> | undefined;
   /** Where the values of a generator task go, or the ends of the items of a chunk, of which so many are left. */
-  stream: { readonly hasTaken: boolean; readonly left: number; put(value: unknown): void; lost(): void; died?(): void } | undefined;
+  stream:
+    | { readonly hasTaken: boolean; readonly left: number; put(value: unknown, bytes: number): void; lost(): void; died?(): void }
+    | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */
   dueAt = 0;
@@ -181,6 +185,11 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
 export function pastOf(record: TaskRecord): Past {
   record.past ??= new Past();
   return record.past;
+}
+
+/** Its present attempt has not started before that. */
+export function earliestStart(record: TaskRecord): number {
+  return record.past?.attempts.at(-1)?.endedAt ?? record.submittedAt;
 }
 
 /** Of its last attempt. */

@@ -3,6 +3,7 @@
 import type { BootInfo } from '../ipc/boot-info.js';
 import { decode, encode } from '../ipc/codec.js';
 import { type FrameHeader, FrameType, type Message, ProtocolError } from '../ipc/frame.js';
+import { sizeOf } from '../ipc/stream-window.js';
 import type { Death } from '../shared/types.js';
 import type { RecycleCause } from '../supervisor/berth.js';
 import type { SupervisorUser } from '../supervisor/supervisor-user.js';
@@ -159,9 +160,11 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   onValue(lease: Lease, message: Message): void {
     const { record } = lease;
     try {
-      record.stream?.put(decode(message.codec, message.body, message.attachments));
+      const value: unknown = decode(message.codec, message.body, message.attachments);
+      record.stream?.put(value, sizeOf(message.body, message.attachments));
     } catch (cause) {
-      this.#core.settlement.unreadable(lease, cause); // or it is none of what a chunk tells
+      if (cause instanceof ProtocolError) throw cause; // more values than there is room for, or none of what a chunk tells
+      this.#core.settlement.unreadable(lease, cause);
     }
   }
 
@@ -189,8 +192,10 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
 /** @throws ProtocolError: a worker whose words cannot be read dies of it, and the parent does not (G9) */
 function exportsOf(message: Message): Set<string> {
   try {
-    return new Set(decode(message.codec, message.body, message.attachments) as string[]);
+    const names: unknown = decode(message.codec, message.body, message.attachments);
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return new Set(names as string[]);
   } catch (cause) {
     throw new ProtocolError('a worker that is ready, with a list of exports that cannot be read', { cause });
   }
+  throw new ProtocolError('a worker that is ready, with exports that are no list of names');
 }

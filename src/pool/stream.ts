@@ -1,5 +1,6 @@
 /** The stream of a generator task: its values one by one, as they are taken. */
-import { PORTION_VALUES } from '../ipc/stream-window.js';
+import { ProtocolError } from '../ipc/frame.js';
+import { MOST_BYTES, PORTION_VALUES, StreamWindow } from '../ipc/stream-window.js';
 import { EverpoolError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import type { TaskRecord } from './record.js';
@@ -26,12 +27,16 @@ export class StreamSink {
   readonly left = 1;
   readonly #values: unknown[] = [];
   #untold = 0; // taken, and the worker does not know it
+  readonly #window = new StreamWindow(MOST_BYTES);
   #end: { readonly error?: unknown } | undefined;
   #wake: (() => void) | undefined;
   #isClosed = false; // nobody takes any more
 
-  put(value: unknown): void {
+  /** @throws ProtocolError when the worker does not wait for its reader (G12) */
+  put(value: unknown, bytes: number): void {
     if (this.#isClosed) return;
+    if (this.#window.isFull) throw new ProtocolError('more values of a stream than its reader has room for');
+    this.#window.sent(bytes);
     this.#values.push(value);
     this.#wake?.();
   }
@@ -40,6 +45,7 @@ export class StreamSink {
   lost(): void {
     this.#values.length = 0;
     this.#untold = 0;
+    this.#window.clear();
   }
 
   end(end: { readonly error?: unknown }): void {
@@ -72,6 +78,7 @@ export class StreamSink {
     const isDue = this.#untold >= PORTION_VALUES || this.#values.length === 0;
     if (!isDue || lease?.lane === undefined) return;
     lease.lane.tellTaken(lease, this.#untold);
+    this.#window.taken(this.#untold);
     this.#untold = 0;
   }
 

@@ -18,6 +18,10 @@ function numberRule(text: string, holds: (value: number) => boolean): Rule<numbe
 
 export const integerFrom0: Rule<number> = numberRule('an integer >= 0', (value) => Number.isSafeInteger(value) && value >= 0);
 export const integerFrom1: Rule<number> = numberRule('an integer >= 1', (value) => Number.isSafeInteger(value) && value >= 1);
+export const integerFrom1To1000: Rule<number> = numberRule(
+  'an integer from 1 to 1000',
+  (value) => Number.isSafeInteger(value) && value >= 1 && value <= 1000,
+);
 export const finiteNumber: Rule<number> = numberRule('a finite number', Number.isFinite);
 export const fraction: Rule<number> = numberRule('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 export const factorFrom1: Rule<number> = numberRule('a finite number >= 1', (value) => Number.isFinite(value) && value >= 1);

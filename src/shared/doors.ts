@@ -38,7 +38,8 @@ export interface Clock {
  * `started`. So of a racing start and revocation at least one side sees the other.
  */
 export interface Note {
-  /** The highest seq that the worker has started or dropped; 0: none. */
+  /** The highest seq that the worker has started or dropped; 0: none. User code can write there too, so it may be any number: NaN where
+   *  it is known that the worker did not write it. */
   started(): number;
   /** Revokes the attempts `first` … `last`: the worker drops what it has not started. */
   revoke(first: number, last: number): void;

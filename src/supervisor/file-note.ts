@@ -10,11 +10,13 @@ import {
   ABORT_CANCEL,
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
+  CONFIRMATION_OF_0,
   NOTE_BYTES,
   RING,
   RING_MASK,
   revokeCellAt,
   STARTED_AT,
+  STARTED_BYTES,
 } from '../ipc/note-layout.js';
 import type { AbortKind, Note } from '../shared/doors.js';
 
@@ -22,7 +24,10 @@ const CELL_BYTES = 8;
 const CLOSED = -1;
 /** Further names, if one is taken. */
 const TRIES = 8;
-const ZEROS: Buffer = Buffer.alloc(NOTE_BYTES);
+/** How often an unconfirmed number is read again: the worker may be in the middle of writing it, for some nanoseconds. */
+const READINGS = 100;
+const FRESH: Buffer = Buffer.alloc(NOTE_BYTES);
+new Float64Array(FRESH.buffer, FRESH.byteOffset, 2)[1] = CONFIRMATION_OF_0;
 /** The most that one `revoke` writes: the whole ring. Reused, as each use ends before the next begins. */
 const cells: Float64Array = new Float64Array(RING);
 
@@ -41,13 +46,21 @@ export class FileNote implements Note {
   }
 
   started(): number {
-    if (this.#fd === CLOSED) return this.#lastStarted;
-    try {
-      if (readSync(this.#fd, cells, 0, CELL_BYTES, STARTED_AT) === CELL_BYTES) this.#lastStarted = cells[0] as number;
-    } catch {
-      // What was read before stays true: `started` only grows. A read of a file in memory fails only if user code broke it.
-    }
+    if (this.#fd !== CLOSED) this.#lastStarted = this.#read();
     return this.#lastStarted;
+  }
+
+  #read(): number {
+    try {
+      for (let reading = 0; reading < READINGS; reading += 1) {
+        if (readSync(this.#fd, cells, 0, STARTED_BYTES, STARTED_AT) < STARTED_BYTES) break; // user code has cut it
+        const seq = cells[0] as number;
+        if (cells[1] === CONFIRMATION_OF_0 - seq) return seq;
+      }
+    } catch {
+      // A read of a file in memory fails only if user code broke it.
+    }
+    return Number.NaN;
   }
 
   revoke(first: number, last: number): void {
@@ -111,7 +124,7 @@ function createIn(directory: string): number {
   try {
     unlinkSync(path);
     // Written, not truncated to size: a later write to a hole could fail when the file system has filled up.
-    if (writeSync(fd, ZEROS, 0, NOTE_BYTES, 0) !== NOTE_BYTES) {
+    if (writeSync(fd, FRESH, 0, NOTE_BYTES, 0) !== NOTE_BYTES) {
       throw Object.assign(new Error(`no space for a worker's note in ${directory}`), { code: 'ENOSPC' });
     }
     return fd;

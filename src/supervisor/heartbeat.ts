@@ -1,8 +1,8 @@
 /**
  * Finds workers that live and do nothing: stopped ones in any state, and those that do not answer though no task of theirs runs.
  *
- * A worker in which a started attempt runs may be busy for an hour, and is left alone unless it is stopped. The others are
- * asked: by a message that any turn of their event loop answers. Where the system tells the state of a process, one that sleeps
+ * A worker in which a started attempt runs may be busy for an hour, and is left alone unless it is stopped. One that starts nothing of
+ * what it is given does not work, whatever else it says. The others are asked: by a message that any turn of their event loop answers. Where the system tells the state of a process, one that sleeps
  * quietly is asked seldom, as reading that costs a tenth of a message (P9).
  */
 import type { Clock, Timer } from '../shared/doors.js';
@@ -24,6 +24,8 @@ interface Pulse {
   heardAt: number;
   askedAt: number | undefined;
   stoppedAt: number | undefined;
+  /** When this process had last stood still. */
+  awayAt: number;
 }
 
 export class Heartbeat {
@@ -75,7 +77,7 @@ export class Heartbeat {
   }
 
   #look(worker: Worker, now: number, wasAway: boolean): void {
-    const pulse = this.#pulses.get(worker) ?? { spokeAt: 0, heardAt: now, askedAt: undefined, stoppedAt: undefined };
+    const pulse = this.#pulses.get(worker) ?? { spokeAt: 0, heardAt: now, askedAt: undefined, stoppedAt: undefined, awayAt: 0 };
     this.#pulses.set(worker, pulse);
     const vitals = worker.vitals();
     if (vitals?.isStopped === true) {
@@ -87,6 +89,12 @@ export class Heartbeat {
     pulse.stoppedAt = undefined;
     const load = worker.tenant?.load ?? 0;
     const isBusy = load > 0 && (worker.tenant?.countStarted() ?? 0) > 0;
+    if (wasAway) pulse.awayAt = now;
+    const owedMs = now - Math.max(isBusy ? now : (worker.tenant?.owesSince() ?? now), pulse.awayAt);
+    if (owedMs >= this.#rule.timeoutMs) {
+      worker.fail('unresponsive', `it had started nothing of what it was sent ${Math.round(owedMs)} ms ago`);
+      return;
+    }
     const hasSpoken = worker.heardAt !== pulse.spokeAt;
     pulse.spokeAt = worker.heardAt;
     if (hasSpoken || wasAway || worker.state === 'starting' || isBusy) {

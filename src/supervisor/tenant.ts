@@ -7,6 +7,8 @@ export interface Tenant {
   readonly load: number;
   /** Attempts that the worker has started and not answered, by its note. */
   countStarted(): number;
+  /** Since when it has started nothing of what it was given; undefined while something runs in it, or nothing is to start. */
+  owesSince(): number | undefined;
   /** A message that is not the supervisor's own. @throws ProtocolError when it makes no sense. */
   onMessage(message: Message): void;
   /** All messages of one read have been given: the turn may act on them. */

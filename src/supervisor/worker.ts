@@ -8,7 +8,7 @@
  *
  * Any state may be left for `stopping`, `exited` or `gone`; none is ever entered twice.
  */
-import { type FrameHeader, FrameType, type Message } from '../ipc/frame.js';
+import { type FrameHeader, FrameType, type Message, ProtocolError } from '../ipc/frame.js';
 import { Link } from '../ipc/link.js';
 import type { Note, ProcessListener, Vitals, WorkerProcess } from '../shared/doors.js';
 import { ignore } from '../shared/ignore.js';
@@ -49,7 +49,7 @@ export class Worker implements ProcessListener {
 
   readonly #host: WorkerHost<Worker>;
   readonly #process: WorkerProcess;
-  readonly #link: Link;
+  readonly link: Link;
   readonly #departure: Departure;
   readonly #stderr = new Tail();
   #asked = 0;
@@ -72,7 +72,7 @@ export class Worker implements ProcessListener {
     this.spawnedAt = host.clock.now();
     this.#patience = new Patience(host.clock);
     this.#process = host.spawner.spawn(id, this);
-    this.#link = new Link(this.#process, (message) => this.#onMessage(message));
+    this.link = new Link(this.#process, (message) => this.#onMessage(message));
     // What SIGKILL does not end sleeps uninterruptibly: it is given up, and told as a death (G7).
     this.#climb = new Climb(this.#process, this.#patience, () => this.#bury());
     this.#departure = new Departure(this.#process, id);
@@ -106,10 +106,10 @@ export class Worker implements ProcessListener {
 
   /** Adds a message to the next `flush`. */
   add(header: FrameHeader, body?: string | Buffer, attachments?: readonly Buffer[]): void {
-    this.#link.add(header, body, attachments);
+    this.link.add(header, body, attachments);
   }
   flush(): void {
-    this.#link.flush();
+    this.link.flush();
   }
 
   // ---- ending
@@ -201,13 +201,13 @@ export class Worker implements ProcessListener {
   }
 
   get room(): Buffer | undefined {
-    return this.#link.room;
+    return this.link.room;
   }
 
   onData(chunk: Buffer): void {
     if (this.#state === 'gone') return;
     this.heardAt = this.#host.clock.now();
-    if (!this.#link.receive(chunk)) this.#fail('protocol');
+    if (!this.link.receive(chunk)) this.fail('protocol', this.link.fault?.message);
     this.tenant?.onRead();
   }
 
@@ -250,15 +250,17 @@ export class Worker implements ProcessListener {
   }
 
   #onMessage(message: Message): void {
-    switch (message.type) {
+    const { type } = message;
+    if (!this.isBooting && (type === FrameType.Ready || type === FrameType.BootFailed)) throw new ProtocolError('the end of a second boot');
+    switch (type) {
       case FrameType.Ready:
-        if (this.#state !== 'starting') return;
+        if (this.#state !== 'starting') return; // it is being ended
         this.readyAt = this.#host.clock.now();
         this.#become('ready');
         this.#host.onReady(this, message);
         return;
       case FrameType.BootFailed:
-        if (this.isBooting) this.#host.onBootFailed(this, message);
+        this.#host.onBootFailed(this, message);
         return;
       case FrameType.Pong:
         if (message.seq === this.#asked) this.#onAnswer(); // of the others it is enough that they came
@@ -287,9 +289,9 @@ export class Worker implements ProcessListener {
   }
 
   #fail(fault: Fault): void {
+    if (!this.isRequested) this.#fault ??= fault; // of one that has ended too: what it wrote may be read only then
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#become('stopping');
-    if (!this.isRequested) this.#fault ??= fault;
     this.#climb.begin(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
   }
 

@@ -5,6 +5,7 @@
 import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
 import { Flag, FrameType } from '../ipc/frame.js';
 import { FrameWriter } from '../ipc/frame-writer.js';
+import { sizeOf } from '../ipc/stream-window.js';
 import { SerializationError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
 import type { WorkerDoors } from './doors.js';
@@ -91,7 +92,7 @@ export class Replies {
       throw cause;
     }
     this.#send(FrameType.Value, attempt.seq, this.#doors.now(), 0, 0, encoded);
-    return sizeOf(encoded);
+    return sizeOf(encoded.body, encoded.attachments);
   }
 
   started(seq: number): void {
@@ -152,12 +153,6 @@ export class Replies {
 function faultOf(error: unknown, root: Side): { path: string; message: string; cause: unknown } {
   if (error instanceof UnserialisableError) return { path: error.path, message: error.message, cause: error.cause };
   return { path: root, message: describe(error), cause: undefined };
-}
-
-function sizeOf({ body, attachments }: Encoded): number {
-  let bytes = body === undefined ? 0 : body.length;
-  for (const each of attachments) bytes += each.length;
-  return bytes;
 }
 
 /** Of the worker's own faults and the user's broken errors: never throws. */

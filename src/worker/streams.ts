@@ -1,5 +1,5 @@
 /** The values of generator tasks: sent one by one, as far ahead of their reader as the window allows. */
-import { WINDOW_BYTES, WINDOW_VALUES } from '../ipc/stream-window.js';
+import { StreamWindow } from '../ipc/stream-window.js';
 import type { Attempt } from './attempt.js';
 import type { Current } from './current.js';
 import type { WorkerDoors } from './doors.js';
@@ -7,23 +7,12 @@ import type { Replies } from './replies.js';
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
-/** What of one stream is under way. */
-class Outflow {
-  readonly #sizes: number[] = []; // of what was sent and is not taken
-  #bytes = 0;
+/** The window of one stream, and who waits for room in it. */
+class Outflow extends StreamWindow {
   #wake: (() => void) | undefined;
 
-  get isFull(): boolean {
-    return this.#sizes.length >= WINDOW_VALUES || this.#bytes >= WINDOW_BYTES;
-  }
-
-  sent(bytes: number): void {
-    this.#sizes.push(bytes);
-    this.#bytes += bytes;
-  }
-
-  taken(count: number): void {
-    for (const bytes of this.#sizes.splice(0, count)) this.#bytes -= bytes;
+  override taken(count: number): void {
+    super.taken(count);
     this.wake();
   }
 

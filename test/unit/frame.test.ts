@@ -1,13 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, encode } from '../../src/ipc/codec.js';
-import { FrameType, HEADER_BYTES, MAX_BODY_BYTES, type Message, ProtocolError, viewOf, writeHeader } from '../../src/ipc/frame.js';
+import {
+  bodyLimits,
+  type FrameHeader,
+  FrameType,
+  HEADER_BYTES,
+  MAX_BODY_BYTES,
+  type Message,
+  ProtocolError,
+  viewOf,
+  writeHeader,
+} from '../../src/ipc/frame.js';
 import { FrameReader } from '../../src/ipc/frame-reader.js';
 import { FrameWriter } from '../../src/ipc/frame-writer.js';
 import { Link } from '../../src/ipc/link.js';
 import { FakeParent } from '../fixtures/worker/fake-parent.js';
 
-const TYPES = Object.values(FrameType).filter((type) => type !== FrameType.Attachment);
+const TYPES = Object.values(FrameType).filter((type) => type !== FrameType.Attachment && (bodyLimits[type] as number) > 0);
 const header = fc.record({
   type: fc.constantFrom(...TYPES),
   seq: fc.nat(),
@@ -125,6 +135,56 @@ describe('frames', () => {
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(10 << 20);
     writeHeader(viewOf(claim), 0, { type: FrameType.Result, seq: 1 }, MAX_BODY_BYTES + 1);
     expect(() => new FrameReader(() => undefined).push(Buffer.from(claim))).toThrow(ProtocolError);
+  });
+
+  it('of a body that claims to be huge, no more is allocated than sixteen times what has come', () => {
+    const claim = Buffer.alloc(HEADER_BYTES);
+    writeHeader(viewOf(claim), 0, { type: FrameType.Result, seq: 1 }, MAX_BODY_BYTES);
+    const readers: FrameReader[] = [];
+    const before = process.memoryUsage().arrayBuffers;
+    for (let index = 0; index < 10; index += 1) {
+      const reader = new FrameReader(() => undefined);
+      reader.push(Buffer.concat([claim, Buffer.alloc(100 * 1024)]));
+      readers.push(reader); // held, so that nothing of it is collected
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(readers.length * 16 * 100 * 1024 + (4 << 20));
+  });
+
+  it('a large body arrives whole, through each of its steps, read in place where there is room', () => {
+    const body = Buffer.alloc(40 << 20);
+    for (let at = 0; at < body.length; at += 4096) body.writeUInt32LE(at, at);
+    const writer = new FrameWriter();
+    writer.add({ type: FrameType.Result, seq: 1 }, body);
+    const bytes = Buffer.concat(writer.take());
+    let got: Message | undefined;
+    const reader = new FrameReader((message) => {
+      got = message;
+    });
+    const small = Buffer.alloc(200_000);
+    for (let at = 0; at < bytes.length; ) {
+      const target = reader.room ?? small;
+      const length = Math.min(target.length, bytes.length - at, 300_000);
+      bytes.copy(target, 0, at, at + length);
+      reader.push(target.subarray(0, length));
+      at += length;
+    }
+    expect(body.equals(got?.body as Buffer)).toBe(true);
+    expect(reader.isAtBoundary).toBe(true);
+  });
+
+  it('whose numbers are none, or whose body has no place, are a ProtocolError', () => {
+    const refuses = (header: FrameHeader, length = 0, attachments = 0): void => {
+      const bytes = Buffer.alloc(HEADER_BYTES);
+      writeHeader(viewOf(bytes), 0, header, length, attachments);
+      expect(() => new FrameReader(() => undefined).push(bytes), JSON.stringify(header)).toThrow(ProtocolError);
+    };
+    for (const seq of [Number.NaN, Number.POSITIVE_INFINITY, -1, 1.5, Number.NEGATIVE_INFINITY]) refuses({ type: FrameType.Result, seq });
+    for (const time of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) refuses({ type: FrameType.Started, seq: 1, time });
+    for (const type of [FrameType.Started, FrameType.Dropped, FrameType.Pong, FrameType.Memory]) {
+      refuses({ type }, 1);
+      refuses({ type }, 0, 1);
+    }
+    refuses({ type: FrameType.Ready }, 100 << 20);
   });
 
   it('a worker that is sent noise ends itself, or does nothing: it never throws', async () => {

@@ -1,8 +1,19 @@
-import { fstatSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT, abortCellAt, NOTE_BYTES, RING, revokeCellAt, STARTED_AT } from '../../src/ipc/note-layout.js';
+import {
+  ABORT_CANCEL,
+  ABORT_SOFT_TIMEOUT,
+  abortCellAt,
+  CONFIRMATION_OF_0,
+  NOTE_BYTES,
+  RING,
+  revokeCellAt,
+  STARTED_AT,
+  STARTED_BYTES,
+} from '../../src/ipc/note-layout.js';
 import { FileNote } from '../../src/supervisor/file-note.js';
+import { NodeNote } from '../../src/worker/node-note.js';
 
 describe('the file of a note', () => {
   let note: FileNote;
@@ -18,16 +29,18 @@ describe('the file of a note', () => {
     readSync(note.fd, bytes, 0, 8, position);
     return bytes.readDoubleLE(0);
   };
-  const start = (seq: number): void => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleLE(seq, 0);
-    writeSync(note.fd, bytes, 0, 8, STARTED_AT);
+  const write = (...numbers: number[]): void => {
+    const bytes = Buffer.from(Float64Array.from(numbers).buffer);
+    writeSync(note.fd, bytes, 0, bytes.length, STARTED_AT);
   };
+  const start = (seq: number): void => write(seq, CONFIRMATION_OF_0 - seq);
 
   test('has its whole size at once and no name', () => {
     const bytes = Buffer.alloc(NOTE_BYTES + 1, 1);
     expect(readSync(note.fd, bytes, 0, bytes.length, 0)).toBe(NOTE_BYTES);
-    expect(bytes.subarray(0, NOTE_BYTES).every((byte) => byte === 0)).toBe(true);
+    expect(bytes.readDoubleLE(STARTED_AT)).toBe(0);
+    expect(bytes.readDoubleLE(STARTED_AT + 8)).toBe(CONFIRMATION_OF_0);
+    expect(bytes.subarray(STARTED_BYTES, NOTE_BYTES).every((byte) => byte === 0)).toBe(true);
     expect(fstatSync(note.fd).nlink).toBe(0);
     expect(fstatSync(note.fd).mode & 0o777).toBe(0o600);
   });
@@ -38,6 +51,29 @@ describe('the file of a note', () => {
     expect(note.started()).toBe(7);
     start(2 ** 40);
     expect(note.started()).toBe(2 ** 40);
+  });
+
+  test('knows what the worker has not written: a number alone, garbage, zeros, the same twice, nothing at all', () => {
+    for (const numbers of [[6], [0], [8], [Number.NaN], [0, 0], [6, 6], [7, 7], [Number.NaN, Number.NaN], [1e300, 1], [-1, 0.5]]) {
+      start(7);
+      expect(note.started()).toBe(7);
+      write(...numbers);
+      expect(note.started(), String(numbers)).toBeNaN();
+    }
+    ftruncateSync(note.fd, 8);
+    expect(note.started()).toBeNaN();
+    start(8); // the worker goes on
+    expect(note.started()).toBe(8);
+  });
+
+  test('what the worker writes is what the parent reads', () => {
+    const worker = new NodeNote(note.fd);
+    for (const seq of [1, 2, 1023, 1024, 2 ** 31, 2 ** 40 + 1]) {
+      worker.start(seq);
+      expect(note.started()).toBe(seq);
+      note.revoke(seq, seq);
+      expect(worker.isRevoked(seq)).toBe(true);
+    }
   });
 
   test('has each attempt from the first to the last revoked, and no other', () => {
@@ -53,7 +89,7 @@ describe('the file of a note', () => {
             expect(bytes.readDoubleLE(revokeCellAt(seq))).toBe(seq);
             revoked.add(revokeCellAt(seq));
           }
-          for (let at = 0; at < NOTE_BYTES; at += 8) if (!revoked.has(at)) expect(bytes.readDoubleLE(at)).toBe(0);
+          for (let at = STARTED_BYTES; at < NOTE_BYTES; at += 8) if (!revoked.has(at)) expect(bytes.readDoubleLE(at)).toBe(0);
         } finally {
           fresh.close();
         }

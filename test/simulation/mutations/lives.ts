@@ -39,8 +39,8 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 417,
     source: 'one socket for both directions: 0 of 20 results delivered',
     file: 'src/supervisor/worker.ts',
-    find: '  flush(): void {\n    this.#link.flush();',
-    replace: '  flush(): void {\n    this.#link.flush();\n    if (ORDER[this.#state] >= ORDER.stopping) this.#process.disconnect();',
+    find: '  flush(): void {\n    this.link.flush();',
+    replace: '  flush(): void {\n    this.link.flush();\n    if (ORDER[this.#state] >= ORDER.stopping) this.#process.disconnect();',
   },
   {
     bug: 'a requested death is charged',
@@ -92,8 +92,8 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 34,
     source: 'pools that trust what they read',
     file: 'src/supervisor/worker.ts',
-    find: "if (!this.#link.receive(chunk)) this.#fail('protocol');",
-    replace: 'this.#link.receive(chunk);',
+    find: "if (!this.link.receive(chunk)) this.fail('protocol', this.link.fault?.message);",
+    replace: 'this.link.receive(chunk);',
   },
   {
     bug: 'a boot that hangs is waited for',

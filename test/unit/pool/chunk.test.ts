@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ProtocolError } from '../../../src/ipc/frame.js';
 import type { Stretch } from '../../../src/pool/batch-outlet.js';
 import { Chunk, chunkSizeFor } from '../../../src/pool/chunk.js';
 import type { Outcome } from '../../../src/pool/outcome.js';
@@ -33,14 +34,33 @@ describe('a chunk', () => {
     expect(chunk.left).toBe(0);
   });
 
-  test('what a worker claims is no more than what it was sent: a number without end ends at once', () => {
-    for (const count of [1e15, Number.POSITIVE_INFINITY]) {
+  test('is told nothing but of its own items: what else a worker claims is a fault of the worker, and settles nothing', () => {
+    const claims: unknown[] = [
+      [0, 1e15, []],
+      [0, Number.POSITIVE_INFINITY, []],
+      [0, Number.NaN, []],
+      [0, 3, []],
+      [2, 1, []],
+      [-1, 1, []],
+      [0.5, 1, []],
+      ['x', 1, []],
+      [0, 0, []],
+      [0, ['a', 'b', 'c'], []],
+      [0, 'ab', []],
+      [0, ['a'], undefined],
+      [0, ['a'], [[1, { error: 'late' }]]],
+      [0, ['a'], [[0, null]]],
+      [0, ['a'], [[0, { unserialisable: {} }]]],
+      [0, ['a'], [[0, { unserialisable: 'it', side: 'inside' }]]],
+      undefined,
+      { length: 3 },
+      'abc',
+    ];
+    for (const claim of claims) {
       const { chunk, settled } = chunkOf([1, 2]);
-      chunk.put([0, count, []]);
-      expect(settled).toHaveLength(2);
-      chunk.put([-1e15, count, []]);
-      chunk.put(['x', count, []]);
-      expect(settled).toHaveLength(2);
+      expect(() => chunk.put(claim)).toThrow(ProtocolError);
+      expect(settled).toEqual([]);
+      expect(chunk.left).toBe(2);
     }
   });
 

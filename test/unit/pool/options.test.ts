@@ -97,6 +97,7 @@ describe('pool options', () => {
     [{ name: 3 }, 'name: expected'],
     [{ spares: -1 }, 'spares: expected an integer >= 0, got -1 (number)'],
     [{ concurrency: 0 }, 'concurrency: expected'],
+    [{ concurrency: 1001 }, 'concurrency: expected an integer from 1 to 1000'],
     [{ pipelining: 1 }, 'pipelining: expected a boolean, got 1 (number)'],
     [{ queueLimit: 0 }, 'queueLimit: expected an integer >= 1 or Infinity'],
     [{ queueLimit: 2.5 }, 'queueLimit: expected'],
