@@ -34,7 +34,10 @@ export type Action =
     }
   | { at: number; do: 'stream'; count: number; takes: number; pauseMs: number; stepMs: number; retries: number }
   | { at: number; do: 'scope'; names: readonly SimTaskName[]; leaveAfterMs: number }
-  | { at: number; do: 'chunks'; count: number; chunkSize: number | 'auto'; retries: number; stepMs: number }
+  /** `poison`: the item that ends its process whenever it is called. */
+  | { at: number; do: 'chunks'; count: number; chunkSize: number | 'auto'; retries: number; stepMs: number; poison: number | undefined }
+  /** A long task, and more short ones than a worker can be sent: the long one ends when they have. */
+  | { at: number; do: 'flood'; count: number }
   | { at: number; do: 'restart'; rolling: boolean }
   | { at: number; do: 'pause' | 'resume' | 'revive' | 'ready' | 'idle' | 'room' };
 

@@ -1,8 +1,10 @@
 /** How the user of the simulated pool maps, reads streams, and leaves scopes. */
 import type { Pool } from '../../src/pool/pool.js';
+import { WorkerDiedError } from '../../src/shared/errors.js';
 import type { Action } from './action.js';
 import type { Hostile } from './hostile.js';
 import type { Ledger, TaskEntry } from './ledger.js';
+import { PENDING } from './pending.js';
 import type { SimModule } from './tasks.js';
 import type { World } from './world.js';
 
@@ -86,13 +88,32 @@ export type ChunksAction = Extract<Action, { do: 'chunks' }>;
 
 /** A map whose items go together: each gets its own result, and starts no more often than it may (G2, G3). */
 export async function chunks(pool: Pool<SimModule>, world: World, ledger: Ledger, action: ChunksAction): Promise<void> {
-  const { count, chunkSize, retries, stepMs } = action;
-  const keys = ledger.newItems(count, 1 + retries);
+  const { count, chunkSize, retries, stepMs, poison } = action;
+  const keys = ledger.newItems(count, 1 + retries, PENDING.poison ? undefined : poison);
   const items = keys.map((key): [number, number] => [key, stepMs]);
   const batch = pool.starmap('item', items, { chunkSize, retries, onError: 'continue' });
   for await (const outcome of batch.outcomes()) {
-    const key = keys[outcome.index];
+    const key = keys[outcome.index] as number;
+    if (outcome.status === 'rejected' && outcome.reason instanceof WorkerDiedError) ledger.itemDied(key);
     if (outcome.status === 'fulfilled' && outcome.value !== key && ledger.forgers.size === 0)
       world.fault(`G7: item ${key} got the result ${String(outcome.value)}`);
   }
+}
+
+/** A long task that waits for more short ones than a worker can be sent: beside it they go on, in its worker too (G11). */
+export async function flood(pool: Pool<SimModule>, world: World, ledger: Ledger, count: number): Promise<void> {
+  ledger.floodLeft = count;
+  const long = pool.run('waitsForOthers', []);
+  if (long.id > 0) ledger.submitted(long.id, 'waitsForOthers', 1, true);
+  const shorts = Array.from({ length: count }, async () => {
+    const task = pool.run('quick', [1]);
+    if (task.id > 0) ledger.submitted(task.id, 'quick', 1, true);
+    try {
+      await task;
+    } finally {
+      ledger.floodLeft -= 1;
+    }
+  });
+  await Promise.allSettled([long, ...shorts]);
+  world.tell('the flood is over', count);
 }

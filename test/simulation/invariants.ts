@@ -13,7 +13,12 @@ export class Invariants {
   readonly #seen = new Set<TaskRecord>();
   readonly #sent = new Set<TaskRecord>();
   readonly #send = Lane.prototype.send;
-  readonly #sink = { put: StreamSink.prototype.put, next: StreamSink.prototype.next, lost: StreamSink.prototype.lost };
+  readonly #sink = {
+    put: StreamSink.prototype.put,
+    next: StreamSink.prototype.next,
+    lost: StreamSink.prototype.lost,
+    close: StreamSink.prototype.close,
+  };
 
   constructor(world: World, ledger: Ledger, pool: Pool<object>) {
     this.#world = world;
@@ -32,7 +37,7 @@ export class Invariants {
 
   /** G12: what came of a stream and was not taken is no more than its window. */
   #watchStreams(): void {
-    const { put, next, lost } = this.#sink;
+    const { put, next, lost, close } = this.#sink;
     const world = this.#world;
     const held = new WeakMap<StreamSink, number>();
     const add = (sink: StreamSink, count: number): void => {
@@ -52,6 +57,10 @@ export class Invariants {
       lost(this: StreamSink): void {
         held.set(this, 0);
         lost.call(this);
+      },
+      close(this: StreamSink): void {
+        close.call(this);
+        held.set(this, Number.NEGATIVE_INFINITY); // what comes still is let go
       },
     });
   }

@@ -24,12 +24,16 @@ export class Judge {
   readonly #world: World;
   readonly #ledger: Ledger;
   readonly #isQuickParent: boolean;
+  #recoveredAt = Number.NEGATIVE_INFINITY;
 
   constructor(pool: Pool<object>, world: World, ledger: Ledger, isQuickParent: boolean) {
     this.#pool = pool;
     this.#world = world;
     this.#ledger = ledger;
     this.#isQuickParent = isQuickParent;
+    pool.on('recovered', () => {
+      this.#recoveredAt = world.now();
+    });
   }
 
   succeeded(each: Submitted, value: unknown): void {
@@ -59,8 +63,15 @@ export class Judge {
       this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
     if (reason instanceof TaskTimeoutError && entry.timeoutMs === undefined && reason.kind === 'run' && entry.name !== 'untilAborted')
       this.#world.fault(`G5: task ${entry.id} timed out, and has no time limit`);
-    if (reason instanceof PoolBrokenError && this.#pool.state === 'open')
-      this.#world.fault(`G10: task ${entry.id} is refused by a pool that is broken no more`);
+    if (reason instanceof PoolBrokenError && this.#pool.state === 'open') this.#checkBroken(entry);
+  }
+
+  /** It may have recovered a moment before this was heard. */
+  #checkBroken({ id }: TaskEntry): void {
+    const now = this.#world.now();
+    this.#world.at(now, () => {
+      if (this.#recoveredAt < now) this.#world.fault(`G10: task ${id} is refused by a pool that is broken no more`);
+    });
   }
 
   #settled(each: Submitted, how: string): void {
@@ -77,7 +88,8 @@ export class Judge {
     const stalledMs = this.#world.stalledMs;
     this.#world.at(this.#world.now() + timeoutMs + QUEUE_SLACK_MS, () => {
       if (each.settled > 0 || entry.noted > 0 || entry.calls > 0) return;
-      if (this.#world.stalledMs > stalledMs) this.watchQueueTimeout(each, 0);
+      const busyMs = this.#world.parentFreeAt - this.#world.now();
+      if (this.#world.stalledMs > stalledMs || busyMs > QUEUE_SLACK_MS / 2) this.watchQueueTimeout(each, busyMs);
       else this.#world.fault(`G1: task ${entry.id} has waited ${QUEUE_SLACK_MS} ms longer than its queue timeout, and never started`);
     });
   }

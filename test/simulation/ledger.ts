@@ -49,6 +49,14 @@ export interface TaskEntry {
   readonly givenTo: Set<number>;
 }
 
+/** One of several in a chunk. */
+interface Item {
+  readonly allowed: number;
+  /** Where it was called. */
+  readonly calls: Witnessed[];
+  readonly isPoison: boolean;
+}
+
 /** A kill ladder may take so long, but for what the parent stalls. */
 const TIMEOUT_SLACK_MS = 3000;
 
@@ -57,8 +65,6 @@ export class Ledger {
   readonly alive = new Set<Witnessed>();
   /** Workers that the user killed by id. */
   readonly killedByUser = new Set<number>();
-  /** When each spawn was begun, failed ones included. */
-  readonly spawns: number[] = [];
   /** The pool is being ended by force: everything is a target. */
   isEnding = false;
   /** No more faults: what has begun may end. */
@@ -68,7 +74,12 @@ export class Ledger {
   readonly #defaultAllowed: number;
   readonly #open = new Map<Witnessed, Map<number, TaskEntry>>();
   readonly #unreleased = new Set<Witnessed>();
-  readonly #items: { readonly allowed: number; calls: number }[] = [];
+  readonly #items: Item[] = [];
+  /** Of a flood: tasks that have not settled. */
+  floodLeft = 0;
+  /** Deaths of workers that had noted something, and had called nothing. */
+  #uncalledDeaths = 0;
+  readonly #callsIn = new Map<Witnessed, number>();
   calls = 0;
   /** Workers that forge, and of those the ones that said that they had started nothing. */
   readonly forgers = new Set<number>();
@@ -110,16 +121,30 @@ export class Ledger {
   }
 
   /** Keys of items, each of which may be called so often. */
-  newItems(count: number, allowed: number): number[] {
-    return Array.from({ length: count }, () => this.#items.push({ allowed, calls: 0 }) - 1);
+  newItems(count: number, allowed: number, poison: number | undefined): number[] {
+    return Array.from({ length: count }, (_, index) => this.#items.push({ allowed, calls: [], isPoison: index === poison }) - 1);
   }
 
-  itemCalled(key: number): void {
+  /** True: its process dies of it. */
+  itemCalled(process: Witnessed, key: number): boolean {
     const item = this.#items[key];
-    if (item === undefined) return;
-    item.calls += 1;
-    if (item.calls > item.allowed)
-      this.#world.fault(`G2/G3: item ${key} of a chunk is called for the ${item.calls}th time, ${item.allowed} allowed`);
+    if (item === undefined) return false;
+    item.calls.push(process);
+    this.#callsIn.set(process, (this.#callsIn.get(process) ?? 0) + 1);
+    if (item.calls.length > item.allowed)
+      this.#world.fault(`G2/G3: item ${key} of a chunk is called for the ${item.calls.length}th time, ${item.allowed} allowed`);
+    return item.isPoison && !this.isCalm;
+  }
+
+  /** It failed, they say, with its worker: so it must have been called there, as often as it may. */
+  itemDied(key: number): void {
+    const item = this.#items[key];
+    if (item === undefined || this.forgers.size > 0) return;
+    const charges = item.calls.filter((process) => !process.isAlive).length;
+    if (charges + this.#uncalledDeaths < item.allowed)
+      this.#world.fault(
+        `G3: item ${key} of a chunk fails with its worker, which was called in ${charges} that died, ${item.allowed} allowed`,
+      );
   }
 
   // ---- what the pool does
@@ -142,7 +167,6 @@ export class Ledger {
   }
 
   begun(process: Witnessed): void {
-    this.spawns.push(this.#world.now());
     this.#unreleased.add(process);
   }
   spawned(process: Witnessed): void {
@@ -166,6 +190,7 @@ export class Ledger {
     entry.noted += 1;
     if (isRevoked) entry.doubtful += 1;
     entry.hasReplied = false;
+    this.#callsIn.delete(process); // of the chunk before
     this.#open.get(process)?.set(seq, entry);
   }
 
@@ -197,7 +222,8 @@ export class Ledger {
     const { stalledMs } = this.#world;
     this.#world.at(this.#world.now() + limitMs, () => {
       if (!process.isAlive || process.fate.undyingMs > 0 || entry.noted !== noted || !entry.runningIn.has(process)) return;
-      if (this.#world.stalledMs > stalledMs) this.#watchTimeout(entry, process, noted, TIMEOUT_SLACK_MS);
+      const busyMs = this.#world.parentFreeAt - this.#world.now();
+      if (this.#world.stalledMs > stalledMs || busyMs > 0) this.#watchTimeout(entry, process, noted, busyMs + TIMEOUT_SLACK_MS);
       else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
     });
   }
@@ -230,6 +256,7 @@ export class Ledger {
     this.alive.delete(process);
     const orphans = this.#open.get(process) ?? new Map<number, TaskEntry>();
     this.#open.delete(process);
+    if (orphans.size > 0 && (this.#callsIn.get(process) ?? 0) === 0) this.#uncalledDeaths += 1;
     for (const entry of orphans.values()) {
       entry.runningIn.delete(process);
       const isTarget = entry.mayBeKilled || this.isEnding || this.#concurrency > 1;

@@ -6,9 +6,15 @@ export const PENDING: {
   readonly forges: boolean;
   readonly lazy: boolean;
   readonly queueTimeouts: boolean;
+  readonly boots: boolean;
+  readonly floods: boolean;
+  readonly poison: boolean;
 } = {
   places: ['stack', 'workerData', 'argument', 'delayMs'],
   forges: true,
   lazy: true,
   queueTimeouts: true,
+  boots: false,
+  floods: true,
+  poison: true,
 };

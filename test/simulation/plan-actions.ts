@@ -11,6 +11,13 @@ export function actionsOf(random: Random, length: number, spanMs: number): Actio
   return actions.sort((a, b) => a.at - b.at);
 }
 
+/** More than the note of a worker has cells, and a few other tasks. */
+export function floodOf(random: Random): Action[] {
+  const flood: Action = { at: random.between(0, 100), do: 'flood', count: random.integer(1030, 2100) };
+  const others = Array.from({ length: random.integer(0, 5) }, () => runOf(random, random.next() * 300));
+  return [flood, ...others].sort((a, b) => a.at - b.at);
+}
+
 function actionOf(random: Random, at: number, isShy: boolean): Action {
   if (isShy || random.chance(0.6)) return runOf(random, at);
   const which = random.next();
@@ -79,6 +86,7 @@ function actionOf(random: Random, at: number, isShy: boolean): Action {
         chunkSize: random.pick(['auto', 2, 5, 20] as const),
         retries: random.integer(0, 2),
         stepMs: random.pick([0, 0, 0.2, 2]),
+        poison: random.chance(0.4) ? random.integer(0, count - 1) : undefined,
       };
     }
     case 13:

@@ -5,7 +5,7 @@ import type { Action, Ending } from './action.js';
 import { type FaultRates, NO_FAULTS } from './fate.js';
 import { type Hostility, PLACES } from './hostile.js';
 import { PENDING } from './pending.js';
-import { actionsOf } from './plan-actions.js';
+import { actionsOf, floodOf } from './plan-actions.js';
 import type { ParentHabits } from './world.js';
 
 export interface Plan {
@@ -30,14 +30,17 @@ const FAULTS = Object.keys(NO_FAULTS) as (keyof FaultRates)[];
 export function planOf(random: Random, length: number): Plan {
   const spanMs = random.pick([50, 500, 3000]);
   const options = optionsOf(random);
+  const isFlood = random.chance(0.008) && !PENDING.floods;
+  if (isFlood)
+    Object.assign(options, { concurrency: random.integer(2, 8), size: random.integer(1, 2), queueLimit: Number.POSITIVE_INFINITY });
   return {
     options,
-    rates: ratesOf(random, options),
+    rates: isFlood && random.chance(0.7) ? NO_FAULTS : ratesOf(random, options),
     poisonedAt: random.chance(0.1) ? random.pick([0, spanMs * random.next()]) : Number.POSITIVE_INFINITY,
     habits: habitsOf(random),
     hostility: hostilityOf(random),
     spawnConcurrency: random.pick([1, 2, 8]),
-    actions: actionsOf(random, length, spanMs),
+    actions: isFlood ? floodOf(random) : actionsOf(random, length, spanMs),
     ending: random.pick([
       'close',
       'close in time',
@@ -61,7 +64,7 @@ function optionsOf(random: Random): PoolOptions {
     module: 'file:///sim/tasks.js',
     size: random.chance(0.7) ? max : { min, max },
     spares: random.chance(0.2) ? random.integer(1, 2) : 0,
-    concurrency: random.chance(0.8) ? 1 : random.integer(2, 4),
+    concurrency: random.chance(0.8) ? 1 : random.integer(2, 8),
     pipelining: random.chance(0.85),
     queueLimit: random.chance(0.1) ? random.integer(1, 20) : Number.POSITIVE_INFINITY,
     graceMs: random.pick([0, 5, 50, 1000]),

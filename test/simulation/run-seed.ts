@@ -76,7 +76,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     watch = new SpawnWatch(world, plan.options.restart as { intensity: number; periodMs: number });
     const pool = new Pool<SimModule>({ ...plan.options, workerData: hostile.workerData() });
     doorsOf.make = real;
-    watch.listenTo(pool);
+    watch.listenTo(pool, spawner, plan.options.bootTimeoutMs as number);
     const user = new User(pool, world, ledger, spawner, hostile, plan.habits.callbackMs <= 0.01);
     const inside = new Invariants(world, ledger, pool);
     invariants = inside;

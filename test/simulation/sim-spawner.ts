@@ -42,6 +42,10 @@ export class SimSpawner implements Spawner {
     return process;
   }
 
+  find(workerId: number): SimProcess {
+    return this.processes[workerId - 1] as SimProcess;
+  }
+
   close(): void {
     this.isClosed = true;
   }

@@ -6,6 +6,9 @@
 import type { Pool } from '../../src/pool/pool.js';
 import { Breaker } from '../../src/supervisor/breaker.js';
 import { Worker } from '../../src/supervisor/worker.js';
+import { PENDING } from './pending.js';
+import type { SimProcess } from './sim-process.js';
+import type { SimSpawner } from './sim-spawner.js';
 import type { World } from './world.js';
 
 /** A worker that was ready for so long is proven (contract: "Restart intensity"). */
@@ -81,10 +84,11 @@ export class SpawnWatch {
   }
 
   /** A pool breaks after more than `intensity` charged deaths, and not before, unless no worker can ever be started. */
-  listenTo(pool: Pool<object>): void {
+  listenTo(pool: Pool<object>, spawner: SimSpawner, bootTimeoutMs: number): void {
     this.#pool = pool;
     let charged = 0;
-    pool.on('workerDied', ({ death }) => {
+    pool.on('workerDied', ({ workerId, death }) => {
+      if (death.cause === 'boot-timeout' && !PENDING.boots) this.#checkBoot(spawner.find(workerId), bootTimeoutMs);
       if (!death.requested && death.phase !== 'task') charged += 1;
     });
     let wasEverReady = false;
@@ -104,6 +108,16 @@ export class SpawnWatch {
 
   stop(): void {
     this.#takeBack();
+  }
+
+  /** Nobody is charged for a pause of the parent, nor for what it had not read. */
+  #checkBoot({ workerId, readyAt, signalledAt, bootSentAt }: SimProcess, bootTimeoutMs: number): void {
+    if (readyAt < signalledAt && signalledAt < Number.POSITIVE_INFINITY)
+      this.#world.fault(`G10: worker ${workerId} was ready in time, and is charged with its boot`);
+    else if (bootSentAt < signalledAt && signalledAt < bootSentAt + bootTimeoutMs - 0.001)
+      this.#world.fault(
+        `G10: worker ${workerId} had ${(signalledAt - bootSentAt).toFixed(1)} ms to boot, bootTimeoutMs is ${bootTimeoutMs}`,
+      );
   }
 
   #onCharge(): void {

@@ -22,6 +22,8 @@ export const TASK_NAMES = [
 export type SimTaskName = (typeof TASK_NAMES)[number];
 export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown> & {
   yields: (count: number, stepMs: number) => AsyncGenerator<number>;
+  /** Ends when the others of its flood have. */
+  waitsForOthers: () => Promise<string>;
   /** One of several in a chunk. */
   item: (key: number, stepMs: number) => number | Promise<number>;
 };
@@ -52,7 +54,7 @@ export interface TaskHost {
 }
 
 /** `exports` of the simulated module, in one process. */
-export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item', TaskFunction> {
+export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item' | 'waitsForOthers', TaskFunction> {
   const { process } = child;
 
   const begin = (): TaskContext => {
@@ -159,8 +161,19 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
       }
     },
     item: (key, stepMs) => {
-      if (!child.isOver) process.ledger.itemCalled(key as number);
+      if (!child.isOver && process.ledger.itemCalled(process, key as number)) child.exit(1);
       return timeOf(stepMs) > 0 ? sleeping(timeOf(stepMs), () => key) : key;
+    },
+    waitsForOthers: () => {
+      const task = begin();
+      return new Promise((resolve, reject) => {
+        task.signal.addEventListener('abort', () => reject(task.signal.reason as Error), { once: true });
+        const look = (): void => {
+          if (process.ledger.floodLeft === 0) resolve(answer(task));
+          else child.later(5, look);
+        };
+        look();
+      });
     },
     returnsFunction: () => {
       begin();

@@ -9,7 +9,7 @@ import type { Pool } from '../../src/pool/pool.js';
 import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
 import type { Action, Ending } from './action.js';
-import { chunks, leaveScope, type MapAction, map, stream } from './bulk.js';
+import { chunks, flood, leaveScope, type MapAction, map, stream } from './bulk.js';
 import type { Hostile } from './hostile.js';
 import { Judge, type Submitted } from './judge.js';
 import type { Ledger } from './ledger.js';
@@ -117,6 +117,9 @@ export class User {
         return;
       case 'chunks':
         this.#keep('map in chunks', chunks(this.#pool, this.#world, this.#ledger, action));
+        return;
+      case 'flood':
+        this.#flood(action.count);
         return;
       case 'scope':
         this.#keep('leaving a scope', leaveScope(this.#pool, this.#world, this.#ledger, action));
@@ -279,6 +282,10 @@ export class User {
     const { done, cancel } = map(this.#pool, this.#world, this.#hostile, action);
     this.#keep('map', done);
     if (action.cancelAfterMs < Number.POSITIVE_INFINITY) this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', cancel()));
+  }
+
+  #flood(count: number): void {
+    this.#keep('a flood', flood(this.#pool, this.#world, this.#ledger, count));
   }
 
   /** From inside an event listener, and from a callback of a promise, anything may be called too. */
