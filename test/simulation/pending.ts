@@ -11,10 +11,10 @@ export const PENDING: {
   readonly poison: boolean;
 } = {
   places: ['stack', 'workerData', 'argument', 'delayMs'],
-  forges: true,
-  lazy: true,
-  queueTimeouts: true,
+  forges: false,
+  lazy: false,
+  queueTimeouts: false,
   boots: false,
-  floods: true,
+  floods: false,
   poison: true,
 };
