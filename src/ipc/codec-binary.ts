@@ -5,14 +5,12 @@
  * overlap, and an ArrayBuffer with the views on it, travel together and overlap again when they arrive.
  */
 import { types } from 'node:util';
+import { hasPrototype } from './codec-kinds.js';
 import { Refusal } from './codec-refusal.js';
 import { MAX_ATTACHMENTS, MAX_BODY_BYTES } from './frame.js';
 
 /** From this size on, binary data travels as an attachment: raw, past the serializer. */
 const ATTACHMENT_BYTES: number = 8 * 1024;
-/** From this size on, an attachment is not copied at the call: it must not change until the message is written. */
-const BY_REFERENCE_BYTES: number = 64 * 1024;
-
 const NAMES = [
   'Buffer',
   'ArrayBuffer',
@@ -33,13 +31,32 @@ const NAMES = [
 const BUFFER = 0;
 const ARRAY_BUFFER = 1;
 const DATA_VIEW = 2;
-const typeName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get as () => string;
+/** The constructors, by number; undefined where this Node has none of that name. */
+const VIEWS: readonly (TypedArrayConstructor | undefined)[] = NAMES.map((name) => Reflect.get(globalThis, name) as TypedArrayConstructor);
+
+// What a view says of itself: its class, or the view, may have other properties of these names.
+const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+const { isView, prototype: MEMORY } = ArrayBuffer;
+const { isArrayBuffer, isDataView, isSharedArrayBuffer } = types;
+const TYPED_ARRAY = getPrototypeOf(Uint8Array.prototype) as object;
+const getterOf = (prototype: object, key: PropertyKey): (() => unknown) => getOwnPropertyDescriptor(prototype, key)?.get as () => unknown;
+const gettersOf = (prototype: object) => ({
+  buffer: getterOf(prototype, 'buffer'),
+  byteOffset: getterOf(prototype, 'byteOffset'),
+  byteLength: getterOf(prototype, 'byteLength'),
+});
+const ofTypedArray = gettersOf(TYPED_ARRAY);
+const ofDataView = gettersOf(DataView.prototype);
+const typeName = getterOf(TYPED_ARRAY, Symbol.toStringTag);
+const memoryLength = getterOf(MEMORY, 'byteLength');
+const { prototype: BUFFER_PROTOTYPE } = Buffer;
 
 type ViewConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView;
 interface TypedArrayConstructor extends ViewConstructor {
   readonly BYTES_PER_ELEMENT: number;
 }
 
+const SHARED = 'shared memory cannot be sent to another process';
 /** Where a Store's bytes stand in the message. */
 export const INLINE = -1;
 
@@ -64,15 +81,34 @@ export interface Piece {
 
 export function pieceOf(value: object): Piece {
   const type = typeOf(value);
-  const whole = type === ARRAY_BUFFER;
-  const view = value as ArrayBufferView;
-  const buffer = (whole ? value : view.buffer) as ArrayBuffer;
-  const length = whole ? buffer.byteLength : view.byteLength;
-  if (types.isSharedArrayBuffer(buffer)) throw new Refusal('shared memory cannot be sent to another process');
+  const { buffer, offset, length } = type === ARRAY_BUFFER ? memoryOf(value as ArrayBuffer) : viewed(value, type);
   if (type < 0) throw Refusal.of(value);
   if (length > MAX_BODY_BYTES) throw tooLarge(length);
   if (length === 0 && isDetached(buffer)) throw new Refusal('its ArrayBuffer is detached: it was transferred elsewhere');
-  return { type, buffer, offset: whole ? 0 : view.byteOffset, length, store: undefined };
+  return { type, buffer, offset, length, store: undefined };
+}
+
+interface Extent {
+  readonly buffer: ArrayBuffer;
+  readonly offset: number;
+  readonly length: number;
+}
+
+function memoryOf(buffer: ArrayBuffer): Extent {
+  if (isSharedArrayBuffer(buffer)) throw new Refusal(SHARED);
+  return { buffer, offset: 0, length: apply(memoryLength, buffer, []) as number };
+}
+
+function viewed(view: object, type: number): Extent {
+  const { buffer, byteOffset, byteLength } = type === DATA_VIEW ? ofDataView : ofTypedArray;
+  const memory = apply(buffer, view, []) as ArrayBuffer;
+  if (isSharedArrayBuffer(memory)) throw new Refusal(SHARED);
+  try {
+    return { buffer: memory, offset: apply(byteOffset, view, []) as number, length: apply(byteLength, view, []) as number };
+  } catch (cause) {
+    if (isDetached(memory)) return { buffer: memory, offset: 0, length: 0 };
+    throw new Refusal('it is a view of memory that its ArrayBuffer no longer has', { cause });
+  }
 }
 
 export function tooLarge(bytes: number): Refusal {
@@ -80,9 +116,10 @@ export function tooLarge(bytes: number): Refusal {
 }
 
 function typeOf(value: object): number {
-  if (Buffer.isBuffer(value)) return BUFFER;
-  if (types.isDataView(value)) return DATA_VIEW;
-  return ArrayBuffer.isView(value) ? (NAMES as readonly string[]).indexOf(typeName.call(value)) : ARRAY_BUFFER;
+  if (!isView(value)) return ARRAY_BUFFER;
+  if (isDataView(value)) return DATA_VIEW;
+  if (getPrototypeOf(value) === BUFFER_PROTOTYPE || hasPrototype(value, BUFFER_PROTOTYPE)) return BUFFER;
+  return (NAMES as readonly string[]).indexOf(apply(typeName, value, []) as string);
 }
 
 function isDetached(buffer: ArrayBuffer): boolean {
@@ -93,8 +130,11 @@ function isDetached(buffer: ArrayBuffer): boolean {
   }
 }
 
-/** Gives every piece its store, and returns the attachments. */
-export function settle(pieces: readonly Piece[]): Buffer[] {
+/**
+ * Gives every piece its store, and returns the attachments: copies, or, of what is written before anything else can change it, the
+ * memory itself.
+ */
+export function settle(pieces: readonly Piece[], isLent: boolean): Buffer[] {
   const stores = pieces.length === 1 ? [storeFor(pieces)] : storesFor(pieces);
   let large = stores.filter((store) => store.length >= ATTACHMENT_BYTES);
   if (large.length > MAX_ATTACHMENTS) {
@@ -103,12 +143,16 @@ export function settle(pieces: readonly Piece[]): Buffer[] {
   return large.map((store, index) => {
     store.attachment = index;
     const bytes = bytesOf(store);
-    return store.length < BY_REFERENCE_BYTES ? owned(bytes) : bytes;
+    return isLent ? bytes : owned(bytes);
   });
 }
 
 export function bytesOf(store: Store): Buffer {
-  return Buffer.from(store.buffer, store.start, store.length);
+  try {
+    return Buffer.from(store.buffer, store.start, store.length);
+  } catch (cause) {
+    throw new Refusal('a getter in it has resized or transferred an ArrayBuffer that was sent with it', { cause });
+  }
 }
 
 function storesFor(pieces: readonly Piece[]): Store[] {
@@ -153,11 +197,9 @@ export function revive(type: number, buffer: ArrayBuffer, offset: number, length
   if (type === ARRAY_BUFFER) return buffer;
   if (type === BUFFER) return Buffer.from(buffer, offset, checked(buffer, offset, length));
   if (type === DATA_VIEW) return new DataView(buffer, offset, length);
-  const name = NAMES[type];
-  const View = name === undefined ? undefined : (globalThis as Record<string, unknown>)[name];
-  if (typeof View !== 'function') throw new Error(`binary data of a type unknown here: ${name ?? type}`);
-  const { BYTES_PER_ELEMENT: size } = View as TypedArrayConstructor;
-  return new (View as TypedArrayConstructor)(buffer, offset, length / size);
+  const View = VIEWS[type];
+  if (View === undefined) throw new Error(`binary data of a type unknown here: ${NAMES[type] ?? type}`);
+  return new View(buffer, offset, length / View.BYTES_PER_ELEMENT);
 }
 
 function checked(buffer: ArrayBuffer, offset: number, length: number): number {
@@ -168,7 +210,7 @@ function checked(buffer: ArrayBuffer, offset: number, length: number): number {
 /** The ArrayBuffer of bytes that are its only view; others are copied out, so that no value shows its neighbour's. */
 export function adopted(bytes: Buffer): ArrayBuffer {
   const { buffer } = bytes;
-  if (buffer instanceof ArrayBuffer && bytes.length === buffer.byteLength) return buffer;
+  if (isArrayBuffer(buffer) && bytes.length === buffer.byteLength) return buffer;
   return owned(bytes).buffer as ArrayBuffer;
 }
 

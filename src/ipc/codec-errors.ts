@@ -5,6 +5,8 @@
  * enumerable properties. A class of the user's arrives as that built-in, under the user's name.
  * What an error holds that cannot be sent must not cost the error: a property is dropped, a cause described.
  */
+import { chainOf, ownData } from './codec-kinds.js';
+
 const NATIVE: readonly (abstract new (...args: never) => Error)[] = [
   Error,
   EvalError,
@@ -19,6 +21,8 @@ const AGGREGATE: number = NATIVE.length;
 const DOM: number = AGGREGATE + 1;
 const NAMES: readonly string[] = [...NATIVE.map(({ name }) => name), 'AggregateError'];
 const PROTOTYPES: readonly object[] = [...NATIVE.map(({ prototype }) => prototype), AggregateError.prototype];
+const Exception: typeof DOMException = DOMException;
+const DOM_PROTOTYPE: object = Exception.prototype;
 /** Built-in classes keep these where they are not enumerable (`suppressed` and `error`: SuppressedError). */
 const HIDDEN: readonly string[] = ['cause', 'code', 'errors', 'error', 'suppressed'];
 
@@ -31,15 +35,18 @@ export interface Anatomy {
 }
 
 export function anatomyOf(error: object): Anatomy {
-  if (error instanceof DOMException) {
-    return { kind: DOM, fixed: [string(read(error, 'message')), string(read(error, 'name'))] };
-  }
-  for (let at = prototypeOf(error); at !== null; at = prototypeOf(at)) {
+  const chain = chainOf(error);
+  if (chain.includes(DOM_PROTOTYPE)) return { kind: DOM, fixed: [string(read(error, 'message')), string(read(error, 'name'))] };
+  for (const at of chain) {
     const kind = PROTOTYPES.indexOf(at);
     if (kind >= 0) return { kind, fixed: undefined };
   }
-  // An error of another realm (vm): only its name tells.
-  return { kind: Math.max(0, NAMES.indexOf(string(read(error, 'name')))), fixed: undefined };
+  // An error of another realm (vm, a test runner): only the names of its classes tell.
+  for (const at of chain) {
+    const kind = NAMES.indexOf(string(ownData(at, 'name')));
+    if (kind >= 0) return { kind, fixed: undefined };
+  }
+  return { kind: 0, fixed: undefined };
 }
 
 /** The properties to carry, each read once. A getter that throws is left out. */
@@ -73,7 +80,7 @@ function nameOf(error: object, kind: number): string | undefined {
   const inherited = NAMES[kind];
   if (typeof name === 'string' && name !== inherited) return name;
   if (Object.hasOwn(error, 'name')) return typeof name === 'string' ? name : undefined;
-  if (prototypeOf(error) === PROTOTYPES[kind]) return undefined;
+  if (Object.getPrototypeOf(error) === PROTOTYPES[kind]) return undefined;
   // A subclass that did not set `name`: its constructor's tells more. Node's own is for every code the same.
   const maker = read(error, 'constructor');
   const called = typeof maker === 'function' ? read(maker, 'name') : undefined;
@@ -94,14 +101,6 @@ function string(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-function prototypeOf(object: object): object | null {
-  try {
-    return Object.getPrototypeOf(object) as object | null;
-  } catch {
-    return null; // a Proxy among its prototypes
-  }
-}
-
 function isEnumerable(object: object, key: string): boolean {
   return Object.prototype.propertyIsEnumerable.call(object, key);
 }
@@ -113,20 +112,20 @@ export function hasText(kind: number): boolean {
 
 /** A bare error of `kind`, without a stack of its own. `text` reads what is fixed when it is made. */
 export function errorOf(kind: number, text: () => string): Error {
-  const limit = Error.stackTraceLimit;
+  const limit: unknown = ownData(Error, 'stackTraceLimit');
   // Taking a stack, to replace it, would cost ten times the rest. Reflect: it may be frozen.
-  Reflect.set(Error, 'stackTraceLimit', 0);
+  const isMine = typeof limit === 'number' && Reflect.set(Error, 'stackTraceLimit', 0);
   try {
     return bare(kind, text);
   } finally {
-    Reflect.set(Error, 'stackTraceLimit', limit);
+    if (isMine) Reflect.set(Error, 'stackTraceLimit', limit);
   }
 }
 
 function bare(kind: number, text: () => string): Error {
   if (kind === DOM) {
     const message = text();
-    return new DOMException(message, text()) as Error;
+    return new Exception(message, text()) as Error;
   }
   if (kind === AGGREGATE) return new Aggregate([]);
   const Native = NATIVE[kind] as (new () => Error) | undefined;

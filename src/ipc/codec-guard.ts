@@ -13,6 +13,7 @@ import { serialize } from 'node:v8';
 import { INLINE } from './codec-binary.js';
 import { hasText } from './codec-errors.js';
 import { BARE_ARRAY_ITEMS, HOLEY_ITEMS } from './codec-sparse.js';
+import { EXTENSION } from './codec-stream.js';
 
 /** Only this version of the format is known here (Node 20 to 26); of another, V8's own checks must do. */
 const VERSION = 15;
@@ -137,6 +138,10 @@ class Guard {
       this.#varint();
       if (!hasText(this.#varint())) return;
       this.#skip(this.#varint());
+      this.#skip(this.#varint());
+      return;
+    }
+    if (type >= EXTENSION) {
       this.#skip(this.#varint());
       return;
     }

@@ -5,6 +5,7 @@
  * entry is `.get("key")`, a Map's key `.keys()[2]`, a Set's member `.values()[2]`.
  */
 import { types } from 'node:util';
+import { inheritedData, ownData } from './codec-kinds.js';
 
 const SHOWN_SEGMENTS = 12;
 const SHOWN_CHARS = 60;
@@ -23,25 +24,43 @@ export class UnserialisableError extends Error {
 /** On its way up from the value that cannot be sent, collecting the path; never leaves the codec. */
 export class Refusal extends Error {
   /** From the value outwards. */
-  readonly segments: string[] = [];
+  readonly #segments: string[] = [];
 
   static of(value: unknown): Refusal {
     return new Refusal(`${describe(value)} cannot be sent to another process`);
   }
+
+  /** Of an object that would arrive as `{}`. */
+  static hidden(value: object): Refusal {
+    return new Refusal(`${describe(value)} cannot be sent to another process: what it holds is in no field of its own`);
+  }
+
+  /** Not `instanceof`: what a program throws may be a Proxy. */
+  static is(thrown: unknown): thrown is Refusal {
+    return typeof thrown === 'object' && thrown !== null && #segments in thrown;
+  }
+
+  within(segment: string): void {
+    this.#segments.push(segment);
+  }
+
+  get path(): string {
+    return joined(this.#segments);
+  }
 }
 
 export function within(error: unknown, segment: string): unknown {
-  if (error instanceof Refusal) error.segments.push(segment);
+  if (Refusal.is(error)) error.within(segment);
   return error;
 }
 
 /** The public error for whatever ended an encoding. */
 export function unserialisable(error: unknown, root: string): UnserialisableError {
-  if (error instanceof Refusal) {
+  if (Refusal.is(error)) {
     const options = Object.hasOwn(error, 'cause') ? { cause: error.cause } : undefined;
-    return new UnserialisableError(root + joined(error.segments), error.message, options);
+    return new UnserialisableError(root + error.path, error.message, options);
   }
-  if (error instanceof RangeError && /call stack/i.test(error.message)) {
+  if (types.isNativeError(error) && /call stack/i.test(text(error))) {
     return new UnserialisableError(root, 'it is nested too deeply to be sent', { cause: error });
   }
   return new UnserialisableError(root, `it cannot be sent to another process: ${text(error)}`, { cause: error });
@@ -59,13 +78,12 @@ export function entry(key: unknown): string {
   return `.get(${describe(key)})`;
 }
 
-/** A short description of any value, for messages. Never throws and runs no getter of a plain object. */
+/** A short description of any value, for messages. Never throws, and runs no code of the program's: no getter, no trap, no `toString`. */
 export function describe(value: unknown): string {
   try {
     return description(value);
   } catch {
-    // Only a hostile value gets here: a throwing `name`, `toString` or prototype trap.
-    return typeof value === 'function' ? 'a function' : 'an object';
+    return typeof value === 'function' ? 'a function' : 'an object'; // the stack is at its end
   }
 }
 
@@ -79,8 +97,8 @@ function description(value: unknown): string {
       return `the symbol ${clip(value.toString())}`;
     case 'function': {
       if (types.isProxy(value)) return 'a Proxy';
-      const name: unknown = value.name;
-      return typeof name === 'string' && name !== '' ? `a function (${clip(name)})` : 'a function';
+      const name = nameOf(value);
+      return name === '' ? 'a function' : `a function (${name})`;
     }
     case 'object':
       return value === null ? 'null' : ofObject(value);
@@ -92,23 +110,33 @@ function description(value: unknown): string {
 function ofObject(value: object): string {
   if (types.isProxy(value)) return 'a Proxy';
   if (Array.isArray(value)) return `an Array(${value.length})`;
-  if (types.isNativeError(value)) return clip(`${text(value.name)}: ${text(value.message)}`, SHOWN_CHARS * 3);
+  if (types.isNativeError(value)) {
+    const [name, message] = [word(value, 'name'), word(value, 'message')];
+    if (name !== undefined && message !== undefined) return clip(`${name}: ${message}`, SHOWN_CHARS * 3);
+  }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return 'an object';
-  const named: unknown = value.constructor?.name;
-  const name = typeof named === 'string' && named !== '' && named !== 'Object' ? clip(named) : tag(value);
-  return /^[AEIOU]/i.test(name) ? `an ${name}` : `a ${name}`;
+  const made = nameOf(inheritedData(value, 'constructor'));
+  const tag = inheritedData(value, Symbol.toStringTag);
+  const name = made !== '' && made !== 'Object' ? made : typeof tag === 'string' ? clip(tag) : 'object';
+  return /^[AEIO]/i.test(name) ? `an ${name}` : `a ${name}`;
 }
 
-function tag(value: object): string {
-  const whole = Object.prototype.toString.call(value).slice('[object '.length, -1);
-  return whole === 'Object' ? 'object' : clip(whole);
+function nameOf(maker: unknown): string {
+  if (typeof maker !== 'function' || types.isProxy(maker)) return '';
+  const name = ownData(maker, 'name');
+  return typeof name === 'string' ? clip(name) : '';
+}
+
+function word(error: Error, key: 'name' | 'message'): string | undefined {
+  const held = inheritedData(error, key);
+  return typeof held === 'string' ? held : undefined;
 }
 
 /** What was thrown, as a text; `thrown` may be anything. */
 function text(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
-  return types.isNativeError(thrown) && typeof thrown.message === 'string' ? thrown.message : describe(thrown);
+  return (types.isNativeError(thrown) ? word(thrown, 'message') : undefined) ?? describe(thrown);
 }
 
 function clip(whole: string, limit: number = SHOWN_CHARS): string {

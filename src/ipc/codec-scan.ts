@@ -1,8 +1,10 @@
 /**
  * Decides how a value travels, before anything is written and without running the user's code: getters are
- * recognised by their descriptors, so whoever writes the value later runs each of them once.
+ * recognised by their descriptors, so whoever writes the value later runs each of them once. (But for two that nobody has, and
+ * whose descriptors would cost a tenth of all that is sent: on an index of an array, and a hidden one that is called `toJSON`.)
  */
 import { types } from 'node:util';
+import { hidesState, Kind, kindOf } from './codec-kinds.js';
 import { BARE_ARRAY_ITEMS, HOLEY_ITEMS } from './codec-sparse.js';
 
 export const Shape = {
@@ -33,22 +35,10 @@ const PER_KEY = -500;
 
 const { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, keys, prototype: OBJECT } = Object;
 const ARRAY = Array.prototype;
-const tagOf = OBJECT.toString;
-
-/** The internals of objects whose prototype is neither Object's nor Array's. */
-export const Kind = { Ordinary: 0, Leaf: 1, Map: 2, Set: 3, Error: 4, Binary: 5, Unknown: 6 } as const;
-export type Kind = (typeof Kind)[keyof typeof Kind];
-
-export function kindOf(value: object): Kind {
-  if (types.isDate(value) || types.isRegExp(value)) return Kind.Leaf;
-  if (types.isMap(value)) return Kind.Map;
-  if (types.isSet(value)) return Kind.Set;
-  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return Kind.Binary;
-  if (types.isNativeError(value) || value instanceof Error || value instanceof DOMException) return Kind.Error;
-  if (types.isBoxedPrimitive(value)) return types.isSymbolObject(value) ? Kind.Unknown : Kind.Leaf;
-  // Every other built-in with internals of its own (Promise, WeakMap, iterators, Intl …) has a tag.
-  return tagOf.call(value) === '[object Object]' ? Kind.Ordinary : Kind.Unknown;
-}
+const { forEach: eachOfMap } = Map.prototype;
+const { forEach: eachOfSet } = Set.prototype;
+const { isArray } = Array;
+const { apply } = Reflect;
 
 class Scan {
   readonly #few: (object | undefined)[] = new Array<object | undefined>(FEW).fill(undefined);
@@ -106,7 +96,7 @@ class Scan {
     }
     if (types.isProxy(value)) return false;
     if (depth >= MAX_DEPTH) this.#deep = true;
-    if (Array.isArray(value)) return this.#array(value, depth + 1);
+    if (isArray(value)) return this.#array(value, depth + 1);
     if (getPrototypeOf(value) === OBJECT) {
       if (!this.#fields(value, keys(value), 0, depth + 1)) return false;
       if ((value as { toJSON?: unknown }).toJSON !== undefined) this.#json = false;
@@ -160,19 +150,26 @@ class Scan {
   #other(value: object, depth: number): boolean {
     const kind = kindOf(value);
     if (kind === Kind.Leaf) return true;
-    if (kind === Kind.Ordinary) return this.#fields(value, keys(value), 0, depth);
+    if (kind === Kind.Ordinary) {
+      const names = keys(value);
+      return names.length === 0 ? !hidesState(value) : this.#fields(value, names, 0, depth);
+    }
     let known = true;
+    // Through the prototypes: a subclass may have put its own method there.
     if (kind === Kind.Map) {
-      // Through the prototype: a subclass may have put its own method there.
-      Map.prototype.forEach.call(value, (held, key) => {
-        known = known && this.#visit(key, depth) && this.#visit(held, depth);
-      });
+      apply(eachOfMap, value, [
+        (held: unknown, key: unknown) => {
+          known = known && this.#visit(key, depth) && this.#visit(held, depth);
+        },
+      ]);
       return known;
     }
     if (kind === Kind.Set) {
-      Set.prototype.forEach.call(value, (held) => {
-        known = known && this.#visit(held, depth);
-      });
+      apply(eachOfSet, value, [
+        (held: unknown) => {
+          known = known && this.#visit(held, depth);
+        },
+      ]);
       return known;
     }
     return false;

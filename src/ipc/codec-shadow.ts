@@ -6,15 +6,24 @@
 import { types } from 'node:util';
 import { type Piece, pieceOf } from './codec-binary.js';
 import { anatomyOf, define, fieldsOf } from './codec-errors.js';
+import { EXTENSIONS } from './codec-extensions.js';
+import { hidesState, Kind, kindOf, rowOf } from './codec-kinds.js';
 import { describe, entry, field, item, Refusal, within } from './codec-refusal.js';
-import { Kind, kindOf, MAX_DEPTH } from './codec-scan.js';
-import { isSparse } from './codec-sparse.js';
-import { type Mark, SPARSE } from './codec-stream.js';
+import { MAX_DEPTH } from './codec-scan.js';
+import { HOLEY_ITEMS, isSparse } from './codec-sparse.js';
+import { type Host, type Mark, SPARSE } from './codec-stream.js';
 
 const DROPPED: unique symbol = Symbol('dropped');
 
+const { create, getPrototypeOf, hasOwn, keys, prototype: OBJECT } = Object;
+const { isArray, prototype: ARRAY } = Array;
+const { isView } = ArrayBuffer;
+const { apply } = Reflect;
+const { forEach: eachOfMap } = Map.prototype;
+const { forEach: eachOfSet } = Set.prototype;
+
 export class Shadow {
-  readonly hosts: Map<object, Piece | Mark> = new Map();
+  readonly hosts: Map<object, Host> = new Map();
   /** What each marker stands for; an error's properties: key, value, enumerable, key, … */
   readonly records: unknown[][] = [];
   readonly pieces: Piece[] = [];
@@ -30,9 +39,8 @@ export class Shadow {
     if (known !== undefined) return known;
     if (types.isProxy(value)) throw Refusal.of(value);
     if (depth >= MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} levels deep`);
-    if (Array.isArray(value)) return isSparse(value) ? this.#sparse(value, depth + 1) : this.#array(value, depth + 1);
-    const prototype: unknown = Object.getPrototypeOf(value);
-    const kind = prototype === Object.prototype ? Kind.Ordinary : kindOf(value);
+    if (isArray(value)) return isSparse(value) ? this.#sparse(value, depth + 1) : this.#array(value, depth + 1);
+    const kind = getPrototypeOf(value) === OBJECT ? Kind.Ordinary : kindOf(value);
     switch (kind) {
       case Kind.Leaf:
         return this.#keep(value, value);
@@ -44,11 +52,16 @@ export class Shadow {
         return this.#binary(value);
       case Kind.Error:
         return this.#error(value, depth + 1);
+      case Kind.Extension:
+        return this.#extension(value);
+      case Kind.Unknown:
+        throw Refusal.of(value);
     }
+    const names = keys(value);
+    if (names.length === 0 && hidesState(value)) throw Refusal.hidden(value);
     // Without a prototype: no setter of a changed Object.prototype, and `__proto__` is a key like any other.
-    const copy = this.#keep(value, Object.create(null) as object);
-    this.#fields(value, Object.keys(value), copy, depth + 1);
-    if (kind === Kind.Unknown) mustBePlain(value);
+    const copy = this.#keep(value, create(null) as object);
+    this.#fields(value, names, copy, depth + 1);
     return copy;
   }
 
@@ -64,16 +77,23 @@ export class Shadow {
     let dense = 0;
     for (; dense < length; dense++) {
       try {
-        if (!Object.hasOwn(value, dense)) break;
-        copy.push(this.copy(readItem(value, dense), depth));
+        if (!hasOwn(value, dense)) break;
+        const held = this.copy(readItem(value, dense), depth);
+        if (dense in ARRAY) define(copy, String(dense), held, true);
+        else copy[dense] = held;
       } catch (error) {
         throw within(error, item(dense));
       }
     }
-    if (dense < length) copy.length = length; // from the first hole on, what is there goes by the keys
-    const names = Object.keys(value);
-    const others = names.length === dense ? [] : names.filter((name) => !Object.hasOwn(copy, name));
-    this.#fields(value, others, copy, depth);
+    if (dense < length) {
+      if (length > HOLEY_ITEMS) throw new Refusal('a getter in it has taken items out of it');
+      copy.length = length; // from the first hole on, what is there goes by the keys
+    }
+    const names = keys(value);
+    if (names.length !== dense) {
+      const others = names.filter((name) => !hasOwn(copy, name));
+      this.#fields(value, others, copy, depth);
+    }
     return copy;
   }
 
@@ -82,7 +102,7 @@ export class Shadow {
     const marker = this.#keep(value, new Uint8Array(0));
     const record: unknown[] = [value.length];
     this.#mark(marker, SPARSE, undefined, record);
-    for (const name of Object.keys(value)) {
+    for (const name of keys(value)) {
       try {
         record.push(name, this.copy(readField(value, name), depth));
       } catch (error) {
@@ -98,7 +118,7 @@ export class Shadow {
   }
 
   #fields(value: object, names: readonly string[], copy: object, depth: number): void {
-    const bare = !Array.isArray(copy);
+    const bare = !isArray(copy);
     for (const name of names) {
       try {
         const held = this.copy(readField(value, name), depth);
@@ -112,9 +132,9 @@ export class Shadow {
 
   #map(value: Map<unknown, unknown>, depth: number): Map<unknown, unknown> {
     const copy = this.#keep(value, new Map<unknown, unknown>());
-    const entries: [unknown, unknown][] = [];
-    Map.prototype.forEach.call(value, (held, key) => entries.push([key, held]));
-    entries.forEach(([key, held], index) => {
+    const entries: { readonly key: unknown; readonly held: unknown }[] = [];
+    apply(eachOfMap, value, [(held: unknown, key: unknown) => entries.push({ key, held })]);
+    entries.forEach(({ key, held }, index) => {
       let segment = `.keys()${item(index)}`;
       try {
         const copied = this.copy(key, depth);
@@ -130,7 +150,7 @@ export class Shadow {
   #set(value: Set<unknown>, depth: number): Set<unknown> {
     const copy = this.#keep(value, new Set<unknown>());
     const members: unknown[] = [];
-    Set.prototype.forEach.call(value, (held) => members.push(held));
+    apply(eachOfSet, value, [(held: unknown) => members.push(held)]);
     members.forEach((held, index) => {
       try {
         copy.add(this.copy(held, depth));
@@ -145,9 +165,23 @@ export class Shadow {
     const piece = pieceOf(value);
     this.pieces.push(piece);
     // V8 writes an ArrayBuffer by itself, with no way to step in: a view of nothing stands for it.
-    const host = this.#keep(value, ArrayBuffer.isView(value) ? value : new Uint8Array(0));
+    const host = this.#keep(value, isView(value) ? value : new Uint8Array(0));
     this.hosts.set(host, piece);
     return host;
+  }
+
+  #extension(value: object): object {
+    const row = rowOf(value);
+    let text: string;
+    try {
+      text = (EXTENSIONS[row] as (typeof EXTENSIONS)[number]).textOf(value);
+    } catch (cause) {
+      // It has the name only: a polyfill's, or what a program made of the prototype.
+      throw new Refusal(`${describe(value)} that is none of Node's own cannot be sent to another process`, { cause });
+    }
+    const marker = this.#keep(value, new Uint8Array(0));
+    this.hosts.set(marker, { row, text });
+    return marker;
   }
 
   #error(value: object, depth: number): object {
@@ -156,7 +190,7 @@ export class Shadow {
     const record: unknown[] = [];
     this.#mark(marker, kind, fixed, record);
     for (const [key, held, enumerable] of fieldsOf(value, kind)) {
-      const copy = key === 'errors' && Array.isArray(held) ? this.#errors(held, depth) : this.#salvaged(held, depth);
+      const copy = key === 'errors' && isArray(held) ? this.#errors(held, depth) : this.#salvaged(held, depth);
       if (copy !== DROPPED) record.push(key, copy, enumerable);
       else if (key === 'cause') record.push(key, describe(held), enumerable);
     }
@@ -210,20 +244,4 @@ function readField(value: object, name: string): unknown {
 
 function element(name: string): string {
   return /^(?:0|[1-9]\d*)$/.test(name) ? `[${name}]` : field(name);
-}
-
-/**
- * An object with a tag of its own: the user's, whose fields have all been copied, or a built-in with internals that
- * would be lost. Structured clone knows; only what it makes a plain object of may pass as one.
- */
-function mustBePlain(value: object): void {
-  let clone: object;
-  try {
-    clone = structuredClone(value);
-  } catch (cause) {
-    const refusal = Refusal.of(value);
-    refusal.cause = cause;
-    throw refusal;
-  }
-  if (Object.getPrototypeOf(clone) !== Object.prototype) throw Refusal.of(value);
 }

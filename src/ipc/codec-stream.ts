@@ -8,12 +8,15 @@
 import { Deserializer, Serializer } from 'node:v8';
 import { adopted, bytesOf, INLINE, owned, type Piece, revive, type Store } from './codec-binary.js';
 import { errorOf } from './codec-errors.js';
+import { EXTENSIONS } from './codec-extensions.js';
 
 const EMPTY = Buffer.alloc(0);
 /** A kind beside those of errors (codec-errors.ts). */
 export const SPARSE = 100;
 const MARK = 0;
 const VIEW = 1; // and the types of codec-binary.ts above it
+/** And the rows of codec-extensions.ts above it. */
+export const EXTENSION = 64;
 
 /** What stands in the place of an error, or of an array with holes. */
 export interface Mark {
@@ -25,8 +28,15 @@ export interface Mark {
   readonly fixed: readonly [message: string, name: string] | undefined;
 }
 
+/** What stands in the place of an object of codec-extensions.ts. */
+interface Text {
+  readonly row: number;
+  readonly text: string;
+}
+
+export type Host = Piece | Mark | Text;
 /** What stands for a host object, by the view or marker that V8 meets. */
-export type Hosts = ReadonlyMap<object, Piece | Mark>;
+export type Hosts = ReadonlyMap<object, Host>;
 
 /** The methods of Node's Serializer that its types leave out. */
 interface Hooks {
@@ -48,18 +58,26 @@ class Writer extends Serializer {
     const host = this.#hosts.get(object);
     if (host === undefined) throw new TypeError('an object of a kind that cannot be sent');
     if ('kind' in host) this.#mark(host);
+    else if ('row' in host) this.#extension(host);
     else this.#view(host);
+  }
+
+  #extension({ row, text }: Text): void {
+    this.writeUint32(EXTENSION + row);
+    this.#text(text);
+  }
+
+  #text(text: string): void {
+    const bytes = Buffer.from(text, 'utf16le');
+    this.writeUint32(bytes.length);
+    this.writeRawBytes(bytes);
   }
 
   #mark(mark: Mark): void {
     this.writeUint32(MARK);
     this.writeUint32(mark.index);
     this.writeUint32(mark.kind);
-    for (const text of mark.fixed ?? []) {
-      const bytes = Buffer.from(text, 'utf16le');
-      this.writeUint32(bytes.length);
-      this.writeRawBytes(bytes);
-    }
+    for (const text of mark.fixed ?? []) this.#text(text);
   }
 
   #view(piece: Piece): void {
@@ -80,35 +98,38 @@ class Writer extends Serializer {
   }
 }
 
-export function write(value: unknown, hosts: Hosts): Buffer {
-  const writer = new Writer(hosts);
-  writer.writeHeader();
-  writer.writeValue(value);
-  return writer.releaseBuffer();
-}
-
 type Marked = Error | unknown[];
 
 class Reader extends Deserializer {
-  readonly marked: Map<number, Marked> = new Map();
-  readonly #attachments: (Buffer | undefined)[];
-  readonly #stores: ArrayBuffer[] = [];
+  /** Made when they are needed: most values have neither. */
+  marked: Map<number, Marked> | undefined;
+  #stores: ArrayBuffer[] | undefined;
+  readonly #attachments: readonly Buffer[];
+  #adopted: boolean[] | undefined;
 
   constructor(body: Buffer, attachments: readonly Buffer[]) {
     super(body);
-    this.#attachments = [...attachments];
+    this.#attachments = attachments;
   }
 
   /** Called by V8 in place of each host object. Every number in it may be wrong. */
   _readHostObject(): object {
     const tag = this.readUint32();
-    return tag === MARK ? this.#marked() : this.#view(tag - VIEW);
+    if (tag === MARK) return this.#marked();
+    return tag < EXTENSION ? this.#view(tag - VIEW) : this.#extension(tag - EXTENSION);
+  }
+
+  #extension(row: number): object {
+    const extension = EXTENSIONS[row];
+    if (extension === undefined) throw new Error(`an object of unknown type ${row}`);
+    return extension.from(this.#text());
   }
 
   #marked(): Marked {
     const index = this.readUint32();
     const kind = this.readUint32();
     const marked = kind === SPARSE ? [] : errorOf(kind, () => this.#text());
+    this.marked ??= new Map();
     if (this.marked.has(index)) throw new Error('two records in one place');
     this.marked.set(index, marked);
     return marked;
@@ -120,6 +141,7 @@ class Reader extends Deserializer {
 
   #view(type: number): object {
     const index = this.readUint32();
+    this.#stores ??= [];
     if (index === this.#stores.length) this.#stores.push(this.#memory());
     const buffer = this.#stores[index];
     if (buffer === undefined) throw new Error('binary data that is not there');
@@ -131,16 +153,35 @@ class Reader extends Deserializer {
     const at = this.readUint32() + INLINE;
     if (at === INLINE) return owned(this.readRawBytes(this.readUint32())).buffer as ArrayBuffer;
     const bytes = this.#attachments[at];
-    if (bytes === undefined) throw new Error(`attachment ${at} is missing`);
-    this.#attachments[at] = undefined;
+    this.#adopted ??= [];
+    if (bytes === undefined || this.#adopted[at] === true) throw new Error(`attachment ${at} is missing`);
+    this.#adopted[at] = true; // no two values share it
     return adopted(bytes);
   }
+}
+
+// V8's methods as they are now: those of the prototypes may be replaced later, and `_getDataCloneError` is asked for by V8 itself.
+keepMethods(Writer.prototype, Serializer.prototype);
+keepMethods(Reader.prototype, Deserializer.prototype);
+
+function keepMethods(target: object, source: object): void {
+  for (const key of Reflect.ownKeys(source)) {
+    if (!Object.hasOwn(target, key)) Object.defineProperty(target, key, Object.getOwnPropertyDescriptor(source, key) as PropertyDescriptor);
+  }
+}
+
+/** @throws whatever V8 or Node makes of a value that it cannot write */
+export function write(value: unknown, hosts: Hosts): Buffer {
+  const writer = new Writer(hosts);
+  writer.writeHeader();
+  writer.writeValue(value);
+  return writer.releaseBuffer();
 }
 
 export interface Stream {
   readonly value: unknown;
   /** The errors, and the arrays with holes, in it: still empty, by their places in the table. */
-  readonly marked: ReadonlyMap<number, Marked>;
+  readonly marked: ReadonlyMap<number, Marked> | undefined;
 }
 
 /** @throws whatever V8 or Node makes of bytes that are no such stream. */

@@ -5,9 +5,8 @@
  * A value goes by the cheapest way that gives it back exactly (codec-scan.ts decides): as JSON, through V8's
  * serializer, or, with errors, binary data or getters inside, through V8's after a walk (codec-shadow.ts).
  *
- * Binary data of BY_REFERENCE_BYTES and more is not copied: it must not change until the message is written.
+ * What `encode` gives is the value as it was at the call: whatever the program does to it afterwards reaches no attempt at the task.
  */
-import { deserialize, serialize } from 'node:v8';
 import { settle, tooLarge } from './codec-binary.js';
 import { fill } from './codec-errors.js';
 import { guard } from './codec-guard.js';
@@ -15,7 +14,7 @@ import { unserialisable } from './codec-refusal.js';
 import { Shape, shapeOf } from './codec-scan.js';
 import { Shadow } from './codec-shadow.js';
 import { scatter } from './codec-sparse.js';
-import { read, write } from './codec-stream.js';
+import { type Hosts, read, write } from './codec-stream.js';
 import { MAX_BODY_BYTES } from './frame.js';
 
 export { describe, UnserialisableError } from './codec-refusal.js';
@@ -40,7 +39,10 @@ export interface Encoded {
   readonly bytes: number;
 }
 
+const { isArray } = Array;
+const { parse, stringify } = JSON;
 const NONE: readonly Buffer[] = [];
+const NO_HOSTS: Hosts = new Map();
 const UNDEFINED: Encoded = { codec: Codec.Undefined, body: undefined, attachments: NONE, bytes: 0 };
 /** Of a task without arguments. */
 export const NO_ARGS: Encoded = { codec: Codec.Json, body: '[]', attachments: NONE, bytes: 2 };
@@ -49,44 +51,45 @@ const LONG_STRING = 2048;
 
 /**
  * @param root the word that a path starts with, as in `args[0].user.save`
+ * @param isLent it is written before anything else runs, so its large binary data need not be copied
  * @throws UnserialisableError naming the path
  */
-export function encode(value: unknown, root = 'value'): Encoded {
+export function encode(value: unknown, root = 'value', isLent = false): Encoded {
   if (value === undefined) return UNDEFINED;
-  if (typeof value === 'string' && value.length > LONG_STRING) return plain(value, root, false);
+  if (typeof value === 'string' && value.length > LONG_STRING) return plain(value, root, false, isLent);
   const shape = shapeOf(value);
-  if (shape === Shape.Special) return composite(value, root);
+  if (shape === Shape.Special) return composite(value, root, isLent);
   const body = shape === Shape.Json ? json(value) : undefined;
-  if (body === undefined) return plain(value, root, shape === Shape.Long);
+  if (body === undefined) return plain(value, root, shape === Shape.Long, isLent);
   return { codec: Codec.Json, body, attachments: NONE, bytes: body.length };
 }
 
 function json(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value);
+    return stringify(value);
   } catch {
     return undefined; // too deep or too long for a string: V8 may still do it
   }
 }
 
-function plain(value: unknown, root: string, isLong: boolean): Encoded {
+function plain(value: unknown, root: string, isLong: boolean, isLent: boolean): Encoded {
   let body: Buffer;
   try {
-    body = serialize(value);
+    body = write(value, NO_HOSTS);
     // Named properties of a long array were not looked at: the walk does.
-    if (isLong && guard(body, false)) return composite(value, root);
+    if (isLong && guard(body, false)) return composite(value, root, isLent);
   } catch {
-    return composite(value, root); // finds out what it was, and where
+    return composite(value, root, isLent); // finds out what it was, and where
   }
   if (body.length > MAX_BODY_BYTES) throw unserialisable(tooLarge(body.length), root);
   return { codec: Codec.V8, body, attachments: NONE, bytes: body.length };
 }
 
-function composite(value: unknown, root: string): Encoded {
+function composite(value: unknown, root: string, isLent: boolean): Encoded {
   try {
     const shadow = new Shadow();
     const copy = shadow.copy(value);
-    const attachments = shadow.pieces.length === 0 ? NONE : settle(shadow.pieces);
+    const attachments = shadow.pieces.length === 0 ? NONE : settle(shadow.pieces, isLent);
     const body = write([copy, shadow.records], shadow.hosts);
     if (body.length > MAX_BODY_BYTES) throw tooLarge(body.length);
     const bytes = attachments.reduce((sum, { length }) => sum + length, body.length);
@@ -104,13 +107,13 @@ export function decode(codec: number, body: Buffer | string, attachments: readon
   if (codec === Codec.Undefined) return undefined;
   if (codec === Codec.Json) {
     const text = typeof body === 'string' ? body : body.toString('utf8');
-    return text === NO_ARGS.body ? [] : JSON.parse(text);
+    return text === NO_ARGS.body ? [] : parse(text);
   }
   if (typeof body === 'string') throw new Error(`text in codec ${codec}`);
   switch (codec) {
     case Codec.V8:
       guard(body, false);
-      return deserialize(body);
+      return read(body, NONE).value;
     case Codec.Composite:
       return decodeComposite(body, attachments);
     default:
@@ -121,10 +124,11 @@ export function decode(codec: number, body: Buffer | string, attachments: readon
 function decodeComposite(body: Buffer, attachments: readonly Buffer[]): unknown {
   guard(body, true);
   const { value, marked } = read(body, attachments);
-  if (!Array.isArray(value) || !Array.isArray(value[1])) throw new Error('a value without its table of records');
-  for (const [index, each] of marked) {
-    if (Array.isArray(each)) scatter(each, value[1][index]);
-    else fill(each, value[1][index]);
-  }
-  return value[0];
+  if (!isArray(value) || !isArray(value[1])) throw new Error('a value without its table of records');
+  const [whole, records] = value as [unknown, unknown[]];
+  marked?.forEach((each, index) => {
+    if (isArray(each)) scatter(each, records[index]);
+    else fill(each, records[index]);
+  });
+  return whole;
 }

@@ -10,6 +10,9 @@ import { SerializationError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
 import type { WorkerDoors } from './doors.js';
 
+/** Each reply is written before anything else runs: what it shows of the program's memory cannot change meanwhile. */
+const SENT_NOW = true;
+
 type Side = 'result' | 'error' | 'progress';
 
 /** One header for all: a reply a microsecond is no place for an object each. */
@@ -34,7 +37,7 @@ export class Replies {
   result(attempt: Attempt, value: unknown): void {
     let encoded: Encoded;
     try {
-      encoded = encode(value, 'result');
+      encoded = encode(value, 'result', SENT_NOW);
     } catch (error) {
       this.#unserialisable(attempt, 'result', error);
       return;
@@ -51,7 +54,7 @@ export class Replies {
     }
     let encoded: Encoded;
     try {
-      encoded = encode(thrown, 'error');
+      encoded = encode(thrown, 'error', SENT_NOW);
     } catch (error) {
       this.#unserialisable(attempt, 'error', error, describe(thrown));
       return;
@@ -72,7 +75,7 @@ export class Replies {
   progress(attempt: Attempt, value: unknown): void {
     let encoded: Encoded;
     try {
-      encoded = encode(value, 'progress');
+      encoded = encode(value, 'progress', SENT_NOW);
     } catch (cause) {
       const { message } = faultOf(cause, 'progress');
       const error = new SerializationError(`progress() cannot send ${message}`, { side: 'progress', cause });
@@ -86,7 +89,7 @@ export class Replies {
   value(attempt: Attempt, value: unknown): number {
     let encoded: Encoded;
     try {
-      encoded = encode(value, 'value');
+      encoded = encode(value, 'value', SENT_NOW);
     } catch (cause) {
       attempt.fault = { side: 'result', error: cause, cause };
       throw cause;

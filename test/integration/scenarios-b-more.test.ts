@@ -1,6 +1,5 @@
 import { SerializationError, WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import type * as BreaksDecoding from '../fixtures/breaks-decoding.js';
 import type * as Crashes from '../fixtures/crashes-in-getters.js';
 import type * as WritesFrames from '../fixtures/writes-frames.js';
 import { expectUsable, fixture, newPool, rejection, useKit } from '../kit.js';
@@ -19,7 +18,7 @@ const [UNSERIALISABLE, UNKNOWN_TASK, UNDECODABLE] = [4, 8, 16];
 describe('B. serialization, both directions: what cannot be decoded', () => {
   useKit();
 
-  const decoding = () => newPool<typeof BreaksDecoding>({ module: fixture('breaks-decoding.js'), size: 1 });
+  const decoding = () => newPool({ execArgv: ['--import', fixture('breaks-decoding.js')], size: 1 });
 
   test.each([
     ['as JSON', 'decode:throw'],

@@ -1,3 +1,4 @@
+import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Codec, decode, type Encoded, encode, UnserialisableError } from '../../src/ipc/codec.js';
 
@@ -133,22 +134,37 @@ describe('what overlaps when it is sent overlaps when it arrives', () => {
 });
 
 describe('large data travels beside the body', () => {
-  it('from 8 KiB on, and from 64 KiB on it is not copied', () => {
+  it('from 8 KiB on', () => {
     const sizes = [8191, 8192, 65_535, 65_536].map((size) => Buffer.alloc(size));
     const { codec, attachments, bytes, body } = encode(sizes);
     expect(codec).toBe(Codec.Composite);
     expect(attachments.map(({ length }) => length)).toEqual([8192, 65_535, 65_536]);
-    expect(attachments.map(({ buffer }, index) => buffer === sizes[index + 1]?.buffer)).toEqual([false, false, true]);
     expect(bytes).toBe((body as Buffer).length + 8192 + 65_535 + 65_536);
   });
 
-  it('the smaller may be changed as soon as it is encoded', () => {
-    for (const size of [10, 8192, 65_535]) {
+  it('and is what it was at the call, whatever becomes of it later', () => {
+    for (const size of [10, 8192, 65_536, 1_000_000]) {
       const buffer = Buffer.alloc(size, 1);
-      const encoded = encode([buffer]);
+      const { buffer: transferred } = Buffer.from(buffer.buffer.slice(0));
+      const resizable = Reflect.construct(ArrayBuffer, [size, { maxByteLength: 2 * size }]) as ArrayBuffer & {
+        resize(length: number): void;
+      };
+      new Uint8Array(resizable).fill(1);
+      const encoded = encode([buffer, new Uint8Array(transferred), new Uint8Array(resizable)]);
       buffer.fill(2);
-      expect(arrived<[Buffer]>(encoded)[0].every((byte) => byte === 1)).toBe(true);
+      structuredClone(transferred, { transfer: [transferred as ArrayBuffer] });
+      resizable.resize(0);
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        const values = arrived<[Buffer, Uint8Array, Uint8Array]>(encoded);
+        expect(values.map((each) => [each.length, Buffer.compare(each, Buffer.alloc(size, 1))])).toEqual([0, 1, 2].map(() => [size, 0]));
+      }
     }
+  });
+
+  it('but is not copied when it is written before anything else runs', () => {
+    const buffer = Buffer.alloc(65_536);
+    expect(encode([buffer], 'result', true).attachments[0]?.buffer).toBe(buffer.buffer);
+    expect(encode([buffer], 'result').attachments[0]?.buffer).not.toBe(buffer.buffer);
   });
 
   it('at most 255 at once, the largest', () => {
@@ -184,7 +200,7 @@ describe('large data travels beside the body', () => {
     const encoding = (): unknown => encode([{ data: new Uint8Array(memory) }], 'args');
     expect(encoding).toThrow(UnserialisableError);
     expect(encoding).toThrow('args[0].data: 2147483648 bytes, over the limit of 2147483647');
-    expect(encode([new Uint8Array(memory, 0, 2 ** 31 - 1)]).bytes).toBeGreaterThan(2 ** 31 - 1);
+    expect(encode([new Uint8Array(memory, 0, 2 ** 31 - 1)], 'result', true).bytes).toBeGreaterThan(2 ** 31 - 1);
   });
 });
 
@@ -208,6 +224,52 @@ describe('every decoded value owns its memory', () => {
       bytes.fill(0);
       expect(decoded).toEqual(value);
     }
+  });
+});
+
+describe('views that are not what they say', () => {
+  it('a view whose properties lie is sent as it is', () => {
+    const view = Object.defineProperties(new Uint8Array([1, 2, 3]), {
+      byteLength: { value: 1_000_000 },
+      byteOffset: { get: () => expect.unreachable() },
+      buffer: { value: new ArrayBuffer(8) },
+      constructor: { value: Float64Array },
+      [Symbol.toStringTag]: { value: 'Float64Array' },
+    });
+    for (const other of [sent(view), sent([view])[0]]) {
+      expect(Object.getPrototypeOf(other)).toBe(Uint8Array.prototype);
+      expect([...(other as Uint8Array)]).toEqual([1, 2, 3]);
+    }
+  });
+
+  it('a view that its memory has left behind is refused, or empty where it follows its memory', () => {
+    const memory = Reflect.construct(ArrayBuffer, [16, { maxByteLength: 32 }]) as ArrayBuffer & { resize(length: number): void };
+    const [follows, data] = [new Uint8Array(memory), new DataView(memory, 8, 8)];
+    memory.resize(4);
+    expect(sent(follows)).toEqual(new Uint8Array(4));
+    expect(() => encode([{ data }], 'args')).toThrow('args[0].data: it is a view of memory that its ArrayBuffer no longer has');
+  });
+
+  it('memory that a getter beside it takes away is refused', () => {
+    const view = new Uint8Array(20_000);
+    const taking = {
+      view,
+      get trap(): number {
+        structuredClone(view, { transfer: [view.buffer] });
+        return 1;
+      },
+    };
+    expect(() => encode([taking], 'args')).toThrow(/a getter in it has resized or transferred an ArrayBuffer/);
+  });
+
+  it('of another realm, of a subclass and of a class that hides itself', () => {
+    const [foreign, shared] = vm.runInNewContext('[new Uint16Array([1, 2]), new SharedArrayBuffer(8)]') as [Uint16Array, SharedArrayBuffer];
+    expect(sent([foreign])[0]).toStrictEqual(new Uint16Array([1, 2]));
+    expect(() => encode([shared], 'args')).toThrow('args[0]: shared memory');
+    const hidden = Object.setPrototypeOf(new Int8Array([1]), null) as object;
+    expect(sent([hidden])[0]).toStrictEqual(new Int8Array([1]));
+    class Bytes extends Buffer {}
+    expect(Buffer.isBuffer(sent([Object.setPrototypeOf(Buffer.from('a'), Bytes.prototype)])[0])).toBe(true);
   });
 });
 

@@ -136,7 +136,7 @@ describe('a refusal names the path', () => {
 
   it('and has a cause only where there is one', () => {
     expect(Object.hasOwn(refusal(nothing), 'cause')).toBe(false);
-    expect(refusal(Promise.resolve()).cause).toMatchObject({ name: 'DataCloneError' });
+    expect(refusal([broken(5)]).cause).toBe(5);
   });
 });
 

@@ -119,7 +119,7 @@ const VALUES: Record<string, unknown> = {
     { last: { y: 1 } },
   ),
   'a large array filled later': new Array(1000).fill(7),
-  'holes around the length that is left to V8': [holed(128, { 5: 1 }), holed(129, { 5: 1 }), holed(129, {})],
+  'holes around the length that is left to V8': [holed(32, { 5: 1 }), holed(33, { 5: 1 }), holed(33, {})],
   'holes by the million': [holed(31_000_000, { 7: 'x', 30000000: { y: 1 } })],
   'a large array of objects with a name': Object.assign(
     Array.from({ length: 10_001 }, (_, index) => ({ index })),
