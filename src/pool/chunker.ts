@@ -1,5 +1,6 @@
 /** Gathers the items of a batch into chunks, where the contract allows it: the name's durations say how large. */
-import { encode } from '../ipc/codec.js';
+import { type Encoded, encode } from '../ipc/codec.js';
+import { encodeTogether, kept, opened } from '../ipc/codec-together.js';
 import { Flag } from '../ipc/frame.js';
 import type { Stretch } from './batch-outlet.js';
 import { Chunk, type ChunkBody, type ChunkUser, chunkSizeFor } from './chunk.js';
@@ -17,7 +18,7 @@ export interface ChunkerUser {
   schedule(): void;
   /** A chunk was submitted. */
   onSubmitted(record: TaskRecord): void;
-  /** These cannot be encoded together: each goes alone, and fails alone. */
+  /** It cannot be encoded, or not with others: it goes alone, and fails alone. */
   alone(index: number, item: unknown): void;
 }
 
@@ -32,6 +33,7 @@ export class Chunker implements ChunkUser {
   #stats: NameStats | undefined;
   #indexes: number[] = [];
   #items: unknown[] = [];
+  #hasObjects = false;
   #size = 1;
 
   constructor(core: Core, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, user: ChunkerUser) {
@@ -59,10 +61,26 @@ export class Chunker implements ChunkUser {
     return this.#size;
   }
 
+  /** The item is sent as it is now. That may run the user's code, which may end the batch. */
   add(index: number, item: unknown): void {
+    if (typeof item === 'object') {
+      const each = this.#kept(index, item);
+      if (each === undefined) return;
+      this.#hasObjects = true;
+      this.#items.push(each);
+    } else this.#items.push(item);
     this.#indexes.push(index);
-    this.#items.push(item);
     if (this.#indexes.length >= this.#size) this.flush();
+  }
+
+  #kept(index: number, item: unknown): unknown {
+    try {
+      return kept(item, 'args');
+    } catch {
+      this.flush();
+      this.#user.alone(index, item);
+      return undefined;
+    }
   }
 
   /** Nothing more comes for now. */
@@ -71,19 +89,22 @@ export class Chunker implements ChunkUser {
     if (indexes.length === 0) return;
     this.#indexes = [];
     this.#items = [];
-    this.#submit(indexes, this.#isSpread ? (items as unknown[][]) : { only: items });
+    const hasObjects = this.#hasObjects;
+    const isSpread = this.#isSpread;
+    this.#hasObjects = false;
+    const wrap = (values: readonly unknown[]): ChunkBody => (isSpread ? (values as unknown[][]) : { only: values });
+    let encoded: Encoded;
+    try {
+      encoded = hasObjects ? encodeTogether(items, wrap, (text) => (isSpread ? `[${text}]` : `{"only":[${text}]}`)) : encode(wrap(items));
+    } catch {
+      for (const [place, index] of indexes.entries()) this.#user.alone(index, opened(items[place]));
+      return;
+    }
+    this.#submit(indexes, encoded);
   }
 
-  /** Undefined: they go alone. */
-  #submit(indexes: number[], body: ChunkBody): TaskRecord | undefined {
-    let encoded: ReturnType<typeof encode>;
-    try {
-      encoded = encode(body, 'args');
-    } catch {
-      const items = 'only' in body ? body.only : body;
-      for (const [place, index] of indexes.entries()) this.#user.alone(index, items[place]);
-      return undefined;
-    }
+  /** Undefined: the pool takes no more. */
+  #submit(indexes: number[], encoded: Encoded): TaskRecord | undefined {
     // The user's code ran, and may have ended the pool: they would never start there.
     if (this.#core.supervisor.state !== 'open') {
       for (const index of indexes) this.#user.onItemsSettled(rejected(index, this.#core.refusal()));
@@ -93,9 +114,10 @@ export class Chunker implements ChunkUser {
     const chunk = new Chunk(this, indexes, isExact);
     this.#chunks.add(chunk);
     const flags = isExact ? Flag.Chunk | Flag.Exact : Flag.Chunk;
-    chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
-    this.#user.onSubmitted(chunk.record);
-    return chunk.record;
+    const record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
+    chunk.record = record;
+    this.#user.onSubmitted(record);
+    return record;
   }
 
   records(): TaskRecord[] {
@@ -122,7 +144,7 @@ export class Chunker implements ChunkUser {
   again(indexes: number[], body: ChunkBody): void {
     const { counts, queue } = this.#core;
     counts.submitted -= indexes.length; // they are no new ones
-    const record = this.#submit(indexes, body);
+    const record = this.#submit(indexes, encode(body));
     // To the front, as all that had not started (G14).
     if (record !== undefined && queue.remove(record)) this.#core.enqueue(record, 'front');
   }

@@ -94,6 +94,9 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /**
    * Runs one exported function in a worker.
    *
+   * The arguments are copied during this call, Buffers of any size too: what becomes of them afterwards reaches no attempt at the
+   * task. docs/values.md lists what they may be; others reject the task with a SerializationError that names the path.
+   *
    * Never throws for a pool that is closed, broken or full, nor for a name that the module does not export: then
    * the task rejects (PoolClosedError, PoolBrokenError, QueueFullError, UnknownTaskError).
    * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array

@@ -1,5 +1,6 @@
 /** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
-import { describe } from '../ipc/codec.js';
+import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
+import { encodeTogether, kept, opened } from '../ipc/codec-together.js';
 import { Pace } from '../shared/pace.js';
 import type { Attempt } from './attempt.js';
 import type { Current } from './current.js';
@@ -85,41 +86,9 @@ export class Chunks {
   }
 
   #tell(attempt: Attempt, end: number, waiting: Waiting): void {
-    const count = waiting.values.length;
+    const count = waiting.length;
     if (count === 0) return;
-    const first = end - count;
-    const { values, failures } = waiting;
-    const portion = waiting.take(first);
-    if (this.#send(attempt, portion)) return;
-    // One of them cannot be sent: each goes alone, and that one as what is wrong with it.
-    const failed = new Map(failures);
-    for (const [offset, value] of values.entries()) {
-      const failure = failed.get(offset);
-      if (this.#send(attempt, [first + offset, [value], failure === undefined ? [] : [[0, failure]]])) continue;
-      const what = failure === undefined ? 'its result' : `what it threw (${describe(failure.error)})`;
-      this.#send(attempt, [
-        first + offset,
-        [undefined],
-        [
-          [
-            0,
-            {
-              unserialisable: `${what} cannot be sent: ${describe(attempt.fault?.cause)}`,
-              side: failure === undefined ? 'result' : 'error',
-            },
-          ],
-        ],
-      ]);
-    }
-  }
-
-  #send(attempt: Attempt, portion: Portion): boolean {
-    try {
-      this.#host.replies.value(attempt, portion);
-      return true;
-    } catch {
-      return false;
-    }
+    for (const encoded of waiting.take(end - count)) this.#host.replies.portion(attempt, encoded);
   }
 }
 
@@ -132,30 +101,91 @@ interface Chunk {
   readonly portionMs: number;
 }
 
-/** The ends of the items that are yet to be told. */
+type Failure = { readonly error: unknown } | { readonly unserialisable: string; readonly side: 'result' | 'error' };
+
+/** The ends of the items that are yet to be told, each as it was when the item ended. */
 class Waiting {
   /** Undefined where an item has failed. */
-  values: unknown[] = [];
-  failures: [number, { readonly error: unknown }][] = [];
+  #values: unknown[] = [];
+  #failures: [number, Failure][] = [];
   #isVoid = true;
+  #hasObjects = false;
+
+  get length(): number {
+    return this.#values.length;
+  }
 
   value(value: unknown): void {
-    this.values.push(value);
-    if (value !== undefined) this.#isVoid = false;
+    if (typeof value === 'object') this.#keep(value);
+    else {
+      this.#values.push(value);
+      if (value !== undefined) this.#isVoid = false;
+    }
+  }
+
+  #keep(value: unknown): void {
+    try {
+      this.#values.push(kept(value, 'result'));
+      this.#isVoid = false;
+      this.#hasObjects = true;
+    } catch (cause) {
+      this.#fail({ unserialisable: `its result cannot be sent: ${messageOf(cause)}`, side: 'result' });
+    }
   }
 
   failure(error: unknown): void {
-    this.failures.push([this.values.length, { error }]);
-    this.values.push(undefined);
+    try {
+      this.#fail({ error: opened(kept(error, 'error')) });
+    } catch (cause) {
+      this.#fail({ unserialisable: `what it threw (${describe(error)}) cannot be sent: ${messageOf(cause)}`, side: 'error' });
+    }
   }
 
-  take(first: number): Portion {
-    const portion: Portion = [first, this.#isVoid ? this.values.length : this.values, this.failures];
-    this.values = [];
-    this.failures = [];
-    this.#isVoid = true;
-    return portion;
+  #fail(failure: Failure): void {
+    this.#failures.push([this.#values.length, failure]);
+    this.#values.push(undefined);
   }
+
+  /** A portion; or one for each, when they are too much for one message. */
+  take(first: number): Encoded[] {
+    const list = this.#values;
+    const failures = this.#failures;
+    const [isVoid, hasObjects] = [this.#isVoid, this.#hasObjects];
+    this.#values = [];
+    this.#failures = [];
+    this.#isVoid = true;
+    this.#hasObjects = false;
+    try {
+      if (!hasObjects) return [encode([first, isVoid ? list.length : list, failures])];
+      const frame = failures.length === 0 ? (text: string) => `[${first},[${text}],[]]` : undefined;
+      return [encodeTogether(list, (values) => [first, values, failures], frame)];
+    } catch {
+      return list.map((each, offset) => single(first + offset, opened(each), failures.find(([at]) => at === offset)?.[1]));
+    }
+  }
+}
+
+function single(index: number, value: unknown, failure: Failure | undefined): Encoded {
+  try {
+    return encode([index, [value], failure === undefined ? [] : [[0, failure]]]);
+  } catch (cause) {
+    const unserialisable = `${failure === undefined ? 'its result' : 'what it threw'} cannot be sent: ${reasonOf(value, cause)}`;
+    return encode([index, [undefined], [[0, { unserialisable, side: failure === undefined ? 'result' : 'error' }]]]);
+  }
+}
+
+/** With the path that it has by itself. */
+function reasonOf(value: unknown, cause: unknown): string {
+  try {
+    encode(value, 'result');
+    return messageOf(cause);
+  } catch (own) {
+    return messageOf(own);
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof UnserialisableError ? cause.message : describe(cause);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -98,6 +98,11 @@ export class Replies {
     return sizeOf(encoded.body, encoded.attachments);
   }
 
+  /** The ends of some items of a chunk. */
+  portion(attempt: Attempt, encoded: Encoded): void {
+    this.#send(FrameType.Value, attempt.seq, this.#doors.now(), 0, 0, encoded);
+  }
+
   started(seq: number): void {
     this.#send(FrameType.Started, seq, this.#doors.now());
   }
