@@ -13,12 +13,13 @@ import {
   checkTerminateOptions,
   checkWorkerId,
 } from './call-options.js';
+import type { AnyFunction } from './caller.js';
 import { Core, type Doors } from './core.js';
 import { statsOf, workersOf } from './look.js';
 import { createBatch } from './map.js';
 import { nodeDoors } from './node-doors.js';
 import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options.js';
-import { Scope } from './scope.js';
+import { Scope, type ScopePool } from './scope.js';
 import { execSource, execWork } from './source.js';
 import { StreamSink, type TaskStream, TaskStreamHandle } from './stream.js';
 import { namedWork, submitTask } from './submit.js';
@@ -26,6 +27,7 @@ import type { Task } from './task.js';
 import { resolveTaskOptions } from './task-options.js';
 import { type Tasks, tasksProxy } from './tasks-proxy.js';
 import type {
+  CallRest,
   CloseOptions,
   KillTasksOptions,
   KillWorkerOptions,
@@ -73,7 +75,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     this.name = resolved.name;
     this.#core = new Core(resolved, doorsOf.make(resolved));
     cores.set(this, this.#core);
-    this.tasks = tasksProxy<M>((name, args) => this.run(name as TaskName<M>, args as never));
+    this.tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
     const { signal } = resolved;
     if (signal?.aborted === true) void this.terminate();
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -101,7 +103,8 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
    * the task rejects (PoolClosedError, PoolBrokenError, QueueFullError, UnknownTaskError).
    * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array
    */
-  run<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): Task<TaskResult<M, K>> {
+  run<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): Task<TaskResult<M, K>>;
+  run(name: string, args?: readonly unknown[], options?: TaskOptions): Task<never> {
     const core = this.#core;
     const checked = checkName(name);
     const list = checkArgs(args);
@@ -113,7 +116,8 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
    * Runs a function given by its source. It sees its arguments and the globals of the worker, no closure.
    * @throws OptionsError if `fn` is no function, or has no source (a native or bound one)
    */
-  exec<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Task<Awaited<R>> {
+  exec<A extends unknown[], R>(fn: (...args: A) => R, ...rest: CallRest<A, TaskOptions>): Task<Awaited<R>>;
+  exec(fn: AnyFunction, args?: readonly unknown[], options?: TaskOptions): Task<never> {
     const core = this.#core;
     const source = execSource(fn);
     const list = checkArgs(args);
@@ -144,7 +148,8 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
    * (or 1 MiB) ahead of the reader. It starts at once. Refusals reject the iteration.
    * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array
    */
-  stream<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): TaskStream<TaskYield<M, K>> {
+  stream<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): TaskStream<TaskYield<M, K>>;
+  stream(name: string, args?: readonly unknown[], options?: TaskOptions): TaskStream<never> {
     const core = this.#core;
     const checked = checkName(name);
     const list = checkArgs(args);
@@ -159,7 +164,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
    * @throws OptionsError for a wrong option
    */
   scope(options?: ScopeOptions): Scope<M> {
-    return new Scope<M>(this, options, (promise) => this.#core.waiters.hold(promise));
+    return new Scope<M>(this as unknown as ScopePool, options, (promise) => this.#core.waiters.hold(promise));
   }
 
   // ---- killing: the pool goes on working after every one of these

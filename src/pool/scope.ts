@@ -2,26 +2,19 @@
 import { TaskCancelledError } from '../shared/errors.js';
 import type { Batch, BatchHandle } from './batch.js';
 import { checkScopeOptions } from './call-options.js';
+import type { AnyFunction } from './caller.js';
 import type { TaskStream } from './stream.js';
 import type { Task } from './task.js';
 import { type Tasks, tasksProxy } from './tasks-proxy.js';
-import type { MapOptions, ScopeOptions, TaskArgs, TaskName, TaskOptions, TaskResult, TaskYield } from './types.js';
+import type { CallRest, MapOptions, ScopeOptions, TaskArgs, TaskName, TaskOptions, TaskResult, TaskYield } from './types.js';
 
-/** The pool of a scope, as it is used here. */
-export interface ScopePool<M extends object> {
-  run<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): Task<TaskResult<M, K>>;
-  exec<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Task<Awaited<R>>;
-  map<K extends TaskName<M>>(
-    name: K,
-    items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
-    options?: MapOptions,
-  ): Batch<TaskResult<M, K>>;
-  starmap<K extends TaskName<M>>(
-    name: K,
-    items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
-    options?: MapOptions,
-  ): Batch<TaskResult<M, K>>;
-  stream<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): TaskStream<TaskYield<M, K>>;
+/** The pool of a scope, as it is used here: who calls the scope has the types of the task module. */
+export interface ScopePool {
+  run(name: string, args: readonly unknown[] | undefined, options?: TaskOptions): Task<never>;
+  exec(fn: AnyFunction, args: readonly unknown[] | undefined, options?: TaskOptions): Task<never>;
+  map(name: string, items: Iterable<unknown> | AsyncIterable<unknown>, options?: MapOptions): Batch<never>;
+  starmap(name: string, items: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>, options?: MapOptions): Batch<never>;
+  stream(name: string, args: readonly unknown[] | undefined, options?: TaskOptions): TaskStream<never>;
 }
 
 /** Keeps the process alive while it is pending. */
@@ -42,7 +35,7 @@ interface Member {
 export class Scope<M extends object> implements AsyncDisposable {
   /** The same as `run`, as methods. */
   readonly tasks: Tasks<M>;
-  readonly #pool: ScopePool<M>;
+  readonly #pool: ScopePool;
   readonly #hold: Hold;
   readonly #tag: string | undefined;
   readonly #given: AbortSignal | undefined;
@@ -54,13 +47,13 @@ export class Scope<M extends object> implements AsyncDisposable {
   readonly #controller = new AbortController();
 
   /** @internal Scopes are made by a pool. @throws OptionsError */
-  constructor(pool: ScopePool<M>, options: ScopeOptions | undefined, hold: Hold) {
+  constructor(pool: ScopePool, options: ScopeOptions | undefined, hold: Hold) {
     const { tag, signal } = checkScopeOptions(options);
     this.#pool = pool;
     this.#hold = hold;
     this.#tag = tag;
     this.#given = signal;
-    this.tasks = tasksProxy<M>((name, args) => this.run(name as TaskName<M>, args as never));
+    this.tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
     if (signal?.aborted === true) this.#controller.abort(signal.reason);
     else signal?.addEventListener('abort', () => this.#controller.abort(signal.reason), { once: true, signal: this.#controller.signal });
   }
@@ -71,12 +64,14 @@ export class Scope<M extends object> implements AsyncDisposable {
   }
 
   /** As `pool.run`. In a scope that has ended the task rejects with TaskCancelledError. */
-  run<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): Task<TaskResult<M, K>> {
+  run<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): Task<TaskResult<M, K>>;
+  run(name: string, args?: readonly unknown[], options?: TaskOptions): Task<unknown> {
     return this.#addTask(this.#pool.run(name, args, this.#own(options)));
   }
 
   /** As `pool.exec`. */
-  exec<A extends unknown[], R>(fn: (...args: A) => R, args?: A, options?: TaskOptions): Task<Awaited<R>> {
+  exec<A extends unknown[], R>(fn: (...args: A) => R, ...rest: CallRest<A, TaskOptions>): Task<Awaited<R>>;
+  exec(fn: AnyFunction, args?: readonly unknown[], options?: TaskOptions): Task<unknown> {
     return this.#addTask(this.#pool.exec(fn, args, this.#own(options)));
   }
 
@@ -99,7 +94,8 @@ export class Scope<M extends object> implements AsyncDisposable {
   }
 
   /** As `pool.stream`. */
-  stream<K extends TaskName<M>>(name: K, args?: TaskArgs<M, K>, options?: TaskOptions): TaskStream<TaskYield<M, K>> {
+  stream<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): TaskStream<TaskYield<M, K>>;
+  stream(name: string, args?: readonly unknown[], options?: TaskOptions): TaskStream<unknown> {
     const stream = this.#pool.stream(name, args, this.#own(options));
     void this.#addTask(stream.task);
     return stream;

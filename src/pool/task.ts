@@ -3,7 +3,7 @@ import { ignore } from '../shared/ignore.js';
 import type { Attempt } from '../shared/types.js';
 import { rejectToAwaiters } from './caller.js';
 import { aboutTask } from './messages.js';
-import type { Settler, TaskRecord } from './record.js';
+import type { TaskRecord } from './record.js';
 import type { Rooms } from './rooms.js';
 
 export type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
@@ -27,7 +27,7 @@ const LOOK_MS = 1;
  * `then`, `catch` and `finally` give plain promises. When the caller's own cancel, kill, terminate or signal
  * ends it, this promise itself counts as handled; promises derived from it do not.
  */
-export class Task<R> extends Promise<R> implements Settler {
+export class Task<R> extends Promise<R> {
   #core: Rooms | undefined;
   #record: TaskRecord | undefined;
   #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled' } | undefined;

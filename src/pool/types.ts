@@ -50,6 +50,11 @@ export type TaskYield<M, K extends keyof M> = M[K] extends (
   ? Y
   : never;
 
+/** What follows a name: its arguments, which may be left out only where the function can be called without any, then the options. */
+export type CallRest<A extends readonly unknown[], O> = [] extends A
+  ? [args?: A | undefined, options?: O | undefined]
+  : [args: A, options?: O | undefined];
+
 // ---------------------------------------------------------------------------- options of methods
 
 export interface MapOptions extends TaskOptions {

@@ -5,8 +5,9 @@
  * In a bundle `import.meta.url` names the bundle, the module as it was on the machine that built it, or nothing at all, so a file counts
  * only if its first line says that it comes from the same build.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EverpoolError } from '../shared/errors.js';
 import { EMBEDDED_URL, EMBEDDED_WORKER, WORKER_MARK } from './embedded-worker.js';
 
@@ -44,9 +45,11 @@ export function ownNode(): string {
 function fileCode(): WorkerCode | undefined {
   if (here?.startsWith('file:') !== true) return undefined;
   try {
-    const file = fileURLToPath(new URL('../worker/entry.js', here));
+    // Node follows links to what it runs first, also where this process does not (`--preserve-symlinks`).
+    const file = realpathSync(fileURLToPath(new URL('../worker/entry.js', here)));
     if (WORKER_MARK === '' || !readFileSync(file, 'utf8').startsWith(WORKER_MARK)) return undefined;
-    return { entry: [file], folder: fileURLToPath(new URL('../', here)), frames: new URL('../', here).href };
+    const folder = dirname(dirname(file));
+    return { entry: [file], folder, frames: pathToFileURL(join(folder, '/')).href };
   } catch {
     return undefined; // There is none, or this process may not read it.
   }

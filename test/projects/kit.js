@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const LIMIT_MS = 60_000;
+/** Only ends what hangs. */
+const LIMIT_MS = 300_000;
 
 /** Starts `node` with the arguments in the folder; never rejects. */
 export function node(folder, args, { env = {}, limitMs = LIMIT_MS } = {}) {

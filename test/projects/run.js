@@ -13,7 +13,7 @@ import { inspect, parseArgs } from 'node:util';
 const FILES_AT_ONCE = 2;
 /** Of the error of a failed test. */
 const MOST_CHARACTERS = 3000;
-const FILE_LIMIT_MS = 120_000;
+const FILE_LIMIT_MS = 600_000;
 
 const here = import.meta.dirname;
 const root = join(here, '../..');

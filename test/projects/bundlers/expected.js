@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { node } from '../kit.js';
@@ -25,12 +25,12 @@ export const src = (name) => join(import.meta.dirname, 'src', name);
 export const out = (name) => join(import.meta.dirname, 'out', name);
 
 /** Runs a built program, and by default far from any node_modules, so that it has nothing but itself. */
-export async function expectWorks(folder, file, { type = 'module', isMoved = true } = {}) {
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
+export async function expectWorks(folder, file, { type = 'module', isMoved = true, env = {} } = {}) {
+  if (!existsSync(join(folder, 'package.json'))) writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
   const place = isMoved ? mkdtempSync(join(tmpdir(), 'everpool-built-')) : folder;
   try {
     if (isMoved) cpSync(folder, place, { recursive: true });
-    const { code, stdout, stderr } = await node(place, [file]);
+    const { code, stdout, stderr } = await node(place, [file], { env });
     assert.equal(stderr.slice(-1000), '');
     assert.deepEqual(JSON.parse(stdout), EXPECTED);
     assert.equal(code, 0);
