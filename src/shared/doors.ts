@@ -96,6 +96,8 @@ export interface WorkerProcess {
   /** Signals whatever is left of the process group after the process has exited, and resolves once
    *  nothing of it runs (zombies count as ended); false if something outlived `boundMs`. */
   sweep(boundMs: number): Promise<boolean>;
+  /** Resolves when what it wrote to stdout and stderr before it ended has been read and passed on, or the time is over. Never rejects. */
+  flush(limitMs: number): Promise<void>;
   /** How it is, where the system tells (Linux). */
   vitals(): Vitals | undefined;
   /** Where its JavaScript is, for at most `limitMs`; undefined where that cannot be found out. Never rejects. */

@@ -31,11 +31,12 @@ export class Departure {
     return this.#waiter.promise;
   }
 
-  /** The process has ended, or did not end by the last signal. */
-  sweep(): void {
+  /** The process has ended, or did not end by the last signal. What it printed has `flushMs` to reach its reader. */
+  sweep(flushMs: number): void {
     if (this.#state !== 'present') return;
     this.#state = 'sweeping';
-    void this.#process.sweep(SWEEP_LIMIT_MS).then((isEmpty) => this.#end(isEmpty ? 'gone' : 'outlived'));
+    const swept = Promise.all([this.#process.sweep(SWEEP_LIMIT_MS), flushMs > 0 ? this.#process.flush(flushMs) : undefined]);
+    void swept.then(([isEmpty]) => this.#end(isEmpty ? 'gone' : 'outlived'));
   }
 
   /** There never was a process. */

@@ -8,6 +8,7 @@
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Clock } from '../shared/doors.js';
+import { Patience } from './patience.js';
 
 /** While the reader of an inherited stderr is slow, so is the worker, but not this process. */
 const RETRY_MS = 10;
@@ -18,6 +19,7 @@ export class NodeOutput {
   #report: ((chunk: Buffer) => void) | undefined;
   #forwards: boolean;
   #waiting: Buffer[] = [];
+  #taken = 0; // chunks
   #filter: ((text: string) => string) | undefined;
 
   constructor(stream: Socket, forwards: boolean, clock: Clock, report: (chunk: Buffer) => void) {
@@ -35,17 +37,48 @@ export class NodeOutput {
     this.#filter = filter;
   }
 
+  /** Resolves when what the worker wrote before it ended has been passed on, or the time is over. Its descendants may go on writing. */
+  flush(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const patience = new Patience(this.#clock);
+      let isOver = false;
+      const end = (): void => {
+        if (isOver) return;
+        isOver = true;
+        patience.stop();
+        this.#clock.release();
+        resolve();
+      };
+      let seen = -1;
+      const look = (): void => {
+        if (isOver) return;
+        const isWaiting = this.#waiting.length > 0;
+        if (this.#stream.destroyed || (!isWaiting && this.#taken === seen && this.#stream.readableLength === 0)) {
+          end();
+          return;
+        }
+        // One poll phase reads all that a pipe holds.
+        seen = isWaiting ? -1 : this.#taken;
+        if (isWaiting) this.#clock.setTimer(look, RETRY_MS);
+        else this.#clock.afterPoll(look);
+      };
+      this.#clock.hold(); // as a write of this process itself would keep it alive
+      patience.start(limitMs, end);
+      look();
+    });
+  }
+
   release(): void {
     this.#report = undefined;
     this.#forwards = false;
-    for (const chunk of this.#waiting) writeAll(chunk); // as much as goes at once
-    this.#waiting = [];
+    for (const chunk of this.#waiting.splice(0)) if (writeAll(chunk) !== undefined) break; // as much as goes at once
     this.#stream.destroy();
   }
 
   #take(whole: Buffer): void {
     const chunk = this.#filter === undefined ? whole : Buffer.from(this.#filter(whole.toString()));
     if (chunk.length === 0) return;
+    this.#taken += 1;
     this.#report?.(chunk);
     if (this.#forwards) this.#forward(chunk);
   }

@@ -136,6 +136,10 @@ export class NodeProcess implements WorkerProcess {
     return endGroup({ pid, tree: this.#killTree, exited: () => this.#exited, boundMs, clock: this.#clock });
   }
 
+  async flush(limitMs: number): Promise<void> {
+    await Promise.all(this.#outputs.map((output) => output.flush(limitMs)));
+  }
+
   vitals(): Vitals | undefined {
     return this.#exited || this.#listener === undefined ? undefined : this.#vitals?.read();
   }

@@ -63,7 +63,7 @@ export class Worker implements ProcessListener {
   #spawnError: Error | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
-  #wasLeaving = false; // it was asked to leave, with nothing to do
+  #leaveBy: number | undefined; // it was asked to leave in peace, and is given that long
 
   constructor(host: WorkerHost<Worker>, id: number, ordinal: number) {
     this.#host = host;
@@ -123,7 +123,7 @@ export class Worker implements ProcessListener {
   /** Asks it to leave: it runs its stop hooks and exits; after `graceMs` the ladder follows. */
   leave(graceMs: number = this.#host.rules.graceMs): void {
     if (ORDER[this.#state] >= ORDER.stopping) return;
-    this.#wasLeaving = true;
+    this.#leaveBy = this.#host.clock.now() + graceMs;
     this.#stop();
     if (this.isBooting) {
       this.#climb.begin(this.#host.rules.killLadder);
@@ -229,7 +229,7 @@ export class Worker implements ProcessListener {
     if (this.#exit !== undefined || this.#state === 'gone') return;
     this.#exit = { exitCode, signal };
     this.#become('exited');
-    this.#departure.sweep();
+    this.#departure.sweep(this.#flushMs);
     if (this.#hasReadEnded) this.#buryAfterPoll();
     else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());
   }
@@ -295,6 +295,12 @@ export class Worker implements ProcessListener {
     this.#climb.begin(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
   }
 
+  /** How long its output may take to reach a slow reader. A kill is not waited for. */
+  get #flushMs(): number {
+    if (!this.isRequested) return this.#host.rules.graceMs;
+    return this.#leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, this.#leaveBy - this.#host.clock.now());
+  }
+
   /** What the worker wrote last to stderr may still be in its pipe. */
   #buryAfterPoll(): void {
     this.#patience.stop();
@@ -305,7 +311,7 @@ export class Worker implements ProcessListener {
     if (this.#state === 'gone') return;
     const hasStarted = (this.tenant?.countStarted() ?? 0) > 0;
     const death = buildDeath({
-      phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#wasLeaving ? 'stopping' : 'idle',
+      phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#leaveBy !== undefined ? 'stopping' : 'idle',
       requested: this.isRequested,
       pid: this.pid,
       exitCode: this.#exit?.exitCode ?? null,
@@ -319,7 +325,7 @@ export class Worker implements ProcessListener {
     if (this.#state !== 'exited') this.#become('exited');
     this.#become('gone');
     this.#host.onGone(this, death);
-    this.#departure.sweep();
+    this.#departure.sweep(0);
     this.#departure.release();
   }
 }

@@ -82,6 +82,10 @@ class InlineProcess implements WorkerProcess {
     return Promise.resolve(true);
   }
 
+  flush(): Promise<void> {
+    return Promise.resolve(); // what it prints is printed
+  }
+
   vitals(): undefined {
     return undefined; // of its own it has none
   }

@@ -14,6 +14,8 @@ export interface WorkerDoors {
   send(parts: readonly Buffer[]): void;
   /** Ends the process. Only in a simulation does it return. */
   exit(code: number): void;
+  /** Calls back when nothing that was written to stdout and stderr is still in this process, at once if so. */
+  whenWritten?(done: () => void): void;
   /** Imports the task module and gives its namespace; without a module, an empty one. */
   load(module: string | undefined): Promise<Record<string, unknown>>;
   /** Makes a function of the source that `exec` sent. @throws SyntaxError */

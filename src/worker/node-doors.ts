@@ -1,8 +1,10 @@
 /** The real doors of a worker process. */
+import { inspect } from 'node:util';
 import { compile } from './compile.js';
 import type { WorkerDoors } from './doors.js';
 import { writeAll } from './node-channel.js';
 import { NodeNote } from './node-note.js';
+import { watchOutput, whenWritten } from './standard-output.js';
 
 /** The descriptors that the parent gives. */
 export const READ_FD = 3;
@@ -18,7 +20,9 @@ const after: typeof setTimeout = setTimeout;
 const every: typeof setInterval = setInterval;
 const immediately: typeof setImmediate = setImmediate;
 const rss: () => number = process.memoryUsage.rss.bind(process.memoryUsage);
-const exit: (code: number) => never = process.exit.bind(process);
+const exitAsNode: (code: number) => never = process.exit.bind(process);
+/** Without the listeners of 'exit'. Node's types do not know it. */
+const exitNow: (code: number) => never = (process as unknown as { reallyExit(code: number): never }).reallyExit.bind(process);
 
 /** The clock that the parent reads too (node-clock.ts). Not `performance`: naming it loads a module, 1.7 ms of each boot. */
 function now(): number {
@@ -27,6 +31,7 @@ function now(): number {
 }
 
 export function openNodeDoors(): WorkerDoors {
+  watchOutput();
   return {
     now,
     note: new NodeNote(NOTE_FD),
@@ -40,6 +45,7 @@ export function openNodeDoors(): WorkerDoors {
       }
     },
     exit,
+    whenWritten,
     load: async (module) => (module === undefined ? {} : await import(module)),
     compile,
     title: (text) => {
@@ -54,6 +60,24 @@ export function openNodeDoors(): WorkerDoors {
     crash,
     print,
   };
+}
+
+/** The task module's listeners of 'exit' may throw, and it may have frozen or replaced what `process.exit` uses: the process ends all the same. */
+function exit(code: number): never {
+  try {
+    exitAsNode(code);
+  } catch (error) {
+    tell(error);
+  }
+  return exitNow(code === 0 ? 1 : code);
+}
+
+function tell(error: unknown): void {
+  try {
+    print(`${inspect(error)}\n`);
+  } catch {
+    // it cannot even be shown
+  }
 }
 
 /** Where a module cannot be parsed is known to Node alone, and it writes that only of an error that nobody has caught. */

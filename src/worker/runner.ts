@@ -201,9 +201,15 @@ export class Runner implements LanesHost, ContextHost {
   }
 
   #stopAndExit(): void {
-    // Without a hook it leaves in this very turn.
-    if (this.hooks.hasStop) void this.stop().then(() => this.#exit(0));
-    else this.#exit(0);
+    // Without a hook, and with nothing left to write, it leaves in this very turn.
+    if (this.hooks.hasStop) void this.stop().then(() => this.#leaveNow());
+    else this.#leaveNow();
+  }
+
+  /** What it has printed is let out first; how long that may take is for the parent to say. */
+  #leaveNow(): void {
+    if (this.doors.whenWritten === undefined) this.#exit(0);
+    else this.doors.whenWritten(() => this.#exit(0));
   }
 
   #exit(code: number): void {

@@ -170,6 +170,12 @@ export class SimProcess implements WorkerProcess, ChildHost {
     });
   }
 
+  flush(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#after(Math.min(limitMs, this.random.skewed(limitMs)), () => this.world.arrive(resolve));
+    });
+  }
+
   vitals(): Vitals | undefined {
     if (!this.isAlive) return undefined;
     const rssBytes = this.world.now() >= this.fate.swellsAt ? SWOLLEN_BYTES : 50_000_000;
