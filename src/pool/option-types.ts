@@ -11,7 +11,7 @@ export interface PoolOptions {
   /** For logs, metrics and the process title of the workers. @default 'everpool' */
   name?: string | undefined;
   /** How many workers: an integer >= 1; or `{min, max}` with 0 <= min <= max and max >= 1, which makes the pool
-   *  elastic: it grows when tasks wait and shrinks after `idleTimeoutMs`. @default os.availableParallelism() */
+   *  elastic: it grows when tasks wait and shrinks after `idleTimeoutMs`. @default os.availableParallelism(), or the quota of the cgroup if that is less */
   size?: number | PoolSize | undefined;
   /** Ready workers kept in reserve beyond `size`, promoted at once when one dies: an integer >= 0. @default 0 */
   spares?: number | undefined;

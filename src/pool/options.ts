@@ -1,5 +1,4 @@
 /** Checks the options of a pool and fills in every default. Nothing here acts on them. */
-import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
@@ -19,6 +18,7 @@ import {
   timeoutMs,
   waitMs,
 } from '../shared/check.js';
+import { defaultSize } from './cpu-quota.js';
 import {
   type ResolvedHeartbeat,
   type ResolvedLimits,
@@ -157,7 +157,7 @@ export function resolvePoolOptions(options?: PoolOptions): ResolvedPoolOptions {
 
 /** The bounds of a size as the constructor and `resize` take it. @throws {OptionsError} */
 export function resolveSize(size: PoolOptions['size']): ResolvedSize {
-  if (size === undefined) return fixedSize(availableParallelism());
+  if (size === undefined) return fixedSize(defaultSize());
   const value: unknown = size;
   if (integerFrom1.holds(value)) return fixedSize(value);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('size', 'an integer >= 1 or {min, max}', value);

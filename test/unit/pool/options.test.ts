@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { defaultSize } from '../../../src/pool/cpu-quota.js';
 import { resolvePoolOptions, resolveSize } from '../../../src/pool/options.js';
 import { OptionsError } from '../../../src/shared/errors.js';
 
@@ -12,7 +12,7 @@ function resolveAny(options: unknown) {
 
 describe('pool options', () => {
   test('the defaults are those of the documentation', () => {
-    const cores = availableParallelism();
+    const cores = defaultSize();
     expect(resolvePoolOptions()).toEqual({
       module: undefined,
       name: 'everpool',
