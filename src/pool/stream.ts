@@ -34,9 +34,9 @@ export class StreamSink {
 
   /** @throws ProtocolError when the worker does not wait for its reader (G12) */
   put(value: unknown, bytes: number): void {
-    if (this.#isClosed) return;
     if (this.#window.isFull) throw new ProtocolError('more values of a stream than its reader has room for');
     this.#window.sent(bytes);
+    if (this.#isClosed) return;
     this.#values.push(value);
     this.#wake?.();
   }
@@ -84,7 +84,7 @@ export class StreamSink {
 
   /** Nobody takes any more. */
   close(): void {
-    this.lost();
+    this.#values.length = 0;
     this.#isClosed = true;
     this.#end = {};
     this.#wake?.();
