@@ -16,6 +16,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../shared/doors.js';
 import { NodeClock } from '../shared/node-clock.js';
 import { requireDescriptors } from './node-descriptors.js';
+import { NodeVitals } from './node-vitals.js';
 import { signalProcess } from './process-group.js';
 
 /** Idle workers see their own end of file and leave by themselves in this time; nested pools need it once for each level. */
@@ -24,6 +25,10 @@ const LEAVE_MS = 300;
 const TELL_BOUND_MS = 500;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5000;
+/** How often it is looked at. One that is stopped would do nothing if this process died; reading its state takes 3 µs. */
+const LOOK_MS = 250;
+/** How often it is asked instead, where the system does not tell its state: it has until the next time to answer. */
+const ASK_MS = 1000;
 /** One that lived this long before it died did not die of its start. */
 const PROVEN_AFTER_MS = 5000;
 
@@ -39,6 +44,7 @@ while read -r l; do
   x=\${l#?}
   case $l in
     +*) p="$p$x " ;;
+    '?') echo ;;
     -*) case $p in *" $x "*) p="\${p%%" $x "*} \${p#*" $x "}" ;; esac ;;
   esac
 done
@@ -57,9 +63,14 @@ const end = () => {
 process.stdin.on('data', (chunk) => {
   const lines = (rest + chunk).split('\\n');
   rest = lines.pop();
-  for (const l of lines) l[0] === '+' ? pids.add(Number(l.slice(1))) : pids.delete(Number(l.slice(1)));
+  for (const l of lines) {
+    if (l === '?') process.stdout.write('\\n');
+    else if (l[0] === '+') pids.add(Number(l.slice(1)));
+    else pids.delete(Number(l.slice(1)));
+  }
 });
 process.stdin.on('error', () => {});
+process.stdout.on('error', () => {});
 process.stdin.on('close', () => setTimeout(end, pids.size === 0 ? 0 : ${LEAVE_MS}));
 `;
 
@@ -67,6 +78,8 @@ export interface GuardOptions {
   /** @default '/bin/sh' */
   readonly shell?: string;
   readonly clock?: Clock;
+  /** Whether it is asked if it runs. @default where the system does not tell that */
+  readonly asks?: boolean;
 }
 
 interface Entry {
@@ -85,8 +98,13 @@ export class Guard {
   #startedAt = 0;
   #failures = 0;
   #retry: Timer | undefined;
+  readonly #asks: boolean;
+  #look: Timer | undefined;
+  #vitals: NodeVitals | undefined; // of the companion
+  #hasAnswered = true;
 
   constructor(options: GuardOptions = {}) {
+    this.#asks = options.asks ?? process.platform !== 'linux';
     this.#shell = options.shell ?? '/bin/sh';
     this.#clock = options.clock ?? new NodeClock();
   }
@@ -162,6 +180,13 @@ export class Guard {
     child.stdin.once('error', () => this.#lost(child));
     child.unref();
     (child.stdin as Socket).unref();
+    this.#vitals = new NodeVitals(child.pid);
+    this.#hasAnswered = true;
+    child.stdout?.on('data', () => {
+      if (child === this.#child) this.#hasAnswered = true;
+    });
+    (child.stdout as Socket | null)?.unref();
+    this.#lookLater();
     const entries = [...this.#entries.values()];
     if (entries.length > 0) this.#tell(entries.map((entry) => `+${entry.pid}\n`).join(''), entries);
   }
@@ -174,7 +199,7 @@ export class Guard {
       requireDescriptors(1);
       const child = spawn(program.path, program.args, {
         // It must hold nothing of this process but the pipe: no terminal, no directory, no other descriptor.
-        stdio: ['pipe', 'ignore', 'ignore'],
+        stdio: ['pipe', this.#asks ? 'pipe' : 'ignore', 'ignore'],
         cwd: '/',
         env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' },
         detached: true,
@@ -182,6 +207,7 @@ export class Guard {
       });
       child.on('error', ignore); // no pid says the same, and at once
       child.stdin?.on('error', ignore);
+      child.stdout?.on('error', ignore);
       return child;
     } catch {
       return undefined; // whatever it is (EMFILE, ENOMEM): tried again, and the pool does not wait for it
@@ -190,8 +216,7 @@ export class Guard {
 
   #lost(child: ChildProcess): void {
     if (child !== this.#child) return;
-    this.#child = undefined;
-    discard(child);
+    this.#dismiss();
     if (this.#clock.now() - this.#startedAt >= PROVEN_AFTER_MS) this.#failures = 0;
     if (this.#entries.size === 0) return; // the next pid starts another
     // At once when it was killed by hand; with growing pauses when it cannot live.
@@ -209,16 +234,47 @@ export class Guard {
     if (this.#retry !== undefined) this.#clock.clearTimer(this.#retry);
     this.#retry = undefined;
     this.#failures = 0;
+    this.#dismiss();
+  }
+
+  #lookLater(): void {
+    const child = this.#child;
+    const look = (): void => {
+      if (child !== undefined && child === this.#child) this.#lookAtIt();
+    };
+    // What it answered is read first.
+    this.#look = this.#clock.setTimer(() => this.#clock.afterPoll(look), this.#asks ? ASK_MS : LOOK_MS);
+  }
+
+  /** One that is stopped is replaced by one that knows as much. A pause of this process at worst replaces one that was well. */
+  #lookAtIt(): void {
+    if (this.#asks ? !this.#hasAnswered : this.#vitals?.read()?.isStopped === true) {
+      this.#dismiss();
+      this.#start();
+      return;
+    }
+    this.#lookLater();
+    if (!this.#asks) return;
+    this.#hasAnswered = false;
+    this.#tell('?\n', []);
+  }
+
+  #dismiss(): void {
     const child = this.#child;
     this.#child = undefined;
+    if (this.#look !== undefined) this.#clock.clearTimer(this.#look);
+    this.#look = undefined;
+    this.#vitals?.close();
+    this.#vitals = undefined;
     if (child !== undefined) discard(child);
   }
 }
 
-/** It knows no pid that still counts, so SIGKILL does no harm, and also ends one that is stopped. */
+/** What it knows does not count any more, so SIGKILL does no harm, and also ends one that is stopped. Before its pipe closes, at which it would act. */
 function discard(child: ChildProcess): void {
-  child.stdin?.destroy();
   if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) signalProcess(child.pid, 'SIGKILL', false);
+  child.stdin?.destroy();
+  child.stdout?.destroy();
 }
 
 function isExecutable(path: string): boolean {

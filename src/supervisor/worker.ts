@@ -60,7 +60,6 @@ export class Worker implements ProcessListener {
   #evidence: { readonly detail: string | undefined; readonly samples: readonly MemorySample[] | undefined } | undefined; // of the fault
   #reportedRss: number | undefined;
   #fault: Fault | undefined; // why it is being ended, if through its own fault
-  #spawnError: Error | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
   #leaveBy: number | undefined; // it was asked to leave in peace, and is given that long
@@ -191,7 +190,6 @@ export class Worker implements ProcessListener {
 
   onSpawnError(error: Error): void {
     if (ORDER[this.#state] >= ORDER.exited) return;
-    this.#spawnError = error;
     this.bootError = error;
     this.#hasReadEnded = true;
     this.#exit = { exitCode: null, signal: null };
@@ -319,7 +317,7 @@ export class Worker implements ProcessListener {
       uptimeMs: this.#host.clock.now() - this.spawnedAt,
       stderrTail: this.#stderr.toString(),
       fault: this.#fault,
-      spawnError: this.#spawnError,
+      spawnError: this.pid === undefined ? (this.bootError as Error | undefined) : undefined,
       ...(this.#fault === undefined ? {} : this.#evidence),
     });
     if (this.#state !== 'exited') this.#become('exited');

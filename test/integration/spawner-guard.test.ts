@@ -127,6 +127,31 @@ describe('the guard', () => {
     await parent.diesWith([...parent.pids.filter((pid) => pid !== first), second]);
   });
 
+  test.each<[string, object]>([
+    ['the system tells', {}],
+    ['it has to be asked', { asks: true }],
+    ['it has to be asked, and there is no shell', { asks: true, shell: '/nowhere/sh' }],
+  ])('that is stopped is replaced by one that knows as much, and that goes well again and again (%s)', async (_, options) => {
+    const parent = await startParent({ entries: ['spins.js', 'spins.js'], ...options }, 2);
+    const gone: number[] = [];
+    let [guard] = parent.guards as [number];
+    for (let round = 0; round < 2; round += 1) {
+      process.kill(guard, 'SIGSTOP');
+      gone.push(guard);
+      while (guard === undefined || gone.includes(guard)) guard = (await parent.ask('which guard?')).guard;
+      for (const pid of gone) await until(`${pid} is gone`, () => !runs(pid));
+    }
+    await parent.diesWith([...parent.pids.filter((pid) => !gone.includes(pid)), guard]);
+  });
+
+  test.each([{}, { asks: true }])('that runs is left alone, however long it is looked at (%o)', async (options) => {
+    const parent = await startParent({ entries: ['sleeps.js'], ...options }, 1);
+    const [guard] = parent.guards;
+    const since = performance.now();
+    while (performance.now() - since < 3500) expect((await parent.ask('which guard?')).guard).toBe(guard);
+    await parent.diesWith(parent.pids);
+  });
+
   test('does not end by signals', async () => {
     const parent = await startParent({ entries: ['spins.js'] }, 1);
     const [guard] = parent.guards as [number];
@@ -207,6 +232,7 @@ describe('the guard of this process', () => {
     await told(guard, 500_000_000);
     const { pid } = guard as { pid: number };
     process.kill(pid, 'SIGSTOP');
+    // More than a pipe holds: it is replaced, or each of them waits no longer than the bound.
     await Promise.all(Array.from({ length: 1000 }, (_, i) => told(guard, 500_000_001 + i)));
     for (let i = 0; i < 1001; i++) guard.remove(500_000_000 + i);
     guard.leave();
