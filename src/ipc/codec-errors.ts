@@ -6,6 +6,8 @@
  * What an error holds that cannot be sent must not cost the error: a property is dropped, a cause described.
  */
 import { chainOf, ownData } from './codec-kinds.js';
+import { cutOwnFrames } from '../shared/own-frames.js';
+import { withStackLimit } from '../shared/stack.js';
 
 const NATIVE: readonly (abstract new (...args: never) => Error)[] = [
   Error,
@@ -63,7 +65,7 @@ export function fieldsOf(error: object, kind: number): Field[] {
   }
   // Always there: the error's own, or none, but never that of its arrival.
   const stack = read(error, 'stack');
-  fields.push(['stack', typeof stack === 'string' ? stack : undefined, isEnumerable(error, 'stack')]);
+  fields.push(['stack', typeof stack === 'string' ? cutOwnFrames(stack) : undefined, isEnumerable(error, 'stack')]);
   for (const key of HIDDEN) if (Object.hasOwn(error, key)) add(key, read(error, key));
   if (kind !== DOM && !Object.hasOwn(error, 'code')) {
     const code = read(error, 'code'); // a getter of its class
@@ -112,14 +114,8 @@ export function hasText(kind: number): boolean {
 
 /** A bare error of `kind`, without a stack of its own. `text` reads what is fixed when it is made. */
 export function errorOf(kind: number, text: () => string): Error {
-  const limit: unknown = ownData(Error, 'stackTraceLimit');
-  // Taking a stack, to replace it, would cost ten times the rest. Reflect: it may be frozen.
-  const isMine = typeof limit === 'number' && Reflect.set(Error, 'stackTraceLimit', 0);
-  try {
-    return bare(kind, text);
-  } finally {
-    if (isMine) Reflect.set(Error, 'stackTraceLimit', limit);
-  }
+  // Taking a stack, to replace it, would cost ten times the rest.
+  return withStackLimit(undefined, () => bare(kind, text));
 }
 
 function bare(kind: number, text: () => string): Error {

@@ -3,12 +3,14 @@
  * the pool. So it runs before a decision or after it, each time within one of these; and whoever calls it looks at the state again.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { show } from './check.js';
+import { show } from './show.js';
 
 // Captured: the program may replace them.
 const emitWarning: (warning: Error) => void = process.emitWarning.bind(process);
 const { snapshot } = AsyncLocalStorage;
 const { defineProperty } = Object;
+const { apply } = Reflect;
+const isInstance: (value: unknown) => boolean = Function.prototype[Symbol.hasInstance];
 
 /** Calls it; what it throws becomes a warning, as nobody waits for it. */
 export function guarded(where: string, run: () => void): void {
@@ -32,6 +34,15 @@ export function reportThrown(where: string, thrown: unknown): void {
 export function inContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
   const run = snapshot();
   return (...args) => run(fn, ...args);
+}
+
+/** Whether it is an error, of whatever class. Runs no `Symbol.hasInstance` of the program; never throws. */
+export function isError(value: unknown): value is Error {
+  try {
+    return apply(isInstance, Error, [value]) as boolean;
+  } catch {
+    return false; // a proxy of the program's among its prototypes
+  }
 }
 
 /** What an error says, or what else was thrown, as a text. Never throws. */

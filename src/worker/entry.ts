@@ -4,6 +4,7 @@
  * It imports little: the time to boot counts. It installs no handler for uncaught exceptions and
  * unhandled rejections: they end a worker as they end any Node process, and the parent learns of it.
  */
+import { setOwnPlace } from '../shared/own-frames.js';
 import { installLink } from './link.js';
 import { readAll } from './node-channel.js';
 import { openNodeDoors, READ_FD } from './node-doors.js';
@@ -15,6 +16,8 @@ const ORPHAN_LIMIT_MS = 200;
 // Captured: task modules may replace them. `process` is not imported: as a module it evaluates all of its getters, 0.7 MB.
 const kill: typeof process.kill = process.kill.bind(process);
 const after: typeof setTimeout = setTimeout;
+
+setOwnPlace(import.meta.url); // one file, with nothing else in it
 
 const doors = openNodeDoors();
 const runner = new Runner(doors);
