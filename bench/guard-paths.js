@@ -80,8 +80,8 @@ async function runner(frames) {
     const { codec, body, attachments } = encode(value);
     writer.add({ ...header, codec }, body, attachments);
   };
-  const boot = { module: undefined, workerData: undefined, workerId: 1, name: 'guard', concurrency: 1 };
-  worker.receive(bytesOf(() => add({ type: FrameType.Boot }, boot)));
+  const boot = { module: undefined, workerData: undefined, name: 'guard', concurrency: 1 };
+  worker.receive(bytesOf(() => add({ type: FrameType.Boot, a: 1 }, boot)));
   worker.receive(bytesOf(() => add({ type: FrameType.Define, a: 1 }, TASK)));
   await new Promise(setImmediate);
   const bytes = bytesOf(() => frames((header, args) => add({ type: FrameType.Run, a: 1, b: 1, ...header }, args)));

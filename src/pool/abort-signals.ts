@@ -1,4 +1,7 @@
 /** One listener per AbortSignal, however many tasks share it: eleven listeners on one signal make Node warn. */
+import { guarded } from '../shared/program.js';
+import { isAborted, offAbort, onAbort, reasonOf } from '../shared/signals.js';
+
 export class AbortSignals<T> {
   readonly #watched = new Map<AbortSignal, { members: Set<T>; listener: () => void }>();
   readonly #onAbort: (member: T, reason: unknown) => void;
@@ -7,17 +10,23 @@ export class AbortSignals<T> {
     this.#onAbort = onAbort;
   }
 
+  /** Called back once; within this call if the signal has fired already, as it may have while code of the program ran. */
   watch(signal: AbortSignal, member: T): void {
+    if (isAborted(signal)) {
+      this.#onAbort(member, reasonOf(signal));
+      return;
+    }
     let entry = this.#watched.get(signal);
     if (entry === undefined) {
       const members = new Set<T>();
       const listener = (): void => {
         this.#watched.delete(signal);
-        for (const each of members) this.#onAbort(each, signal.reason);
+        const reason = reasonOf(signal);
+        for (const each of members) guarded('an AbortSignal', () => this.#onAbort(each, reason));
       };
       entry = { members, listener };
       this.#watched.set(signal, entry);
-      signal.addEventListener('abort', listener, { once: true });
+      onAbort(signal, listener);
     }
     entry.members.add(member);
   }
@@ -26,6 +35,6 @@ export class AbortSignals<T> {
     const entry = this.#watched.get(signal);
     if (entry === undefined || !entry.members.delete(member) || entry.members.size > 0) return;
     this.#watched.delete(signal);
-    signal.removeEventListener('abort', entry.listener);
+    offAbort(signal, entry.listener);
   }
 }

@@ -82,11 +82,8 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     this.#singles = new Singles(core, task, this.#journal, this);
     if (mayChunk(options)) this.#chunker = new Chunker(core, task, options.chunkSize, toArgs !== undefined, this);
     this.#caller = captureCaller(below);
-    if (this.#signal?.aborted === true) this.abort(this.#signal.reason);
-    else {
-      if (this.#signal !== undefined) signals.watch(this.#signal, this);
-      this.#pull();
-    }
+    if (this.#signal !== undefined) signals.watch(this.#signal, this);
+    this.#pull();
     this.schedule();
   }
 

@@ -2,9 +2,11 @@
 import { invalid } from '../shared/check.js';
 import { EverpoolError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
+import { inContext } from '../shared/program.js';
 import { OutcomeCollector, ValueCollector } from './batch-collector.js';
 import { OutcomeCursor, ValueCursor } from './batch-cursor.js';
 import type { BatchRun } from './batch-run.js';
+import { custom, line, quoted } from './inspection.js';
 import type { BatchProgress } from './types.js';
 
 /**
@@ -101,6 +103,13 @@ export class BatchHandle<R> implements Batch<R> {
     return this.#as('iterated', () => new ValueCursor(this.#run)) as AsyncIterator<R>;
   }
 
+  /** @internal */
+  [custom](): string {
+    if (!(#run in this)) return 'Batch {}';
+    const { total, done, failed } = this.progress;
+    return line(`Batch ${this.id} ${quoted(this.#run.name)}`, `${done} of ${total ?? 'unknown'} items done`, `${failed} failed`, this.#use);
+  }
+
   cancel(reason?: unknown): Promise<void> {
     return handled(this.#run.end('cancel', reason));
   }
@@ -116,7 +125,7 @@ export class BatchHandle<R> implements Batch<R> {
 
   onProgress(listener: (progress: BatchProgress) => void): this {
     if (typeof listener !== 'function') throw invalid('listener', 'a function', listener);
-    this.#run.meter.listen(listener);
+    this.#run.meter.listen(inContext(listener));
     return this;
   }
 

@@ -1,5 +1,5 @@
 /** Checks what the methods of a pool are given beside a task's options, and fills in the defaults. */
-import { abortSignal, boolean, integerFrom0, invalid, Section, string, timeoutMs, waitMs } from '../shared/check.js';
+import { boolean, checkSignal, integerFrom0, invalid, Section, string, timeoutMs, waitMs } from '../shared/check.js';
 import { signalName } from './option-groups.js';
 import type { CloseOptions, KillTasksOptions, KillWorkerOptions, RestartOptions, ScopeOptions, TerminateOptions } from './types.js';
 
@@ -73,5 +73,6 @@ export function checkScopeOptions(options: ScopeOptions | undefined): {
   readonly tag: string | undefined;
 } {
   const section = new Section('', options, ['signal', 'tag']);
-  return { signal: section.get('signal', abortSignal, undefined), tag: section.get('tag', string, undefined) };
+  const signal = section.raw('signal');
+  return { signal: signal === undefined ? undefined : checkSignal('signal', signal), tag: section.get('tag', string, undefined) };
 }

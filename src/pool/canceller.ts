@@ -33,9 +33,10 @@ export class Canceller implements Cancelling {
   }
 
   #cancellation(record: TaskRecord, reason: unknown): Ending {
+    const why = because(reason); // now, as it may run code of the program: later it would be in the middle of a decision
     const error = (isForced: boolean): TaskCancelledError => {
       const how = isForced ? 'was cancelled; it did not stop in time, so its worker was killed' : 'was cancelled';
-      return new TaskCancelledError(`${aboutTask(record)} ${how}${because(reason)}`, { reason, forced: isForced });
+      return new TaskCancelledError(`${aboutTask(record)} ${how}${why}`, { reason, forced: isForced });
     };
     return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
   }
@@ -43,6 +44,8 @@ export class Canceller implements Cancelling {
   /** The first reason stays; a later call only takes from what is left of the grace: `kill` all of it. */
   end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void {
     const core = this.#core;
+    // First, as it may run code of the program: then the state is looked at.
+    const reason = record.lease === undefined || record.ending !== undefined ? undefined : encodedReason(ending.reason);
     const isNew = record.ending === undefined;
     if (record.isSettled) return;
     if (!isNew && how === 'cancel') {
@@ -61,9 +64,9 @@ export class Canceller implements Cancelling {
       core.settlement.end(record);
       return;
     }
-    const lease = record.lease as Lease;
-    const lane = lease.lane;
-    if (lane === undefined) return; // its worker's death is being dealt with
+    const { lease } = record;
+    const lane = lease?.lane;
+    if (lease === undefined || lane === undefined) return; // the end of its attempt is being dealt with
     if (isNew && lane.withdraw(lease)) return; // it never starts
     lease.target ??= 'cancel';
     if (how === 'kill') {
@@ -71,7 +74,7 @@ export class Canceller implements Cancelling {
       return;
     }
     core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));
-    lane.abort(lease, 'cancel', encodedReason(ending.reason));
+    lane.abort(lease, 'cancel', reason);
     lane.withdrawAhead();
   }
 

@@ -25,6 +25,7 @@ import { type Settler, TaskRecord } from './record.js';
 import type { Counts, Rooms } from './rooms.js';
 import { Settlement } from './settlement.js';
 import { Staff } from './staff.js';
+import { StartWatch } from './start-watch.js';
 import type { ResolvedTaskOptions } from './task-options.js';
 import { TaskQueue } from './task-queue.js';
 import { Upkeep } from './upkeep.js';
@@ -44,6 +45,7 @@ export class Core implements Rooms {
   readonly clock: Clock;
   readonly journals: JournalStore;
   readonly options: ResolvedPoolOptions;
+  readonly boot: Encoded;
   readonly counts: Counts = { submitted: 0, succeeded: 0, failed: 0, cancelled: 0, retried: 0 };
   readonly queueMs: Histogram = new Histogram();
   readonly runMs: Histogram = new Histogram();
@@ -62,6 +64,7 @@ export class Core implements Rooms {
   readonly life: Life;
   readonly upkeep: Upkeep;
   readonly growth: Growth;
+  readonly starts: StartWatch;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */
@@ -69,13 +72,21 @@ export class Core implements Rooms {
   #lastTaskId = 0;
   #outstanding = 0; // submitted and not settled
 
-  constructor(options: ResolvedPoolOptions, doors: Doors) {
+  constructor(options: ResolvedPoolOptions, doors: Doors, boot: Encoded) {
     this.clock = doors.clock;
     this.journals = doors.journals;
     this.options = options;
-    this.deadlines = new Deadlines(doors.clock, (record) => onDeadline(this, record));
+    this.boot = boot;
+    this.deadlines = new Deadlines(doors.clock, (record) => {
+      try {
+        onDeadline(this, record);
+      } catch (error) {
+        this.settlement.torn(record, error);
+      }
+    });
     this.events = new Events(doors.clock);
     this.waiters = new Waiters(doors.clock);
+    this.starts = new StartWatch(doors.clock);
     this.settlement = new Settlement(this);
     this.canceller = new Canceller(this);
     this.signals = new AbortSignals((record, reason) => this.canceller.abort(record, reason));
@@ -157,15 +168,20 @@ export class Core implements Rooms {
     this.counts.submitted += stream?.left ?? 1;
     this.#outstanding += 1;
     if (this.#outstanding === 1) this.clock.hold();
-    if (options.signal !== undefined) this.signals.watch(options.signal, record);
-    this.enqueue(record, 'back');
+    // Code of the program ran while the arguments were encoded: the signal may have fired, and the pool have ended.
+    if (options.signal !== undefined) {
+      this.signals.watch(options.signal, record);
+      if (record.isSettled) return record;
+    }
+    if (this.life.takesTasks) this.enqueue(record, 'back');
+    else this.settlement.fail(record, this.refusal() as Error);
     return record;
   }
 
-  /** Into the queue, from wherever it was; a broken pool takes nothing in. */
+  /** Into the queue, from wherever it was; what may not go on settles. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void {
-    if (this.brokenBy !== undefined) {
-      this.settlement.fail(record, this.brokenError());
+    if (!this.life.takesTasks || record.ending !== undefined || this.brokenBy !== undefined) {
+      this.#refuse(record);
       return;
     }
     record.state = 'queued';
@@ -175,6 +191,18 @@ export class Core implements Rooms {
     if (queueTimeoutMs !== undefined && record.starts === 0) this.deadlines.set(record, record.submittedAt + queueTimeoutMs);
     else if (record.heapIndex >= 0) this.deadlines.clear(record); // of the attempt that never started
     this.dispatcher.schedule();
+  }
+
+  #refuse(record: TaskRecord): void {
+    this.mayGoOn(record);
+    if (record.ending !== undefined) this.settlement.end(record);
+    else this.settlement.fail(record, this.brokenError());
+  }
+
+  mayGoOn(record: TaskRecord): boolean {
+    // A pool that ends its tasks knows those that it finds: not one about which was being decided when code of the program ended the pool.
+    if (!this.life.takesTasks) record.ending ??= this.life.endingOf(record);
+    return record.ending === undefined && this.brokenBy === undefined;
   }
 
   /** What comes back keeps the order of submission, in whatever order it comes (G14). */

@@ -3,18 +3,36 @@
  * listener that calls the pool cannot re-enter a decision. The pool itself never listens to them.
  */
 import { EventEmitter } from 'eventemitter3';
+import { invalid } from '../shared/check.js';
 import type { Clock } from '../shared/doors.js';
-import { guarded } from '../shared/program.js';
+import { guarded, inContext } from '../shared/program.js';
 import type { PoolEvents } from './types.js';
 
 const OF_TASKS = ['taskStarted', 'taskRetried', 'taskSettled'] as const;
+const NAMES: readonly string[] = [
+  'workerSpawned',
+  'workerReady',
+  'workerDied',
+  'workerRecycled',
+  ...OF_TASKS,
+  'broken',
+  'recovered',
+  'closed',
+  'stdout',
+  'stderr',
+] satisfies (keyof PoolEvents)[];
 
 type Listener<E extends keyof PoolEvents> = (payload: PoolEvents[E]) => void;
+
+/** A listener as it is called: in the async context in which it was added. */
+interface Call {
+  (payload: unknown): void;
+  readonly listener: unknown;
+}
 
 export class Events {
   readonly #emitter = new EventEmitter();
   readonly #clock: Clock;
-  readonly #once = new Map<keyof PoolEvents, Map<unknown, unknown>>();
   #queue: (() => void)[] = [];
   /** Somebody listens to what happens with each task. */
   #hearsTasks = false;
@@ -32,7 +50,7 @@ export class Events {
     if (this.#emitter.listenerCount(event) === 0) return;
     // One guard per listener: a throw in one must not starve the later ones.
     this.after(() => {
-      for (const listener of this.#emitter.listeners(event)) guarded(`a listener of '${event}'`, () => (listener as Listener<E>)(payload));
+      for (const call of this.#calls(event)) guarded(`a listener of '${event}'`, () => call(payload));
     });
   }
 
@@ -46,38 +64,48 @@ export class Events {
     });
   }
 
+  /** @throws OptionsError for a name that is no event, or a listener that is no function */
   on<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
-    this.#emitter.on(event, listener as (payload: unknown) => void);
-    this.#listen();
+    check(event, listener);
+    this.#add(event, listener, inContext(listener));
   }
-  off<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
-    const wrapped = this.#once.get(event)?.get(listener);
-    this.#once.get(event)?.delete(listener);
-    this.#emitter.off(event, (wrapped ?? listener) as (payload: unknown) => void);
-    this.#listen();
-  }
+  /** @throws OptionsError as `on` */
   once<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
-    const wrapped = (payload: PoolEvents[E]): void => {
-      this.off(event, listener);
-      listener(payload);
-    };
-    let map = this.#once.get(event);
-    if (map === undefined) {
-      map = new Map();
-      this.#once.set(event, map);
-    }
-    map.set(listener, wrapped);
-    this.#emitter.on(event, wrapped as (payload: unknown) => void);
+    check(event, listener);
+    const inner = inContext(listener);
+    const call = this.#add<E>(event, listener, (payload) => {
+      this.#remove(event, call);
+      inner(payload);
+    });
+  }
+  /** @throws OptionsError as `on` */
+  off<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
+    check(event, listener);
+    for (const call of this.#calls(event)) if (call.listener === listener) this.#remove(event, call);
+  }
+
+  #add<E extends keyof PoolEvents>(event: E, listener: Listener<E>, run: Listener<E>): Call {
+    const call: Call = Object.assign(run as (payload: unknown) => void, { listener });
+    this.#emitter.on(event, call);
+    this.#listen();
+    return call;
+  }
+
+  #remove(event: keyof PoolEvents, call: Call): void {
+    this.#emitter.off(event, call);
     this.#listen();
   }
 
-  removeAll(): void {
-    this.#emitter.removeAllListeners();
-    this.#once.clear();
-    this.#listen();
+  #calls(event: keyof PoolEvents): Call[] {
+    return this.#emitter.listeners(event) as Call[];
   }
 
   #listen(): void {
     this.#hearsTasks = OF_TASKS.some((event) => this.#emitter.listenerCount(event) > 0);
   }
+}
+
+function check(event: unknown, listener: unknown): void {
+  if (typeof event !== 'string' || !NAMES.includes(event)) throw invalid('event', `one of ${NAMES.join(', ')}`, event);
+  if (typeof listener !== 'function') throw invalid('listener', 'a function', listener);
 }

@@ -16,7 +16,10 @@ const ORDER: Record<Stage, number> = { open: 0, closing: 1, terminating: 2, kill
 
 export class Life {
   readonly #core: Rooms;
-  #stage: Stage = 'open';
+  /** From `closing` on it takes no new tasks. */
+  stage: Stage = 'open';
+  /** Tasks may wait for a start: it does not end those that it has, and its workers have not been sent away. */
+  takesTasks = true;
   #graceMs: number | undefined;
   #timer: Timer | undefined;
   #done: Deferred<void> | undefined;
@@ -27,7 +30,7 @@ export class Life {
 
   close(options: { cancelQueued: boolean; timeoutMs: number | undefined }): Promise<void> {
     const done = this.#begin('closing');
-    if (this.#stage === 'closing') {
+    if (this.stage === 'closing') {
       if (options.cancelQueued) {
         for (const record of [...this.#core.queue, ...this.#core.waiting])
           this.#end(record, 'cancel', 'its pool was closed with cancelQueued');
@@ -44,7 +47,7 @@ export class Life {
 
   terminate(options: { graceMs: number | undefined }): Promise<void> {
     const done = this.#begin('terminating');
-    if (this.#stage === 'terminating') {
+    if (this.stage === 'terminating') {
       this.#graceMs = options.graceMs;
       this.#core.supervisor.endIdle(options.graceMs);
       for (const record of [...this.#core.records()]) this.#end(record, 'cancel', 'its pool was terminated');
@@ -55,7 +58,7 @@ export class Life {
 
   kill(): Promise<void> {
     const done = this.#begin('killing');
-    if (this.#stage === 'killing') {
+    if (this.stage === 'killing') {
       for (const record of [...this.#core.records()]) this.#end(record, 'kill', 'its pool was killed');
       this.#endWorkers('kill');
     }
@@ -72,8 +75,9 @@ export class Life {
       this.#done = deferred();
       this.#core.waiters.hold(this.#done.promise).catch(ignore);
     }
-    if (ORDER[stage] > ORDER[this.#stage]) {
-      this.#stage = stage;
+    if (ORDER[stage] > ORDER[this.stage]) {
+      this.stage = stage;
+      if (stage !== 'closing') this.takesTasks = false;
       this.#core.supervisor.beginClosing();
       this.#core.waiters.check();
     }
@@ -81,19 +85,28 @@ export class Life {
   }
 
   #end(record: TaskRecord, how: 'cancel' | 'kill', why: string): void {
+    this.#core.canceller.end(record, this.#ending(record, why), how, this.#graceMs);
+  }
+
+  /** Of one that it has not found among its tasks. */
+  endingOf(record: TaskRecord): Ending {
+    return this.#ending(record, this.stage === 'killing' ? 'its pool was killed' : 'its pool was terminated');
+  }
+
+  #ending(record: TaskRecord, why: string): Ending {
     const reason = new Error(why);
     const error = (isForced: boolean): TaskCancelledError =>
       new TaskCancelledError(`${aboutTask(record)} was cancelled: ${why}`, { reason, forced: isForced });
-    const ending: Ending = { at: this.#core.clock.now(), state: 'cancelled', error, reason };
-    this.#core.canceller.end(record, ending, how, this.#graceMs);
+    return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
   }
 
   #leaveIfIdle(): void {
-    if (this.#core.outstanding > 0 || this.#stage === 'open' || this.#stage === 'killing') return;
+    if (this.#core.outstanding > 0 || this.stage === 'open' || this.stage === 'killing') return;
     this.#endWorkers('leave');
   }
 
   #endWorkers(how: 'leave' | 'kill'): void {
+    this.takesTasks = false;
     this.#core.supervisor.end(how, this.#graceMs).then(
       () => this.#finish(),
       (error) => this.#finish(error),
@@ -101,14 +114,15 @@ export class Life {
   }
 
   #finish(error?: unknown): void {
-    if (this.#stage === 'ended' || this.#done === undefined) return;
-    this.#stage = 'ended';
+    if (this.stage === 'ended' || this.#done === undefined) return;
+    this.stage = 'ended';
     const core = this.#core;
     if (this.#timer !== undefined) core.clock.clearTimer(this.#timer);
     core.dispatcher.stop();
     core.upkeep.stop();
     core.growth.stop();
     core.deadlines.stop();
+    core.starts.stop();
     core.supervisor.closed();
     core.events.emit('closed', {});
     core.waiters.check();

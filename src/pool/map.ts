@@ -1,6 +1,5 @@
 /** `map` and `starmap`: checks what they were given, and starts the batch. */
 import { invalid } from '../shared/check.js';
-import { OptionsError } from '../shared/errors.js';
 import { type Batch, BatchHandle } from './batch.js';
 import { sourceOf } from './batch-input.js';
 import type { ToArgs } from './batch-item.js';
@@ -18,9 +17,6 @@ export function createBatch<T, R>(
   options: MapOptions | undefined,
 ): Batch<R> {
   const resolved = resolveMapOptions(options, core.options.task);
-  if (options?.resume !== undefined && resolved.journal === undefined) {
-    throw new OptionsError('resume: expected a journal beside it, got none');
-  }
   const source = sourceOf(items);
   if (source === undefined) throw invalid('items', 'an iterable or an async iterable', items);
   return new BatchHandle<R>(new BatchRun(core, name, source, toArgs as ToArgs | undefined, resolved, createBatch));

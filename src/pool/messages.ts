@@ -1,6 +1,9 @@
 /** The words of errors: what happened, to which task and worker, and what to do about it. */
-import { show } from '../shared/check.js';
+
 import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../shared/errors.js';
+import { isError, safeRead, textOf } from '../shared/program.js';
+import { show } from '../shared/show.js';
+import { stackOf } from '../shared/stack.js';
 import type { Death } from '../shared/types.js';
 import { describeDeath, isHeapAbort } from '../supervisor/death.js';
 import type { ResolvedPoolOptions } from './options.js';
@@ -18,12 +21,8 @@ export function aboutTask(record: TaskRecord): string {
 export function because(reason: unknown): string {
   if (reason === undefined) return '';
   if (typeof reason === 'string') return `: ${reason}`;
-  try {
-    if (reason instanceof Error && typeof reason.message === 'string') return `: ${reason.message}`;
-  } catch {
-    // Its getter throws: then it is described like any other object.
-  }
-  return `: ${show(reason)}`;
+  const message = isError(reason) ? safeRead(reason, 'message') : undefined;
+  return `: ${typeof message === 'string' ? message : show(reason)}`;
 }
 
 function tailOf(death: Death): string {
@@ -55,8 +54,8 @@ export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError
 
 export function brokenError({ name, module, restart }: BrokenOptions, death: Death, bootError: unknown): PoolBrokenError {
   const mistake = setupMistake(death, bootError, module);
-  const isThrown = bootError instanceof Error && death.cause !== 'spawn';
-  const why = isThrown ? `\nIt threw: ${bootError.stack ?? bootError.message}` : '';
+  const isThrown = isError(bootError) && death.cause !== 'spawn';
+  const why = isThrown ? `\nIt threw: ${stackOf(bootError) ?? textOf(bootError)}` : '';
   const what =
     mistake === undefined
       ? `its workers keep dying without finishing a task (more than ${restart.intensity} deaths, restart.periodMs is ${restart.periodMs}). ` +

@@ -2,15 +2,16 @@
 import { constants } from 'node:os';
 import {
   boolean,
+  checkSystemStrings,
   factorFrom1,
   fraction,
   integerFrom0,
   integerFrom1,
   invalid,
+  listOf,
   periodMs,
   type Rule,
   Section,
-  systemStrings,
   waitMs,
 } from '../shared/check.js';
 import type { KillStep } from './types.js';
@@ -58,8 +59,7 @@ const lastResort: KillStep = Object.freeze({ signal: 'SIGKILL', waitMs: 5000 });
 /** @throws {OptionsError} */
 export function resolveKillLadder(value: unknown): readonly KillStep[] {
   if (value === undefined) return [{ signal: 'SIGTERM', waitMs: 1000 }, lastResort];
-  if (!Array.isArray(value)) throw invalid('killLadder', 'an array of {signal, waitMs}', value);
-  const ladder = value.map((step: unknown, index): KillStep => {
+  const ladder = listOf('killLadder', 'an array of {signal, waitMs}', value).map((step, index): KillStep => {
     const path = `killLadder[${index}]`;
     if (step === undefined) throw invalid(path, 'an object', step);
     const section = new Section(path, step, ['signal', 'waitMs']);
@@ -135,11 +135,15 @@ export function resolvePermission(value: unknown): ResolvedPermission | undefine
   if (value === undefined) return undefined;
   const section = new Section('permission', value, ['fsRead', 'fsWrite', 'childProcess', 'addons', 'workerThreads', 'net']);
   return {
-    fsRead: [...section.get('fsRead', systemStrings, [])],
-    fsWrite: [...section.get('fsWrite', systemStrings, [])],
+    fsRead: readStrings('permission.fsRead', section.raw('fsRead')),
+    fsWrite: readStrings('permission.fsWrite', section.raw('fsWrite')),
     childProcess: section.get('childProcess', boolean, false),
     addons: section.get('addons', boolean, false),
     workerThreads: section.get('workerThreads', boolean, false),
     net: section.get('net', boolean, false),
   };
+}
+
+function readStrings(path: string, value: unknown): readonly string[] {
+  return value === undefined ? [] : checkSystemStrings(path, value);
 }

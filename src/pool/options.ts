@@ -2,8 +2,9 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
-  abortSignal,
   boolean,
+  checkSignal,
+  checkSystemStrings,
   integerFrom0,
   integerFrom1,
   integerFrom1To1000,
@@ -11,9 +12,9 @@ import {
   limitFrom1,
   oneOf,
   plainObject,
+  readBy,
   Section,
   systemString,
-  systemStrings,
   timeoutAbove0,
   timeoutMs,
   waitMs,
@@ -144,14 +145,14 @@ export function resolvePoolOptions(options?: PoolOptions): ResolvedPoolOptions {
     env: readEnv(section.raw('env')),
     cwd: section.get('cwd', systemString, undefined),
     execPath: section.get('execPath', systemString, undefined),
-    execArgv: copyOf(section.get('execArgv', systemStrings, undefined)),
-    argv: copyOf(section.get('argv', systemStrings, undefined)) ?? [],
+    execArgv: readStrings('execArgv', section.raw('execArgv')),
+    argv: readStrings('argv', section.raw('argv')) ?? [],
     uid: section.get('uid', integerFrom0, undefined),
     gid: section.get('gid', integerFrom0, undefined),
     stdout: section.get('stdout', output, 'inherit'),
     stderr: section.get('stderr', output, 'inherit'),
     permission: resolvePermission(section.raw('permission')),
-    signal: section.get('signal', abortSignal, undefined),
+    signal: readSignal(section.raw('signal')),
   };
 }
 
@@ -176,11 +177,11 @@ function fixedSize(size: number): ResolvedSize {
 
 function readModule(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (value instanceof URL) return value.href;
-  if (typeof value !== 'string' || value.includes('\0')) throw invalid('module', moduleRule, value);
+  const url = value instanceof URL ? readBy('module', () => value.href) : value;
+  if (typeof url !== 'string' || url.includes('\0')) throw invalid('module', moduleRule, value);
   // First the path: on Windows `C:\tasks.js` would also do as a URL.
-  if (isAbsolute(value)) return pathToFileURL(value).href;
-  if (URL.canParse(value)) return new URL(value).href;
+  if (isAbsolute(url)) return pathToFileURL(url).href;
+  if (URL.canParse(url)) return new URL(url).href;
   throw invalid('module', moduleRule, value);
 }
 
@@ -188,7 +189,8 @@ function readModule(value: unknown): string | undefined {
 function readEnv(value: unknown): Readonly<Record<string, string | undefined>> | undefined {
   if (value === undefined) return undefined;
   const env: Record<string, string | undefined> = {};
-  for (const [name, entry] of Object.entries(plainObject('env', value))) {
+  const given = plainObject('env', value);
+  for (const [name, entry] of readBy('env', () => Object.entries(given))) {
     if (name.includes('\0')) throw invalid('env', 'names without NUL bytes', name);
     if (entry !== undefined && (typeof entry !== 'string' || entry.includes('\0'))) {
       throw invalid(`env.${name}`, 'a string without NUL bytes, or undefined', entry);
@@ -198,6 +200,10 @@ function readEnv(value: unknown): Readonly<Record<string, string | undefined>> |
   return env;
 }
 
-function copyOf(values: readonly string[] | undefined): readonly string[] | undefined {
-  return values === undefined ? undefined : [...values];
+function readStrings(path: string, value: unknown): readonly string[] | undefined {
+  return value === undefined ? undefined : checkSystemStrings(path, value);
+}
+
+function readSignal(value: unknown): AbortSignal | undefined {
+  return value === undefined ? undefined : checkSignal('signal', value);
 }

@@ -1,8 +1,9 @@
-import { encode, UnserialisableError } from '../ipc/codec.js';
 import { OptionsError, PoolClosedError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
+import { isAborted, offAbort, onAbort } from '../shared/signals.js';
 import type { WorkerInfo } from '../shared/types.js';
 import type { Batch } from './batch.js';
+import { encodedBoot } from './boot.js';
 import {
   checkArgs,
   checkCloseOptions,
@@ -15,12 +16,13 @@ import {
 } from './call-options.js';
 import type { AnyFunction } from './caller.js';
 import { Core, type Doors } from './core.js';
+import { custom, line, quoted } from './inspection.js';
 import { statsOf, workersOf } from './look.js';
 import { createBatch } from './map.js';
 import { nodeDoors } from './node-doors.js';
 import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options.js';
 import { Scope, type ScopePool } from './scope.js';
-import { execSource, execWork } from './source.js';
+import { execName, execSource, execWork } from './source.js';
 import { StreamSink, type TaskStream, TaskStreamHandle } from './stream.js';
 import { namedWork, submitTask } from './submit.js';
 import type { Task } from './task.js';
@@ -71,20 +73,14 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** @throws OptionsError (ERR_EVERPOOL_OPTIONS) naming the option, the rule and the value */
   constructor(options?: PoolOptions) {
     const resolved = resolvePoolOptions(options);
-    checkWorkerData(resolved.workerData);
+    const boot = encodedBoot(resolved);
     this.name = resolved.name;
-    this.#core = new Core(resolved, doorsOf.make(resolved));
+    this.#core = new Core(resolved, doorsOf.make(resolved), boot);
     cores.set(this, this.#core);
     this.tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
     const { signal } = resolved;
-    if (signal?.aborted === true) void this.terminate();
-    else signal?.addEventListener('abort', this.#onAbort, { once: true });
-    this.#core.events.once('closed', () => signal?.removeEventListener('abort', this.#onAbort));
+    if (signal !== undefined) endWith(signal, this.#core);
   }
-
-  readonly #onAbort = (): void => {
-    this.terminate().catch(ignore); // what outlives the ladder is told to those who call terminate themselves
-  };
 
   /** open → closing → closed; open ⇄ broken (a crash loop; see `revive`). */
   get state(): 'open' | 'broken' | 'closing' | 'closed' {
@@ -122,7 +118,8 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const source = execSource(fn);
     const list = checkArgs(args);
     const resolved = resolveTaskOptions(options, core.options.task);
-    return submitTask(core, fn.name || 'exec', execWork(core, fn.name || 'exec', source), [source, list], resolved, this.exec);
+    const name = execName(fn);
+    return submitTask(core, name, execWork(core, name, source), [source, list], resolved, this.exec);
   }
 
   /** One task per item, the item being its only argument. Lazy: items are pulled as results are taken. */
@@ -299,6 +296,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     return statsOf(this.#core);
   }
 
+  /** @throws OptionsError for a name that is no event, or a listener that is no function; `once` and `off` too */
   on<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
     this.#core.events.on(event, listener);
     return this;
@@ -311,13 +309,24 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     this.#core.events.off(event, listener);
     return this;
   }
+
+  /** @internal */
+  [custom](): string {
+    if (!(#core in this)) return 'Pool {}';
+    const { supervisor, outstanding } = this.#core;
+    return line(`Pool ${quoted(this.name)}`, this.state, `${supervisor.size} of ${supervisor.max} workers`, `${outstanding} tasks`);
+  }
 }
 
-function checkWorkerData(workerData: unknown): void {
-  try {
-    encode(workerData, 'workerData');
-  } catch (cause) {
-    if (!(cause instanceof UnserialisableError)) throw cause;
-    throw new OptionsError(`workerData: expected a structured-cloneable value: ${cause.message}`, { cause });
+/** `PoolOptions.signal`. */
+function endWith(signal: AbortSignal, { life, events }: Core): void {
+  const end = (): void => {
+    life.terminate({ graceMs: undefined }).catch(ignore); // what outlives the ladder is told to those who call terminate themselves
+  };
+  if (isAborted(signal)) {
+    end();
+    return;
   }
+  onAbort(signal, end);
+  events.once('closed', () => offAbort(signal, end));
 }

@@ -2,6 +2,7 @@
  * What the rooms of a pool ask of each other. The core (core.ts) is all of this; each room knows only
  * this face of it, so that their files need not import one another in a circle.
  */
+import type { Encoded } from '../ipc/codec.js';
 import type { Message } from '../ipc/frame.js';
 import type { Deadlines } from '../shared/deadlines.js';
 import type { Clock } from '../shared/doors.js';
@@ -18,6 +19,7 @@ import type { Lane } from './lane.js';
 import type { NameTable } from './names.js';
 import type { ResolvedPoolOptions } from './options.js';
 import type { Ending, Lease, TaskRecord } from './record.js';
+import type { StartWatch } from './start-watch.js';
 import type { TaskQueue } from './task-queue.js';
 import type { Waiters } from './waiters.js';
 
@@ -37,6 +39,8 @@ export interface Settling {
   /** A value of its stream cannot be decoded: it is to end. */
   unreadable(lease: Lease, cause: unknown): void;
   onOrphaned(lease: Lease, death: Death, worker: Worker): void;
+  /** What deals with it has thrown: it settles with that. Never throws. */
+  torn(record: TaskRecord, cause: unknown): void;
   fail(record: TaskRecord, error: unknown): void;
   /** Ends a task that is with no worker, as was asked for. */
   end(record: TaskRecord): void;
@@ -65,6 +69,8 @@ export interface Keeping {
 export interface Rooms {
   readonly clock: Clock;
   readonly options: ResolvedPoolOptions;
+  /** The body of each worker's Boot message. */
+  readonly boot: Encoded;
   readonly counts: Counts;
   readonly queueMs: Histogram;
   readonly runMs: Histogram;
@@ -82,6 +88,7 @@ export interface Rooms {
   readonly canceller: Cancelling;
   readonly upkeep: Keeping;
   readonly growth: Growth;
+  readonly starts: StartWatch;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */
@@ -92,8 +99,10 @@ export interface Rooms {
   readonly isElastic: boolean;
   /** An error of its own for each task (A08), all with the same cause. */
   brokenError(): PoolBrokenError;
-  /** Into the queue, from wherever it was; a broken pool takes nothing in. */
+  /** Into the queue, from wherever it was; what may not go on settles. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void;
+  /** False if it is to end, or its pool is broken or ends its tasks. */
+  mayGoOn(record: TaskRecord): boolean;
   /** A task has settled: called once for each (G1). */
   forget(record: TaskRecord): void;
   /** Every task that has not settled. */

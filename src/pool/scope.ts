@@ -1,8 +1,11 @@
 /** Structured concurrency: what was started in a scope ends with it. */
+import { checkSignal, plainObject, readBy } from '../shared/check.js';
 import { TaskCancelledError } from '../shared/errors.js';
+import { eitherOf, isAborted, offAbort, onAbort, reasonOf } from '../shared/signals.js';
 import type { Batch, BatchHandle } from './batch.js';
 import { checkScopeOptions } from './call-options.js';
 import type { AnyFunction } from './caller.js';
+import { custom, line, quoted } from './inspection.js';
 import type { TaskStream } from './stream.js';
 import type { Task } from './task.js';
 import { type Tasks, tasksProxy } from './tasks-proxy.js';
@@ -54,8 +57,17 @@ export class Scope<M extends object> implements AsyncDisposable {
     this.#tag = tag;
     this.#given = signal;
     this.tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
-    if (signal?.aborted === true) this.#controller.abort(signal.reason);
-    else signal?.addEventListener('abort', () => this.#controller.abort(signal.reason), { once: true, signal: this.#controller.signal });
+    if (signal !== undefined) this.#endWith(signal);
+  }
+
+  #endWith(signal: AbortSignal): void {
+    const abort = (): void => this.#controller.abort(reasonOf(signal));
+    if (isAborted(signal)) {
+      abort();
+      return;
+    }
+    onAbort(signal, abort);
+    onAbort(this.signal, () => offAbort(signal, abort));
   }
 
   /** Fires when the scope ends: for what is done for it outside of the pool. */
@@ -104,10 +116,10 @@ export class Scope<M extends object> implements AsyncDisposable {
   /** A scope within this one: it ends with it, or before. @throws OptionsError */
   scope(options?: ScopeOptions): Scope<M> {
     const { tag, signal: own } = checkScopeOptions(options);
-    const signal = own === undefined ? this.signal : AbortSignal.any([own, this.signal]);
+    const signal = own === undefined ? this.signal : eitherOf(own, this.signal);
     const inner = new Scope<M>(this.#pool, { tag: tag ?? this.#tag, signal }, this.#hold);
     this.#inner.add(inner);
-    inner.signal.addEventListener('abort', () => this.#inner.delete(inner), { once: true });
+    onAbort(inner.signal, () => this.#inner.delete(inner));
     return inner;
   }
 
@@ -144,14 +156,18 @@ export class Scope<M extends object> implements AsyncDisposable {
 
   /** The options of the call, and behind them the scope's. */
   #own<O extends TaskOptions>(options: O | undefined): O {
+    const own = ownOptions(options);
+    if (own['tag'] === undefined) own['tag'] = this.#tag;
+    const { signal } = own;
     // One that has ended starts nothing more.
-    const signal = this.signal.aborted ? this.signal : this.#join(options?.signal, this.#given);
-    return { ...options, tag: options?.tag ?? this.#tag, signal } as O;
+    if (isAborted(this.signal)) own['signal'] = this.signal;
+    else own['signal'] = signal === undefined ? this.#given : this.#join(checkSignal('signal', signal), this.#given);
+    return own as O;
   }
 
-  #join(own: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
-    if (own === undefined || other === undefined) return own ?? other;
-    const joined = this.#joined.get(own) ?? AbortSignal.any([own, other]);
+  #join(own: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+    if (other === undefined) return own;
+    const joined = this.#joined.get(own) ?? eitherOf(own, other);
     this.#joined.set(own, joined);
     return joined;
   }
@@ -174,4 +190,24 @@ export class Scope<M extends object> implements AsyncDisposable {
     if (this.#members.size > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+
+  /** @internal */
+  [custom](): string {
+    if (!(#members in this)) return 'Scope {}';
+    const state = isAborted(this.signal) ? 'ended' : 'open';
+    const running = `${this.#members.size} members`;
+    return line('Scope', state, running, this.#tag === undefined ? undefined : `tag ${quoted(this.#tag)}`);
+  }
+}
+
+/** A copy, each option read once: own ones stay own, so that the pool refuses those that it does not know. @throws {OptionsError} */
+function ownOptions(options: unknown): Record<string, unknown> {
+  const inherited: Record<string, unknown> = {};
+  const own = Object.create(inherited) as Record<string, unknown>;
+  if (options === undefined) return own;
+  const given = plainObject('options', options);
+  readBy('options', () => {
+    for (const key in given) (Object.hasOwn(given, key) ? own : inherited)[key] = given[key];
+  });
+  return own;
 }

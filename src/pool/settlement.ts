@@ -4,30 +4,22 @@
  */
 
 import { decode, describe } from '../ipc/codec.js';
-import { Flag, FrameType, type Message } from '../ipc/frame.js';
+import { FrameType, type Message } from '../ipc/frame.js';
 import { deferred } from '../shared/deferred.js';
-import { SerializationError, TaskTimeoutError } from '../shared/errors.js';
+import { EverpoolError, SerializationError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
-import { guarded } from '../shared/program.js';
+import { guarded, reportThrown } from '../shared/program.js';
 import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/worker.js';
 import { addCaller } from './caller.js';
-import { aboutTask, diedError, timeoutError, unknownTask } from './messages.js';
+import { aboutTask, diedError, timeoutError } from './messages.js';
 import { afterDeath } from './orphan-policy.js';
 import { observe } from './pipelining.js';
 import { type Lease, pastOf, type TaskRecord, toAttempt } from './record.js';
 import type { Rooms, Settling } from './rooms.js';
+import { thrownOf } from './thrown.js';
 
 const NONE: readonly Buffer[] = [];
-
-/** What a worker says of a value that it cannot send (worker/replies.ts). */
-interface UnserialisableReply {
-  readonly side: 'result' | 'error' | 'progress';
-  readonly message: string;
-  /** A description of what the task threw. */
-  readonly thrown?: string;
-  readonly cause?: unknown;
-}
 
 export class Settlement implements Settling {
   readonly #core: Rooms;
@@ -78,7 +70,7 @@ export class Settlement implements Settling {
       lease.outcome = 'error';
       this.fail(
         record,
-        new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${String(cause)}`, { side: 'result', cause }),
+        new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${describe(cause)}`, { side: 'result', cause }),
       );
       return;
     }
@@ -95,7 +87,7 @@ export class Settlement implements Settling {
       return;
     }
     lease.outcome = 'error';
-    const { error, mayRetry } = this.#thrown(record, message);
+    const { error, mayRetry } = thrownOf(record, message);
     // One that was cancelled meanwhile is not started again (G6).
     if (!mayRetry || mustNotRepeat(record) || (record.past?.errors ?? 0) >= record.options.retries.error)
       this.#fail(record, error, mayRetry);
@@ -111,32 +103,8 @@ export class Settlement implements Settling {
     return record.ending !== undefined && message.time >= record.ending.at;
   }
 
-  #thrown(record: TaskRecord, message: Message): { error: unknown; mayRetry: boolean } {
-    let body: unknown;
-    try {
-      body = decode(message.codec, message.body, message.attachments);
-    } catch (cause) {
-      const why = `${aboutTask(record)} threw something that could not be decoded: ${String(cause)}`;
-      return { error: new SerializationError(why, { side: 'error', cause }), mayRetry: false };
-    }
-    if (message.flags & Flag.UnknownTask) {
-      const { exports } = Object(body) as { exports?: unknown };
-      return { error: unknownTask(record.name.name, Array.isArray(exports) ? exports.map(text) : []), mayRetry: false };
-    }
-    if (message.flags & Flag.Unserialisable) {
-      const { side, message: why, thrown, cause } = Object(body) as UnserialisableReply;
-      const what = thrown === undefined ? '' : ` (it threw ${text(thrown)})`;
-      return { error: new SerializationError(`${aboutTask(record)}: ${text(why)}${what}`, { side, cause }), mayRetry: false };
-    }
-    if (message.flags & Flag.Undecodable) {
-      const why = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${describe(body)}`;
-      return { error: new SerializationError(why, { side: 'arguments', cause: body }), mayRetry: false };
-    }
-    return { error: body, mayRetry: true };
-  }
-
   unreadable({ record }: Lease, cause: unknown): void {
-    const why = `${aboutTask(record)}: a value of its stream could not be decoded: ${String(cause)}`;
+    const why = `${aboutTask(record)}: a value of its stream could not be decoded: ${describe(cause)}`;
     const error = new SerializationError(why, { side: 'result', cause });
     this.#core.canceller.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
   }
@@ -208,14 +176,32 @@ export class Settlement implements Settling {
     if (core.events.has('taskRetried')) {
       core.events.emit('taskRetried', { taskId: record.id, name: record.name.name, attempt: record.starts + 1, cause: cause as Error });
     }
-    const delayMs = delayOf(record);
-    if (delayMs <= 0 || core.brokenBy !== undefined) {
+    const { delayMs } = record.options.retries;
+    if (delayMs === 0 || !core.mayGoOn(record)) {
       core.enqueue(record, where);
       return;
     }
     record.state = 'waiting';
     core.waiting.add(record);
-    core.deadlines.set(record, core.clock.now() + delayMs);
+    if (typeof delayMs === 'number') core.deadlines.set(record, core.clock.now() + delayMs);
+    else core.events.after(() => this.#askDelay(record, delayMs, where));
+  }
+
+  /** The program's own function is asked when the decision about the failed attempt is made: it may end this task, or its pool. */
+  #askDelay(record: TaskRecord, delayMs: (attempt: number) => number, where: 'front' | 'back'): void {
+    let answer = 0;
+    guarded('retries.delayMs', () => {
+      answer = Number(delayMs(failuresOf(record)));
+    });
+    const core = this.#core;
+    if (record.state !== 'waiting') return;
+    // What is no delay is none: Infinity would be a wait for what never comes (G1).
+    if (answer > 0 && answer < Number.POSITIVE_INFINITY) {
+      core.deadlines.set(record, core.clock.now() + answer);
+      return;
+    }
+    core.waiting.delete(record);
+    core.enqueue(record, where);
   }
 
   // ---- settling
@@ -227,10 +213,11 @@ export class Settlement implements Settling {
   /** To find out what awaits it takes some microtasks, so that is done only where nobody waits for its end: `cancel`, `close` … resolve after it has settled. */
   #fail(record: TaskRecord, error: unknown, isThrown: boolean): void {
     const { caller } = record;
-    if (caller !== undefined) addCaller(error, caller, aboutTask(record));
     const isUrgent = record.ending !== undefined || record.over !== undefined || this.#core.supervisor.state !== 'open';
     this.#finish(record, 'failed');
-    record.settler.reject(error, record, !isThrown || isUrgent || caller !== undefined);
+    // Only now: it may run code of the program.
+    if (caller !== undefined) addCaller(error, caller, aboutTask(record));
+    reject(record, error, !isThrown || isUrgent || caller !== undefined);
   }
 
   /** Ends a task that is with no worker, as was asked for. */
@@ -241,7 +228,25 @@ export class Settlement implements Settling {
   #end(record: TaskRecord, isForced: boolean): void {
     const ending = record.ending as NonNullable<TaskRecord['ending']>;
     this.#finish(record, ending.state);
-    record.settler.reject(ending.error(isForced), record, true);
+    reject(record, ending.error(isForced), true);
+  }
+
+  /**
+   * What deals with one task has thrown: a fault of the pool's own, or code of the program that runs where none should. The
+   * task settles with that, and for every other and the pool nothing has happened.
+   */
+  torn(record: TaskRecord, cause: unknown): void {
+    const text = `${aboutTask(record)} failed within the pool, which is a fault of everpool's or of what the program has replaced: ${describe(cause)}`;
+    const error = new EverpoolError(text, 'ERR_EVERPOOL_INTERNAL', { cause });
+    if (record.isSettled) reportThrown(`the end of ${aboutTask(record)}`, error);
+    else {
+      guarded(`the end of ${aboutTask(record)}`, () => {
+        this.#core.queue.remove(record);
+        this.#finish(record, 'failed');
+      });
+    }
+    // It may have settled here and not yet for its caller.
+    guarded(`the end of ${aboutTask(record)}`, () => reject(record, error, true));
   }
 
   #finish(record: TaskRecord, state: 'succeeded' | 'failed' | 'cancelled'): void {
@@ -259,12 +264,6 @@ export class Settlement implements Settling {
         attempts: record.starts,
         ...tagOf(record),
       });
-    }
-    if (record.started !== undefined && record.starts === 0) {
-      record.started.reject(
-        record.ending?.error(false) ??
-          new TaskTimeoutError(`${aboutTask(record)} ended before it started`, { kind: 'queue', timeoutMs: 0 }),
-      );
     }
     record.caller = undefined;
     settleOver(record);
@@ -294,23 +293,16 @@ function mustNotRepeat({ stream }: TaskRecord): boolean {
   return stream?.hasTaken === true;
 }
 
-/** Of what a worker wrote, which may be anything (G9). */
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : describe(value);
-}
-
 function tagOf(record: TaskRecord): { tag?: string } {
   return record.options.tag === undefined ? {} : { tag: record.options.tag };
 }
 
-/** The user's own function may throw or answer nonsense: then there is no delay. */
-function delayOf(record: TaskRecord): number {
-  const { delayMs } = record.options.retries;
-  if (typeof delayMs === 'number') return delayMs;
-  if (delayMs === undefined) return 0;
-  let answer = 0;
-  guarded('retries.delayMs', () => {
-    answer = Number(delayMs(record.starts + 1));
-  });
-  return answer > 0 ? answer : 0;
+/** The number of the failed attempt, from 1. */
+function failuresOf({ past }: TaskRecord): number {
+  return past === undefined ? 1 : past.crashes + past.timeouts + past.errors;
+}
+
+function reject(record: TaskRecord, error: unknown, isComplete: boolean): void {
+  if (record.starts === 0) record.started?.reject(error);
+  record.settler.reject(error, record, isComplete);
 }

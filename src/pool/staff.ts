@@ -1,9 +1,9 @@
 /** What the pool does when its workers come and go: the supervisor's user. It opens and closes lanes. */
 
-import type { BootInfo } from '../ipc/boot-info.js';
-import { decode, encode } from '../ipc/codec.js';
+import { decode } from '../ipc/codec.js';
 import { type FrameHeader, FrameType, type Message, ProtocolError } from '../ipc/frame.js';
 import { sizeOf } from '../ipc/stream-window.js';
+import { reportThrown } from '../shared/program.js';
 import type { Death } from '../shared/types.js';
 import type { RecycleCause } from '../supervisor/berth.js';
 import type { SupervisorUser } from '../supervisor/supervisor-user.js';
@@ -39,14 +39,13 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     return lane;
   }
 
+  /** Encoded once, when the pool was made: code of the program that ran here could not be answered to. */
   boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
-    const { module, workerData, name, concurrency, limits, recycle } = this.#core.options;
+    const { limits, recycle } = this.#core.options;
     // Where the system does not tell it, the worker does.
     const isAsked = (limits.rssBytes ?? recycle.aboveRssBytes) !== undefined && worker.vitals() === undefined;
-    const reportMemoryMs = isAsked ? REPORT_MS : undefined;
-    const info: BootInfo = { module, workerData, name, concurrency, workerId: worker.id, reportMemoryMs };
-    const { codec, body, attachments } = encode(info);
-    return { header: { type: FrameType.Boot, codec }, body, attachments };
+    const { codec, body, attachments } = this.#core.boot;
+    return { header: { type: FrameType.Boot, codec, a: worker.id, b: isAsked ? REPORT_MS : 0 }, body, attachments };
   }
 
   onSpawned(worker: Worker): void {
@@ -105,12 +104,17 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   onBroken(death: Death, bootError: unknown): Error {
     const core = this.#core;
     core.brokenBy = brokenError(core.options, death, bootError);
-    core.events.emit('broken', { error: core.brokenBy });
+    // Not the one of which those of the tasks are made: the program may change it.
+    core.events.emit('broken', { error: core.brokenError() });
     const error = core.brokenError();
     for (const record of [...core.queue, ...core.waiting]) {
       if (record.isSettled) continue; // by what followed from one before it
-      if (record.state === 'queued') core.queue.remove(record);
-      core.settlement.fail(record, core.brokenError());
+      try {
+        if (record.state === 'queued') core.queue.remove(record);
+        core.settlement.fail(record, core.brokenError());
+      } catch (error) {
+        core.settlement.torn(record, error);
+      }
     }
     core.waiters.check();
     return error;
@@ -125,7 +129,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     return this.#core.queue.size > 0 || this.#core.waiting.size > 0;
   }
 
-  // ---- lanes (LaneUser)
+  // ---- lanes (LaneUser). One net around each lease: what happens to one task stops neither the others nor the pool
 
   now(): number {
     return this.#core.clock.now();
@@ -137,12 +141,20 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   }
 
   onStarted(lease: Lease): void {
-    this.#core.settlement.onStarted(lease);
+    try {
+      this.#core.settlement.onStarted(lease);
+    } catch (error) {
+      reportThrown(`the start of task ${lease.record.id}`, error); // its attempt goes on
+    }
   }
 
   onReply(lease: Lease, message: Message, worker: Worker): void {
-    this.#core.supervisor.onUseful(worker);
-    this.#core.settlement.onReply(lease, message);
+    try {
+      this.#core.supervisor.onUseful(worker);
+      this.#core.settlement.onReply(lease, message);
+    } catch (error) {
+      this.#core.settlement.torn(lease.record, error);
+    }
   }
 
   onProgress(lease: Lease, message: Message): void {
@@ -169,11 +181,19 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   }
 
   onWithdrawn(lease: Lease): void {
-    this.#core.settlement.onWithdrawn(lease);
+    try {
+      this.#core.settlement.onWithdrawn(lease);
+    } catch (error) {
+      this.#core.settlement.torn(lease.record, error);
+    }
   }
 
   onOrphaned(lease: Lease, death: Death, worker: Worker): void {
-    this.#core.settlement.onOrphaned(lease, death, worker);
+    try {
+      this.#core.settlement.onOrphaned(lease, death, worker);
+    } catch (error) {
+      this.#core.settlement.torn(lease.record, error);
+    }
   }
 
   onRoom(lane: Lane): void {

@@ -3,6 +3,7 @@ import { ProtocolError } from '../ipc/frame.js';
 import { MOST_BYTES, PORTION_VALUES, StreamWindow } from '../ipc/stream-window.js';
 import { EverpoolError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
+import { custom } from './inspection.js';
 import type { TaskRecord } from './record.js';
 import type { Task } from './task.js';
 
@@ -104,6 +105,11 @@ export class TaskStreamHandle<Y> implements TaskStream<Y> {
       () => sink.end({}),
       (error: unknown) => sink.end({ error }),
     );
+  }
+
+  /** @internal */
+  [custom](): string {
+    return #sink in this ? `TaskStream of ${this.task[custom]()}` : 'TaskStream {}';
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Y> {

@@ -1,7 +1,8 @@
 /** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
-import { type Encoded, encode, NO_ARGS, UnserialisableError } from '../ipc/codec.js';
+import { describe, type Encoded, encode, NO_ARGS, UnserialisableError } from '../ipc/codec.js';
 import { Flag } from '../ipc/frame.js';
 import { SerializationError } from '../shared/errors.js';
+import { isAborted, reasonOf } from '../shared/signals.js';
 import { type AnyFunction, captureCaller, isWorthCapturing } from './caller.js';
 import type { Core } from './core.js';
 import { unknownTask } from './messages.js';
@@ -27,7 +28,7 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
   try {
     return encode(args, 'args');
   } catch (cause) {
-    const text = cause instanceof UnserialisableError ? cause.message : String(cause);
+    const text = cause instanceof UnserialisableError ? cause.message : describe(cause);
     throw new SerializationError(`the arguments of ${name} cannot be sent to a worker: ${text}`, { side: 'arguments', cause });
   }
 }
@@ -43,16 +44,18 @@ export function submitTask<R>(
   stream?: StreamSink,
 ): Task<R> {
   const { signal, tag } = options;
-  if (signal?.aborted === true) return Task.refused(signal.reason, name, tag, 'cancelled');
+  if (signal !== undefined && isAborted(signal)) return Task.refused(reasonOf(signal), name, tag, 'cancelled');
   let encoded: Encoded;
   try {
-    const refusal = work instanceof Error ? work : core.refusal();
-    if (refusal !== undefined) throw refusal;
+    if (mayRefuse(core)) throwRefusal(core);
+    if (!('stats' in work)) throw work;
     encoded = encodeArgs(name, args);
+    // Getters among the arguments are code of the program: it may have ended the pool, or filled the queue.
+    if (mayRefuse(core)) throwRefusal(core);
   } catch (error) {
     return Task.refused(error, name, tag);
   }
-  const { stats, isExec } = work as Work;
+  const { stats, isExec } = work;
   const flags = (isExec ? Flag.Exec : 0) | (stream === undefined ? 0 : Flag.Stream);
   const task = Task.pending<R>();
   const record = core.submit(stats, flags, encoded, options, task, stream);
@@ -60,4 +63,14 @@ export function submitTask<R>(
   if (stream !== undefined || isWorthCapturing(stats, core.outstanding)) record.caller = captureCaller(below);
   if (stream !== undefined) stream.record = record;
   return task.bind(core, record);
+}
+
+/** Whether it is worth asking: nearly always it is not. */
+function mayRefuse(core: Core): boolean {
+  return core.life.stage !== 'open' || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
+}
+
+function throwRefusal(core: Core): void {
+  const refusal = core.refusal();
+  if (refusal !== undefined) throw refusal;
 }

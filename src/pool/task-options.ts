@@ -7,21 +7,25 @@
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  abortSignal,
   boolean,
   check,
+  checkSignal,
   finiteNumber,
   integerFrom0,
   integerFrom1,
   invalid,
   oneOf,
   plainObject,
+  readBy,
   Section,
   string,
   timeoutMs,
   unknownOption,
+  unreadable,
   waitMs,
 } from '../shared/check.js';
+import { OptionsError } from '../shared/errors.js';
+import { inContext } from '../shared/program.js';
 import type { MapOptions, TaskOptions } from './types.js';
 
 /** How often a task may still be started again, and after how long. */
@@ -85,11 +89,9 @@ export function resolveTaskDefaults(value: unknown): ResolvedTaskOptions {
   if (value === undefined) return unset;
   const task = { ...unset };
   const given = plainObject('task', value);
-  for (const key of Object.keys(given)) {
-    // A signal or a tag for every task of a pool is a mistake, so those keys are unknown here.
-    if (!defaultKeys.some((known) => known === key)) throw unknownOption('task.', key, defaultKeys);
-    setTaskOption(task, key, given[key], 'task.');
-  }
+  // A signal or a tag for every task of a pool is a mistake, so those keys are unknown here.
+  const section = new Section('task', given, defaultKeys);
+  for (const key of defaultKeys) setTaskOption(task, key, section.raw(key), 'task.');
   return Object.freeze(task);
 }
 
@@ -98,8 +100,14 @@ export function resolveTaskOptions(options: TaskOptions | undefined, defaults: R
   if (options === undefined) return defaults;
   const given = plainObject('options', options);
   const task = copyOf(defaults);
-  for (const key in given) {
-    if (!setTaskOption(task, key, given[key], '') && Object.hasOwn(given, key)) throw unknownOption('', key, taskKeys);
+  let at = 'options';
+  try {
+    for (const key in given) {
+      at = key;
+      if (!setTaskOption(task, key, given[key], '') && Object.hasOwn(given, key)) throw unknownOption('', key, taskKeys);
+    }
+  } catch (error) {
+    throw error instanceof OptionsError ? error : unreadable(at, error); // a getter, or a proxy
   }
   return task;
 }
@@ -109,12 +117,15 @@ export function resolveMapOptions(options: MapOptions | undefined, defaults: Res
   const section = new Section('', options, mapKeys);
   const task = copyOf(defaults);
   for (const key of taskKeys) setTaskOption(task, key, section.raw(key), '');
+  const journal = readJournal(section.raw('journal'));
+  if (section.raw('resume') !== undefined && journal === undefined)
+    throw new OptionsError('resume: expected a journal beside it, got none');
   return {
     ordered: section.get('ordered', boolean, true),
     chunkSize: readChunkSize(section.raw('chunkSize')),
     bufferSize: section.get('bufferSize', integerFrom1, undefined),
     onError: section.get('onError', onError, 'stop'),
-    journal: readJournal(section.raw('journal')),
+    journal,
     resume: section.get('resume', resume, 'missing'),
     task,
   };
@@ -138,7 +149,7 @@ function copyOf(defaults: ResolvedTaskOptions): Writable<ResolvedTaskOptions> {
 function setTaskOption(task: Writable<ResolvedTaskOptions>, key: string, value: unknown, prefix: string): boolean {
   switch (key) {
     case 'signal':
-      if (value !== undefined) task.signal = check(`${prefix}signal`, abortSignal, value);
+      if (value !== undefined) task.signal = checkSignal(`${prefix}signal`, value);
       return true;
     case 'timeoutMs':
     case 'softTimeoutMs':
@@ -157,7 +168,7 @@ function setTaskOption(task: Writable<ResolvedTaskOptions>, key: string, value: 
     case 'onProgress':
       if (value === undefined) return true;
       if (typeof value !== 'function') throw invalid(`${prefix}onProgress`, 'a function', value);
-      task.onProgress = value as (value: unknown) => void;
+      task.onProgress = inContext(value as (value: unknown) => void);
       return true;
     default:
       return false;
@@ -179,7 +190,7 @@ function readRetries(path: string, value: unknown): ResolvedRetries {
     crash: section.get('crash', integerFrom0, 0),
     timeout: section.get('timeout', integerFrom0, 0),
     error: section.get('error', integerFrom0, 0),
-    delayMs: typeof delayMs === 'function' ? (delayMs as (attempt: number) => number) : section.get('delayMs', waitMs, 0),
+    delayMs: typeof delayMs === 'function' ? inContext(delayMs as (attempt: number) => number) : section.get('delayMs', waitMs, 0),
   };
 }
 
@@ -191,7 +202,7 @@ function readChunkSize(value: unknown): number | 'auto' {
 
 function readJournal(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const href = value instanceof URL ? value.href : value;
+  const href = value instanceof URL ? readBy('journal', () => value.href) : value;
   if (typeof href !== 'string' || href === '' || href.includes('\0')) throw invalid('journal', 'a path or a file: URL', value);
   if (!(value instanceof URL) && !href.startsWith('file:')) return resolvePath(href);
   try {

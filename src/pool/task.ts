@@ -1,7 +1,10 @@
+import { Flag } from '../ipc/frame.js';
 import { deferred } from '../shared/deferred.js';
 import { ignore } from '../shared/ignore.js';
+import { isError } from '../shared/program.js';
 import type { Attempt } from '../shared/types.js';
 import { rejectToAwaiters } from './caller.js';
+import { custom, line, quoted } from './inspection.js';
 import { aboutTask } from './messages.js';
 import type { TaskRecord } from './record.js';
 import type { Rooms } from './rooms.js';
@@ -17,9 +20,6 @@ function keepFunctions(resolve: Settle, reject: Settle): void {
   resolveLast = resolve;
   rejectLast = reject;
 }
-
-/** How often a task that was sent is looked at while someone waits for its start. */
-const LOOK_MS = 1;
 
 /**
  * One submitted task: a real promise of its result, with a handle on what runs behind it.
@@ -68,7 +68,7 @@ export class Task<R> extends Promise<R> {
     if (resolve === undefined || reject === undefined || !this.#isOf(record)) return;
     this.#forget();
     if (record.state === 'cancelled') markHandled(this);
-    if (isComplete || !(error instanceof Error)) reject(error);
+    if (isComplete || !isError(error)) reject(error);
     else rejectToAwaiters(resolve, reject, error, aboutTask(record));
   }
 
@@ -129,7 +129,10 @@ export class Task<R> extends Promise<R> {
       const first = this.attempts[0];
       if (first !== undefined) record.started.resolve(first);
       else if (record.isSettled) this.then(undefined, record.started.reject);
-      else watchStart(core, record);
+      else {
+        record.flags |= Flag.WantStarted; // from the next time that it is sent
+        if (record.lease !== undefined) core.starts.add(record);
+      }
     }
     return record.started.promise;
   }
@@ -164,19 +167,22 @@ export class Task<R> extends Promise<R> {
   override get [Symbol.toStringTag](): string {
     return 'Task';
   }
+
+  /** @internal */
+  [custom](): string {
+    if (!(#record in this)) return 'Task {}';
+    const { id, tag, attempts } = this;
+    const last = attempts.at(-1);
+    return line(
+      `Task${id === 0 ? '' : ` ${id}`} ${quoted(this.name)}`,
+      this.state,
+      tag === undefined ? undefined : `tag ${quoted(tag)}`,
+      last === undefined ? undefined : `attempt ${last.number} in worker ${last.workerId}`,
+    );
+  }
 }
 
 /** The caller ended it: that it rejects is no news, and no unhandled rejection. */
 function markHandled(promise: Promise<unknown>): void {
   Promise.prototype.then.call(promise, undefined, ignore);
-}
-
-/** Nobody asked the worker to say when it starts this one: read its note until it has. */
-function watchStart(core: Rooms, record: TaskRecord): void {
-  core.clock.setTimer(() => {
-    if (record.isSettled || record.starts > 0) return;
-    const { lease } = record;
-    if (lease?.lane !== undefined && record.state !== 'queued') lease.lane.look(lease);
-    if (record.starts === 0) watchStart(core, record);
-  }, LOOK_MS);
 }

@@ -5,6 +5,8 @@
  * `restart.backoff.jitter: expected a number from 0 to 1, got 2 (number)`.
  */
 import { OptionsError } from './errors.js';
+import { show } from './show.js';
+import { signalOf } from './signals.js';
 
 /** What a value must be. `text` completes "expected …". */
 export interface Rule<T> {
@@ -44,26 +46,12 @@ export const systemString: Rule<string> = {
   text: 'a non-empty string without NUL bytes',
   holds: (value): value is string => typeof value === 'string' && value !== '' && !value.includes('\0'),
 };
-export const systemStrings: Rule<readonly string[]> = {
-  text: 'an array of strings without NUL bytes',
-  holds: (value): value is readonly string[] =>
-    Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes('\0')),
-};
-export const abortSignal: Rule<AbortSignal> = { text: 'an AbortSignal', holds: isAbortSignal };
 
 export function oneOf<const T extends string>(...values: readonly T[]): Rule<T> {
   return {
     text: `one of ${values.map((value) => `'${value}'`).join(', ')}`,
     holds: (value): value is T => values.some((one) => one === value),
   };
-}
-
-/** By shape too: a signal of another realm or of a polyfill does as well. */
-function isAbortSignal(value: unknown): value is AbortSignal {
-  if (value instanceof AbortSignal) return true;
-  if (typeof value !== 'object' || value === null || Object.prototype.toString.call(value) !== '[object AbortSignal]') return false;
-  const signal = value as Partial<AbortSignal>;
-  return typeof signal.aborted === 'boolean' && typeof signal.addEventListener === 'function';
 }
 
 /** The value, if the rule holds. @throws {OptionsError} */
@@ -76,22 +64,56 @@ export function invalid(path: string, rule: string, value: unknown, cause?: unkn
   return new OptionsError(`${path}: expected ${rule}, got ${show(value)}`, cause === undefined ? undefined : { cause });
 }
 
-/** One object of options: its keys are checked at once, each value when it is read. `undefined` is "not given". */
+/** A real AbortSignal that fires with the given one, which may be of another realm or a polyfill. @throws {OptionsError} */
+export function checkSignal(path: string, value: unknown): AbortSignal {
+  const signal = signalOf(value);
+  if (signal === undefined) throw invalid(path, 'an AbortSignal', value);
+  return signal;
+}
+
+/** What is handed to the system, copied. @throws {OptionsError} */
+export function checkSystemStrings(path: string, value: unknown): string[] {
+  const rule = 'an array of strings without NUL bytes';
+  const list = listOf(path, rule, value);
+  if (list.every((item) => typeof item === 'string' && !item.includes('\0'))) return list as string[];
+  throw invalid(path, rule, value);
+}
+
+/** A copy of an array, each item of it read once. @throws {OptionsError} */
+export function listOf(path: string, rule: string, value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw invalid(path, rule, value);
+  return readBy(path, () => Array.from({ length: value.length }, (_, index) => value[index] as unknown));
+}
+
+/** What code of the program gives while its options are read. @throws {OptionsError} with what that threw as its cause */
+export function readBy<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** A getter or a proxy among the options has thrown. */
+export function unreadable(path: string, cause: unknown): OptionsError {
+  return new OptionsError(`${path}: expected a value that can be read, but reading it threw: ${show(cause)}`, { cause });
+}
+
+/** One object of options: its keys are checked and its values read at once, each of them once. `undefined` is "not given". */
 export class Section<K extends string> {
   readonly #path: string;
-  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #values: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
 
   /** `path` is empty for the outermost object, which `whole` then names. */
   constructor(path: string, value: unknown, keys: readonly K[], whole = 'options') {
     this.#path = path === '' ? '' : `${path}.`;
-    if (value === undefined) {
-      this.#values = {};
-      return;
-    }
-    this.#values = plainObject(path === '' ? whole : path, value);
-    for (const key of Object.keys(this.#values)) {
+    if (value === undefined) return;
+    const name = path === '' ? whole : path;
+    const given = plainObject(name, value);
+    for (const key of readBy(name, () => Object.keys(given))) {
       if (!keys.some((known) => known === key)) throw unknownOption(this.#path, key, keys);
     }
+    for (const key of keys) this.#values[key] = readBy(this.path(key), () => given[key]);
   }
 
   path(key: K): string {
@@ -111,8 +133,17 @@ export class Section<K extends string> {
 
 /** @throws {OptionsError} */
 export function plainObject(path: string, value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, 'an object', value);
+  if (typeof value !== 'object' || value === null || isArray(value)) throw invalid(path, 'an object', value);
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** Of a revoked proxy not even this can be asked. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return true;
+  }
 }
 
 export function unknownOption(prefix: string, key: string, known: readonly string[]): OptionsError {
@@ -146,33 +177,4 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
-}
-
-/** A value as an error message shows it: short, with its type, and whatever it is, without a throw. */
-export function show(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)} (string)`;
-    case 'bigint':
-      return `${value}n (bigint)`;
-    case 'undefined':
-      return 'undefined';
-    case 'function':
-      return 'a function';
-    case 'object':
-      return value === null ? 'null' : showObject(value);
-    default:
-      return `${Object.is(value, -0) ? '-0' : String(value)} (${typeof value})`;
-  }
-}
-
-function showObject(value: object): string {
-  try {
-    if (Array.isArray(value)) return 'an array';
-    const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null)?.constructor?.name;
-    return typeof name === 'string' && name !== '' && name !== 'Object' ? `an object (${name})` : 'an object';
-  } catch {
-    // A proxy may throw from any of these, and the message is about something else.
-    return 'an object';
-  }
 }

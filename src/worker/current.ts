@@ -31,6 +31,18 @@ export class Current {
     }
   }
 
+  /** Calls what belongs to an attempt that runs already: the listeners of its signal. */
+  within(attempt: Attempt, call: () => void): void {
+    const outer = this.#innermost;
+    this.#innermost = attempt;
+    try {
+      if (this.#storage === undefined) call();
+      else this.#storage.run(attempt, call);
+    } finally {
+      this.#innermost = outer;
+    }
+  }
+
   /** @param running the attempts that have returned a promise and are not settled */
   find(running: Iterable<Attempt>): Attempt | undefined {
     const stored = this.#storage?.getStore();

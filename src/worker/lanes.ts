@@ -100,7 +100,7 @@ export class Lanes {
 
   abort(seq: number, abort: PendingAbort): void {
     const attempt = this.#running.get(seq);
-    if (attempt !== undefined) attempt.abort(abort.kind, abort.reason, abort.timeoutMs);
+    if (attempt !== undefined) this.#host.current.within(attempt, () => attempt.abort(abort.kind, abort.reason, abort.timeoutMs));
     else if (this.#queue.has(seq) && this.#aborts.get(seq)?.kind !== 'cancel') this.#aborts.set(seq, abort);
   }
 

@@ -8,7 +8,7 @@
  */
 import { inspect } from 'node:util';
 import type { BootInfo } from '../ipc/boot-info.js';
-import { decode } from '../ipc/codec.js';
+import { decode, describe } from '../ipc/codec.js';
 import { FrameType, type Message } from '../ipc/frame.js';
 import { FrameReader } from '../ipc/frame-reader.js';
 import { ABORT_SOFT_TIMEOUT } from '../ipc/note-layout.js';
@@ -147,8 +147,8 @@ export class Runner implements LanesHost, ContextHost {
     this.#state = 'booting';
     try {
       const info = bodyOf(message) as BootInfo;
-      this.workerId = info.workerId;
-      this.#entitle(info);
+      this.workerId = message.a;
+      this.#entitle(info, message.b);
       this.tasks.use(await this.doors.load(info.module));
       await this.hooks.runStart(info.workerData);
       if (!this.#isBooting()) return;
@@ -170,12 +170,12 @@ export class Runner implements LanesHost, ContextHost {
     }
   }
 
-  #entitle({ title, name, workerId, reportMemoryMs }: BootInfo): void {
-    const { doors } = this;
+  #entitle({ title, name }: BootInfo, reportMemoryMs: number): void {
+    const { doors, workerId } = this;
     if (doors.title !== undefined) {
       this.title = new Title(title ?? `${name}: worker ${workerId}`, doors.title, (callback, delayMs) => doors.later?.(callback, delayMs));
     }
-    if (reportMemoryMs !== undefined) doors.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
+    if (reportMemoryMs > 0) doors.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
   }
 
   /** False once it was told to leave, or has. */
@@ -218,7 +218,13 @@ export class Runner implements LanesHost, ContextHost {
   }
 
   #print(error: unknown): void {
-    this.doors.print?.(`${inspect(error)}\n`);
+    let text: string;
+    try {
+      text = inspect(error);
+    } catch {
+      text = describe(error); // its getters throw
+    }
+    this.doors.print?.(`${text}\n`);
   }
 }
 

@@ -39,7 +39,9 @@ describe('task options', () => {
     expect(resolveAny({ retries: 0 }, defaults).retries).toEqual({ crash: 0, timeout: 0, error: 0, delayMs: 0 });
     expect(resolveAny({ retries: 2 }, defaults).retries).toEqual({ crash: 2, timeout: 0, error: 0, delayMs: 0 });
     const delayMs = (attempt: number) => attempt * 10;
-    expect(resolveAny({ retries: { error: 1, delayMs } }, defaults).retries).toEqual({ crash: 0, timeout: 0, error: 1, delayMs });
+    const { retries } = resolveAny({ retries: { error: 1, delayMs } }, defaults);
+    expect(retries).toMatchObject({ crash: 0, timeout: 0, error: 1 });
+    expect((retries.delayMs as typeof delayMs)(2)).toBe(20);
   });
 
   test('inherited options count as given, and a foreign key on the prototype harms nobody', () => {
@@ -47,9 +49,68 @@ describe('task options', () => {
     expect(resolveAny(Object.create(parent)).timeoutMs).toBe(7);
   });
 
-  test('a signal of another realm is accepted by its shape', () => {
-    const foreign = { aborted: false, addEventListener: () => undefined, [Symbol.toStringTag]: 'AbortSignal' };
-    expect(resolveAny({ signal: foreign }).signal).toBe(foreign);
+  test('a signal of another realm is accepted by its shape: a real one that fires with it stands in for it, one for all tasks', () => {
+    let abort = (): void => undefined;
+    const foreign = {
+      aborted: false,
+      reason: 'enough',
+      addEventListener: (_: string, listener: () => void) => {
+        abort = listener;
+      },
+      [Symbol.toStringTag]: 'AbortSignal',
+    };
+    const { signal } = resolveAny({ signal: foreign });
+    expect(signal).toBeInstanceOf(AbortSignal);
+    expect(resolveAny({ signal: foreign }).signal).toBe(signal);
+    abort();
+    expect(signal?.reason).toBe('enough');
+    expect(resolveAny({ signal: { ...foreign, aborted: true } }).signal?.aborted).toBe(true);
+  });
+
+  test('options are read once, and what a getter or a proxy of the program throws is an OptionsError that names it', () => {
+    let reads = 0;
+    const counted = {
+      get timeoutMs() {
+        reads += 1;
+        return reads === 1 ? 5 : -1;
+      },
+    };
+    expect(resolveAny(counted).timeoutMs).toBe(5);
+    const broken = (key: string): object =>
+      Object.defineProperty({}, key, {
+        enumerable: true,
+        get() {
+          throw Object.create(null);
+        },
+      });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const key of ['signal', 'timeoutMs', 'tag', 'onProgress', 'retries']) {
+      expect(() => resolveAny(broken(key))).toThrow(`${key}: expected a value that can be read`);
+    }
+    expect(() => resolveAny({ retries: broken('delayMs') })).toThrow('retries.delayMs: expected a value that can be read');
+    expect(() => resolveMapOptions(broken('bufferSize'), none)).toThrow('bufferSize: expected a value that can be read');
+    expect(() => resolveAny(proxy)).toThrow(OptionsError);
+    expect(() => resolveAny({ retries: proxy })).toThrow(OptionsError);
+    expect(() => resolveAny({ signal: proxy })).toThrow('signal: expected an AbortSignal');
+  });
+
+  test('what only looks like a signal, and throws or is none when it is used, is refused', () => {
+    const { signal } = new AbortController();
+    const like = { aborted: false, addEventListener: () => undefined, [Symbol.toStringTag]: 'AbortSignal' };
+    const refuse = (): never => {
+      throw new Error('its own');
+    };
+    for (const odd of [
+      Object.create(AbortSignal.prototype),
+      { ...like, addEventListener: refuse },
+      { ...like, aborted: 'no' },
+      Object.defineProperty({ ...like }, 'aborted', { get: refuse }),
+      Object.defineProperty({ ...like }, Symbol.toStringTag, { get: refuse }),
+      new Proxy(signal, { get: refuse }),
+    ]) {
+      expect(() => resolveAny({ signal: odd })).toThrow('signal: expected an AbortSignal');
+    }
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { check, fraction, integerFrom1, Section, show } from '../../../src/shared/check.js';
+import { check, fraction, integerFrom1, Section } from '../../../src/shared/check.js';
 import { OptionsError } from '../../../src/shared/errors.js';
+import { show } from '../../../src/shared/show.js';
 
 describe('checks', () => {
   test('a failure names the option, the rule and the value', () => {
