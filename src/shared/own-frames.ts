@@ -32,6 +32,8 @@ export function foreignFrames(lines: readonly string[]): string[] {
     if (!isOfNode(line)) isNext = !isOwn(line, start);
     if (isNext) kept.push(line);
   }
+  // None of the program's: those of Node then tell where it was, as of a module that cannot be parsed.
+  if (!kept.some(isFrame)) return lines.filter((line) => !isOwn(line, start));
   return kept.reverse();
 }
 
@@ -46,6 +48,10 @@ function withoutOrigin(line: string, start: string): string {
 function isOwn(line: string, start: string): boolean {
   const location = /^ +at (?:.*[ (])?(\S+):\d+:\d+\)?$/.exec(line)?.[1];
   return location !== undefined && pathOf(location).startsWith(start);
+}
+
+function isFrame(line: string): boolean {
+  return /^ +at /.test(line);
 }
 
 export function isOfNode(line: string): boolean {

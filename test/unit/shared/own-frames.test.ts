@@ -32,6 +32,11 @@ test('a stack that has nothing of everpool stays as it is; what exec has compile
   expect(cutOwnFrames(own)).toBe(own);
 });
 
+test('where the program has no frame, those of Node stay: they tell that a module could not be parsed', () => {
+  const parsing = ['compileSourceTextModule (node:internal/modules/esm/utils:340:16)', 'ModuleLoader.link (node:internal/modules/esm/loader:106:18)'];
+  expect(cutOwnFrames(stack(...parsing, `async #boot (${own}:3:4)`))).toBe(stack(...parsing));
+});
+
 test('a frame may have a path in place of a URL', () => {
   const path = own.slice('file://'.length);
   expect(cutOwnFrames(stack('f (/app/tasks.js:3:9)', `Current.run (${path}:1:2)`))).toBe(stack('f (/app/tasks.js:3:9)'));
