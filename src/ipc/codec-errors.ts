@@ -5,9 +5,10 @@
  * enumerable properties. A class of the user's arrives as that built-in, under the user's name.
  * What an error holds that cannot be sent must not cost the error: a property is dropped, a cause described.
  */
-import { chainOf, ownData } from './codec-kinds.js';
+
 import { cutOwnFrames } from '../shared/own-frames.js';
 import { withStackLimit } from '../shared/stack.js';
+import { chainOf, ownData } from './codec-kinds.js';
 
 const NATIVE: readonly (abstract new (...args: never) => Error)[] = [
   Error,

@@ -4,8 +4,9 @@
  * It never reads ahead, and nothing that the user's iterator does (throw, never answer, call the batch
  * from within `next()`) is more than an answer here.
  */
-import { show } from '../shared/check.js';
+
 import { ignore } from '../shared/ignore.js';
+import { show } from '../shared/show.js';
 
 export type Answer =
   | { readonly kind: 'item'; readonly value: unknown }

@@ -2,7 +2,6 @@
 import { invalid } from '../shared/check.js';
 import { EverpoolError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
-import { inContext } from '../shared/program.js';
 import { OutcomeCollector, ValueCollector } from './batch-collector.js';
 import { OutcomeCursor, ValueCursor } from './batch-cursor.js';
 import type { BatchRun } from './batch-run.js';
@@ -125,7 +124,7 @@ export class BatchHandle<R> implements Batch<R> {
 
   onProgress(listener: (progress: BatchProgress) => void): this {
     if (typeof listener !== 'function') throw invalid('listener', 'a function', listener);
-    this.#run.meter.listen(inContext(listener));
+    this.#run.meter.listen(listener);
     return this;
   }
 

@@ -33,7 +33,10 @@ test('a stack that has nothing of everpool stays as it is; what exec has compile
 });
 
 test('where the program has no frame, those of Node stay: they tell that a module could not be parsed', () => {
-  const parsing = ['compileSourceTextModule (node:internal/modules/esm/utils:340:16)', 'ModuleLoader.link (node:internal/modules/esm/loader:106:18)'];
+  const parsing = [
+    'compileSourceTextModule (node:internal/modules/esm/utils:340:16)',
+    'ModuleLoader.link (node:internal/modules/esm/loader:106:18)',
+  ];
   expect(cutOwnFrames(stack(...parsing, `async #boot (${own}:3:4)`))).toBe(stack(...parsing));
 });
 
