@@ -32,8 +32,12 @@ export function foreignFrames(lines: readonly string[]): string[] {
     if (!isOfNode(line)) isNext = !isOwn(line, start);
     if (isNext) kept.push(line);
   }
-  // None of the program's: those of Node then tell where it was, as of a module that cannot be parsed.
-  if (!kept.some(isFrame)) return lines.filter((line) => !isOwn(line, start));
+  // None of the program's: those of Node above then tell what it was, as of a module that cannot be parsed.
+  if (!kept.some(isFrame))
+    return lines.slice(
+      0,
+      lines.findIndex((line) => isOwn(line, start)),
+    );
   return kept.reverse();
 }
 

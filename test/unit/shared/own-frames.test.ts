@@ -37,7 +37,9 @@ test('where the program has no frame, those of Node stay: they tell that a modul
     'compileSourceTextModule (node:internal/modules/esm/utils:340:16)',
     'ModuleLoader.link (node:internal/modules/esm/loader:106:18)',
   ];
-  expect(cutOwnFrames(stack(...parsing, `async #boot (${own}:3:4)`))).toBe(stack(...parsing));
+  const below = ['process.processTicksAndRejections (node:internal/process/task_queues:95:5)'];
+  expect(cutOwnFrames(stack(...parsing, `async #boot (${own}:3:4)`, ...below))).toBe(stack(...parsing));
+  expect(cutOwnFrames(stack(`#bury (${own}:3:4)`, ...below))).toBe(stack());
 });
 
 test('a frame may have a path in place of a URL', () => {
