@@ -36,6 +36,8 @@ export type Action =
   | { at: number; do: 'scope'; names: readonly SimTaskName[]; leaveAfterMs: number }
   /** `poison`: the item that ends its process whenever it is called. */
   | { at: number; do: 'chunks'; count: number; chunkSize: number | 'auto'; retries: number; stepMs: number; poison: number | undefined }
+  /** A map with a journal, twice. */
+  | { at: number; do: 'journal'; count: number; stepMs: number; use: number }
   /** A long task, and more short ones than a worker can be sent: the long one ends when they have. */
   | { at: number; do: 'flood'; count: number }
   | { at: number; do: 'restart'; rolling: boolean }

@@ -51,7 +51,7 @@ export interface TaskEntry {
 
 /** One of several in a chunk. */
 interface Item {
-  readonly allowed: number;
+  allowed: number;
   /** Where it was called. */
   readonly calls: Witnessed[];
   readonly isPoison: boolean;
@@ -134,6 +134,12 @@ export class Ledger {
     if (item.calls.length > item.allowed)
       this.#world.fault(`G2/G3: item ${key} of a chunk is called for the ${item.calls.length}th time, ${item.allowed} allowed`);
     return item.isPoison && !this.isCalm;
+  }
+
+  /** Its end is known for good. */
+  itemReported(key: number): void {
+    const item = this.#items[key];
+    if (item !== undefined) item.allowed = item.calls.length;
   }
 
   /** It failed, they say, with its worker: so it must have been called there, as often as it may. */

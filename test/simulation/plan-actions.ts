@@ -21,7 +21,7 @@ export function floodOf(random: Random): Action[] {
 function actionOf(random: Random, at: number, isShy: boolean): Action {
   if (isShy || random.chance(0.6)) return runOf(random, at);
   const which = random.next();
-  switch (random.integer(0, 18)) {
+  switch (random.integer(0, 19)) {
     case 0:
     case 1:
     case 2:
@@ -89,6 +89,8 @@ function actionOf(random: Random, at: number, isShy: boolean): Action {
         poison: random.chance(0.4) ? random.integer(0, count - 1) : undefined,
       };
     }
+    case 18:
+      return { at, do: 'journal', count: random.integer(0, 12), stepMs: random.pick([0, 0.2, 2]), use: random.integer(0, 2) };
     case 13:
     case 17:
       return { at, do: 'restart', rolling: random.chance(0.7) };

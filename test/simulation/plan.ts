@@ -15,6 +15,8 @@ export interface Plan {
   readonly poisonedAt: number;
   readonly habits: ParentHabits;
   readonly hostility: Hostility;
+  /** How often a call of the disk fails, on which journals are. */
+  readonly diskFails: number;
   readonly actions: readonly Action[];
   /** How many workers may boot at once. */
   readonly spawnConcurrency: number;
@@ -39,6 +41,7 @@ export function planOf(random: Random, length: number): Plan {
     poisonedAt: random.chance(0.1) ? random.pick([0, spanMs * random.next()]) : Number.POSITIVE_INFINITY,
     habits: habitsOf(random),
     hostility: hostilityOf(random),
+    diskFails: random.pick([0, 0, 0.02, 0.2]),
     spawnConcurrency: random.pick([1, 2, 8]),
     actions: isFlood ? floodOf(random) : actionsOf(random, length, spanMs),
     ending: random.pick([

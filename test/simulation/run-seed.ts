@@ -1,11 +1,11 @@
 /** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
-import { nodeJournals } from '../../src/pool/node-journal-store.js';
 import { doorsOf, Pool } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
 import { Hostile } from './hostile.js';
 import { Invariants } from './invariants.js';
 import { Ledger } from './ledger.js';
 import { type Plan, planOf } from './plan.js';
+import { SimDisk } from './sim-disk.js';
 import { SimSpawner } from './sim-spawner.js';
 import { SpawnWatch } from './spawn-watch.js';
 import { Story } from './story.js';
@@ -52,6 +52,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   const ledger = new Ledger(world, plan.options.concurrency ?? 1, 1);
   const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates, plan.poisonedAt, plan.habits.bootStallChance);
   const chance = random.fork(3);
+  const disk = new SimDisk(world, random.fork(5), plan.diskFails);
   const hostile = new Hostile(world, random.fork(4), plan.hostility);
 
   const onUnhandled = (reason: unknown): void => {
@@ -64,7 +65,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   doorsOf.make = () => ({
     clock: world,
     spawner,
-    journals: nodeJournals,
+    journals: disk,
     random: () => chance.next(),
     spawnConcurrency: plan.spawnConcurrency,
   });
@@ -77,7 +78,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     const pool = new Pool<SimModule>({ ...plan.options, workerData: hostile.workerData() });
     doorsOf.make = real;
     watch.listenTo(pool, spawner, plan.options.bootTimeoutMs as number);
-    const user = new User(pool, world, ledger, spawner, hostile, plan.habits.callbackMs <= 0.01);
+    const user = new User(pool, world, ledger, spawner, disk, hostile, plan.habits.callbackMs <= 0.01);
     const inside = new Invariants(world, ledger, pool);
     invariants = inside;
     world.onStep = () => {
@@ -86,6 +87,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     };
     const calm = (): void => {
       hostile.isCalm = true;
+      disk.isCalm = true;
       calmDown(world, ledger, spawner, plan);
     };
     await act(world, user, plan);
@@ -93,6 +95,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     await end(world, user, ledger, plan, calm);
     checkSettled(world, pool);
     if (world.faults.length === 0) inside.checkEnd();
+    if (disk.openCount > 0) world.fault(`G9: ${disk.openCount} journals are left open`);
     tasks = pool.stats().submitted;
   } finally {
     doorsOf.make = real;

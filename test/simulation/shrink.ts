@@ -69,6 +69,7 @@ function* simplerThan(plan: Plan): Iterable<Plan> {
   if (hostility.mayEnd) yield { ...plan, hostility: { ...hostility, mayEnd: false } };
   yield { ...plan, poisonedAt: Number.POSITIVE_INFINITY };
   yield { ...plan, rests: false };
+  yield { ...plan, diskFails: 0 };
   yield { ...plan, ending: 'kill' };
   for (const simple of [
     { spares: 0 },

@@ -11,8 +11,10 @@ import type { PoolEvents } from '../../src/pool/types.js';
 import type { Action, Ending } from './action.js';
 import { chunks, flood, leaveScope, type MapAction, map, stream } from './bulk.js';
 import type { Hostile } from './hostile.js';
+import { journal } from './journals.js';
 import { Judge, type Submitted } from './judge.js';
 import type { Ledger } from './ledger.js';
+import type { SimDisk } from './sim-disk.js';
 import type { SimSpawner } from './sim-spawner.js';
 import { ENDLESS, type SimModule, type SimTaskName } from './tasks.js';
 import { codeOf, nameOf, textOf } from './text.js';
@@ -40,16 +42,26 @@ export class User {
   readonly #ledger: Ledger;
   readonly #spawner: SimSpawner;
   readonly #judge: Judge;
+  readonly #disk: SimDisk;
   readonly #hostile: Hostile;
   readonly #open = new Map<number, string>();
   #promises = 0;
 
-  constructor(pool: Pool<SimModule>, world: World, ledger: Ledger, spawner: SimSpawner, hostile: Hostile, isQuickParent: boolean) {
+  constructor(
+    pool: Pool<SimModule>,
+    world: World,
+    ledger: Ledger,
+    spawner: SimSpawner,
+    disk: SimDisk,
+    hostile: Hostile,
+    isQuickParent: boolean,
+  ) {
     this.#pool = pool;
     this.#world = world;
     this.#ledger = ledger;
     this.#spawner = spawner;
     this.#judge = new Judge(pool, world, ledger, isQuickParent);
+    this.#disk = disk;
     this.#hostile = hostile;
     hostile.accomplice = this;
     if (hostile.has('listener')) for (const event of EVENTS) pool.on(event, () => hostile.at('listener'));
@@ -119,7 +131,10 @@ export class User {
         this.#keep('map in chunks', chunks(this.#pool, this.#world, this.#ledger, action));
         return;
       case 'flood':
-        this.#flood(action.count);
+        this.#keep('a flood', flood(this.#pool, this.#world, this.#ledger, action.count));
+        return;
+      case 'journal':
+        this.#keep('a map with a journal', journal(this.#pool, this.#world, this.#ledger, this.#disk, action));
         return;
       case 'scope':
         this.#keep('leaving a scope', leaveScope(this.#pool, this.#world, this.#ledger, action));
@@ -282,10 +297,6 @@ export class User {
     const { done, cancel } = map(this.#pool, this.#world, this.#hostile, action);
     this.#keep('map', done);
     if (action.cancelAfterMs < Number.POSITIVE_INFINITY) this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', cancel()));
-  }
-
-  #flood(count: number): void {
-    this.#keep('a flood', flood(this.#pool, this.#world, this.#ledger, count));
   }
 
   /** From inside an event listener, and from a callback of a promise, anything may be called too. */
