@@ -90,6 +90,7 @@ export class JournalFile {
       const file = new JournalFile(path, task, handle);
       await file.#read();
       if (file.#lines === 0) await file.append([headOf(task)]);
+      else await handle.sync(); // what was written and never synced is reported from now on
       return file;
     } catch (error) {
       await handle?.close();

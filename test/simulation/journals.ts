@@ -13,6 +13,7 @@ interface Told {
   readonly index: number;
   readonly status: 'fulfilled' | 'rejected';
   readonly value?: unknown;
+  readonly reason?: unknown;
 }
 
 const ROUNDS = 2;
@@ -26,14 +27,17 @@ export async function journal(pool: Pool<SimModule>, world: World, ledger: Ledge
     const failures = disk.failuresOf(path);
     const items = keys.map((key): [number, number] => [key, stepMs]);
     const batch = pool.starmap('item', items, { journal: path, onError: 'continue' });
-    const onTold = ({ index, status, value }: Told): void => {
+    let error: unknown;
+    const onTold = ({ index, status, value, reason }: Told): void => {
       const key = keys[index] as number;
-      if (status !== 'fulfilled') return;
+      if (status !== 'fulfilled') {
+        error = reason ?? error; // one that does not reject tells it as an outcome
+        return;
+      }
       if (!disk.holds(path, index)) world.fault(`journal: item ${key} is reported, and is not on the disk`);
       if (value !== key && ledger.forgers.size === 0) world.fault(`G7: item ${key} of a journal has the result ${nameOf(value)}`);
       ledger.itemReported(key);
     };
-    let error: unknown;
     try {
       if (use === 0) for (const [index, outcome] of (await batch.settled()).entries()) onTold({ index, ...outcome });
       else if (use === 1) for await (const outcome of batch.outcomes()) onTold(outcome);

@@ -95,7 +95,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     await end(world, user, ledger, plan, calm);
     checkSettled(world, pool);
     if (world.faults.length === 0) inside.checkEnd();
-    if (disk.openCount > 0) world.fault(`G9: ${disk.openCount} journals are left open`);
+    if (world.faults.length === 0 && disk.openCount > 0) world.fault(`G9: ${disk.openCount} journals are left open`);
     tasks = pool.stats().submitted;
   } finally {
     doorsOf.make = real;
