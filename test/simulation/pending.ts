@@ -10,7 +10,7 @@ export const PENDING: {
   readonly floods: boolean;
   readonly poison: boolean;
 } = {
-  places: [],
+  places: ['stack', 'workerData', 'argument', 'delayMs'],
   forges: false,
   lazy: false,
   queueTimeouts: false,

@@ -265,6 +265,15 @@ describe('a journal that is something else', () => {
     expect(error).toMatchObject({ code: 'ERR_EVERPOOL_JOURNAL' });
   });
 
+  test('what a journal holds that was never synced is synced before it is told', async () => {
+    const core = newCore();
+    await core.map(items, { journal: PATH });
+    const { journals } = core;
+    journals.synced.set(PATH, 0); // the process ended between a write and its sync
+    await newCore(journals).map(items, { journal: PATH });
+    expect(journals.synced.get(PATH)).toBe(journals.files.get(PATH)?.length);
+  });
+
   test('a line of many MiB is read', { timeout: 30_000 }, async () => {
     const core = newCore();
     const text = 'x'.repeat(6 << 20);
