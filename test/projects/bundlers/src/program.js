@@ -18,9 +18,10 @@ export async function runProgram(module) {
     const yielded = [];
     for await (const value of pool.stream('count', [3])) yielded.push(value);
     const death = await pool.run('die').catch((error) => error);
-    let late;
+    let late = new Error('not tried yet');
     // The kill waits a moment for the stack: on a busy machine that may not be enough.
-    while (late?.workerStack === undefined) late = await pool.run('spin', [], { timeoutMs: 100 }).catch((error) => error);
+    while (late instanceof Error && late.workerStack === undefined)
+      late = await pool.run('spin', [], { timeoutMs: 100 }).catch((error) => error);
     await pool.run('add', [1, 2]); // in the worker that came after it, and is to stop
     await pool.close();
     return {
