@@ -10,7 +10,7 @@ export const PENDING: {
   readonly floods: boolean;
   readonly poison: boolean;
 } = {
-  places: ['stack', 'workerData', 'argument', 'delayMs'],
+  places: [],
   forges: false,
   lazy: false,
   queueTimeouts: false,
