@@ -170,6 +170,7 @@ export function rewrite(source, facts, captured, file, refusals) {
     const given = node.arguments ?? [];
     if (given.some((each) => is.isSpreadElement(each))) return refuse(node, 'arguments are spread');
     const { expression } = node;
+    if (raw(expression) === 'DataView' && facts.isGlobal(expression)) return `new ${use('$View')}(${args(emitAll(given))})`;
     if (given.length !== 1 || !is.isIdentifier(expression) || !facts.isGlobal(expression)) return undefined;
     if (expression.text === 'Map') return `${use('$mapOf')}(${emit(given[0])})`;
     if (expression.text === 'Set') return `${use('$setOf')}(${emit(given[0])})`;
@@ -284,19 +285,18 @@ export function rewrite(source, facts, captured, file, refusals) {
   }
 
   const body = inner(source);
-  const head = [];
-  if (used.size > 0) {
-    const to = relative(dirname(`/${file}`), '/shared/captured.js');
-    head.push(`import { ${[...used].join(', ')} } from '${to.startsWith('.') ? to : `./${to}`}';\n`);
-  }
-  const kept = imported.length === 0 ? '' : `const ${imported.map((name) => `${name} = $${name}`).join(', ')};\n`;
-  return place(body, head.join(''), kept);
+  const kept = [...imported.map((name) => [name, `$${name}`]), ...[...used].map((name) => [name, `_${name}`])];
+  const to = relative(dirname(`/${file}`), '/shared/captured.js');
+  const names = [...used].map((name) => `${name} as _${name}`).join(', ');
+  const head = used.size === 0 ? '' : `import { ${names} } from '${to.startsWith('.') ? to : `./${to}`}';\n`;
+  // A constant of the module is one for the optimising compiler too; what is imported it reads each time.
+  const constants = kept.length === 0 ? '' : `const ${kept.map(([name, from]) => `${name} = ${from}`).join(', ')};\n`;
+  return place(body, head, constants);
 }
 
 /** Imports first, then what was kept of them: before the first statement that is none. */
-function place(body, head, kept) {
-  const imports = [...body.matchAll(/^import [\s\S]*?;$/gm)];
-  const last = imports.at(-1);
+function place(body, head, constants) {
+  const last = [...body.matchAll(/^import [\s\S]*?;$/gm)].at(-1);
   const end = last === undefined ? 0 : last.index + last[0].length + 1;
-  return head + body.slice(0, end) + kept + body.slice(end);
+  return head + body.slice(0, end) + constants + body.slice(end);
 }

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 
-const { apply, getPrototypeOf, getOwnPropertyDescriptor } = Reflect;
+const { apply, defineProperty, ownKeys, getPrototypeOf, getOwnPropertyDescriptor } = Reflect;
 const { isArray } = Array;
 const { isMap, isSet, isGeneratorObject, isMapIterator, isSetIterator } = types;
 const { call, bind } = Function.prototype;
@@ -25,12 +25,18 @@ export const method = (take) => {
   const found = take();
   return typeof found === 'function' ? uncurry(found) : undefined;
 };
-export const getter = (prototype, key) => uncurry(getOwnPropertyDescriptor(prototype(), key).get);
+export const getter = (take, key) => uncurry(getOwnPropertyDescriptor(take(), key).get);
 export const bound = (owner, key) => {
   const self = owner();
   return apply(bind, self[key], [self]);
 };
 export const value = (take) => take();
+
+/** Has its methods on a prototype of its own. V8 makes an instruction of each, which it does not do for a captured function. */
+export class $View extends DataView {}
+for (const key of ownKeys(DataView.prototype)) {
+  if (key !== 'constructor') defineProperty($View.prototype, key, getOwnPropertyDescriptor(DataView.prototype, key));
+}
 
 const mapEntries = uncurry(Map.prototype.entries);
 const setValues = uncurry(Set.prototype.values);

@@ -196,10 +196,9 @@ function storeFor(pieces: readonly Piece[]): Store {
 export function revive(type: number, buffer: ArrayBuffer, offset: number, length: number): object {
   if (type === ARRAY_BUFFER) return buffer;
   if (type === BUFFER) return Buffer.from(buffer, offset, checked(buffer, offset, length));
-  if (type === DATA_VIEW) return new DataView(buffer, offset, length);
   const View = VIEWS[type];
   if (View === undefined) throw new Error(`binary data of a type unknown here: ${NAMES[type] ?? type}`);
-  return new View(buffer, offset, length / View.BYTES_PER_ELEMENT);
+  return new View(buffer, offset, type === DATA_VIEW ? length : length / View.BYTES_PER_ELEMENT);
 }
 
 function checked(buffer: ArrayBuffer, offset: number, length: number): number {
