@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -25,7 +26,9 @@ const slot = `${dist}/supervisor/embedded-worker.js`;
  */
 const builtins = {
   name: 'builtins',
-  setup({ onLoad }) {
+  setup({ onLoad, onResolve }) {
+    // `sideEffects: false` of the package would leave nothing of what is imported for its effect.
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => ({ path: join(resolveDir, path), sideEffects: true }));
     onLoad({ filter: /\.js$/ }, async ({ path }) => ({ contents: takeBuiltins(await readFile(path, 'utf8')) }));
   },
 };
@@ -64,7 +67,6 @@ const [, url] = /EMBEDDED_URL = '([^']*)'/.exec(await readFile(slot, 'utf8'));
 const file = await bundle({ entryPoints: [entry], format: 'esm' });
 const embedded = await bundle({
   stdin: { contents: "import './embedded.js';\nimport './entry.js';", resolveDir: `${dist}/worker` },
-  ignoreAnnotations: true, // `sideEffects: false` of the package would leave nothing.
   format: 'iife',
   minify: true,
   // Node shows the whole line of an uncaught error.

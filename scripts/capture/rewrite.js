@@ -285,18 +285,15 @@ export function rewrite(source, facts, captured, file, refusals) {
   }
 
   const body = inner(source);
-  const kept = [...imported.map((name) => [name, `$${name}`]), ...[...used].map((name) => [name, `_${name}`])];
   const to = relative(dirname(`/${file}`), '/shared/captured.js');
-  const names = [...used].map((name) => `${name} as _${name}`).join(', ');
-  const head = used.size === 0 ? '' : `import { ${names} } from '${to.startsWith('.') ? to : `./${to}`}';\n`;
-  // A constant of the module is one for the optimising compiler too; what is imported it reads each time.
-  const constants = kept.length === 0 ? '' : `const ${kept.map(([name, from]) => `${name} = ${from}`).join(', ')};\n`;
-  return place(body, head, constants);
+  const head = used.size === 0 ? '' : `import { ${[...used].join(', ')} } from '${to.startsWith('.') ? to : `./${to}`}';\n`;
+  const kept = imported.length === 0 ? '' : `const ${imported.map((name) => `${name} = $${name}`).join(', ')};\n`;
+  return place(body, head, kept);
 }
 
 /** Imports first, then what was kept of them: before the first statement that is none. */
-function place(body, head, constants) {
+function place(body, head, kept) {
   const last = [...body.matchAll(/^import [\s\S]*?;$/gm)].at(-1);
   const end = last === undefined ? 0 : last.index + last[0].length + 1;
-  return head + body.slice(0, end) + constants + body.slice(end);
+  return head + body.slice(0, end) + kept + body.slice(end);
 }
