@@ -8,13 +8,13 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { deflateRawSync } from 'node:zlib';
+import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** A single argument of a command has 128 KiB on Linux. */
 const MOST_EMBEDDED_BYTES = 100 * 1024;
-/** Windows has 32,767 characters for the whole command; there it goes deflated. */
-const MOST_DEFLATED_BYTES = 28 * 1024;
+/** Windows has 32,767 characters for the whole command; there it goes packed. */
+const MOST_PACKED_BYTES = 30_500;
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const entry = `${dist}/worker/entry.js`;
@@ -75,11 +75,12 @@ const embedded = await bundle({
   define: { 'import.meta.url': JSON.stringify(url) },
   footer: { js: `//# sourceURL=${url}` },
 });
-const deflated = deflateRawSync(embedded).toString('base64');
-if (embedded.length > MOST_EMBEDDED_BYTES || deflated.length > MOST_DEFLATED_BYTES)
-  throw new Error(`the embedded worker has ${embedded.length} bytes, ${deflated.length} deflated`);
+const packed = brotliCompressSync(embedded).toString('base64');
+if (embedded.length > MOST_EMBEDDED_BYTES || packed.length > MOST_PACKED_BYTES) {
+  throw new Error(`the embedded worker has ${embedded.length} bytes, ${packed.length} packed`);
+}
 
 const mark = `// everpool ${createHash('sha256').update(file).update(embedded).digest('hex').slice(0, 16)}\n`;
-await writeFile(slot, fill(fill(await readFile(slot, 'utf8'), 'EMBEDDED_WORKER', embedded), 'WORKER_MARK', mark));
+await writeFile(slot, fill(fill(await readFile(slot, 'utf8'), 'EMBEDDED_WORKER', packed), 'WORKER_MARK', mark));
 await writeFile(entry, mark + file);
 for (const name of ['embedded.js', 'embedded.d.ts']) await rm(`${dist}/worker/${name}`);

@@ -41,10 +41,13 @@ export function foreignFrames(lines: readonly string[]): string[] {
   return kept.reverse();
 }
 
+/** What stands for everpool there when it was itself an argument (`node -e`, supervisor/worker-code.ts). */
+const EVALUATED = '[eval]';
+
 /** A frame of what `exec` has compiled names everpool as the place of its `eval`. */
 function withoutOrigin(line: string, start: string): string {
   return line.replace(/\(eval at \S+ \((\S+):\d+:\d+\), /, (origin, location: string) =>
-    pathOf(location).startsWith(start) ? '(' : origin,
+    location === EVALUATED || pathOf(location).startsWith(start) ? '(' : origin,
   );
 }
 

@@ -4,7 +4,7 @@
  * The build fills it in (scripts/bundle-worker.js).
  */
 
-/** An IIFE in one script, for `node -e`. Empty before a build. */
+/** One script for `node -e`: by Brotli, in base64. Empty before a build. */
 export const EMBEDDED_WORKER: string = '';
 
 /** The first line of the file `worker/entry.js` that belongs to this very build. */

@@ -23,7 +23,7 @@ export interface WorkerCode {
 // Not one expression: a bundler would take `new URL('…', import.meta.url)` for an asset.
 const here: string | undefined = import.meta.url;
 
-const UNPACK = `(0,eval)(process.getBuiltinModule('zlib').inflateRawSync(Buffer.from(process.argv.splice(1,1)[0],'base64')).toString())`;
+const UNPACK = `(0,eval)(process.getBuiltinModule('zlib').brotliDecompressSync(Buffer.from(process.argv.splice(1,1)[0],'base64')).toString())`;
 
 let found: WorkerCode | undefined;
 
@@ -60,9 +60,9 @@ function embeddedCode(): WorkerCode {
   return { entry: evaluate(EMBEDDED_WORKER, process.platform), folder: undefined, frames: EMBEDDED_URL };
 }
 
-/** The whole command line of Windows has 32,767 characters. */
-export function evaluate(source: string, platform: NodeJS.Platform): string[] {
-  if (platform !== 'win32') return ['-e', source, '--'];
+/** @param packed a script, packed (embedded-worker.ts): the whole command line of Windows has 32,767 characters, so there it stays so */
+export function evaluate(packed: string, platform: NodeJS.Platform): string[] {
+  if (platform === 'win32') return ['-e', UNPACK, '--', packed];
   // Not imported: it costs each start of a program a millisecond.
-  return ['-e', UNPACK, '--', process.getBuiltinModule('node:zlib').deflateRawSync(source).toString('base64')];
+  return ['-e', process.getBuiltinModule('node:zlib').brotliDecompressSync(Buffer.from(packed, 'base64')).toString(), '--'];
 }
