@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ResolvedPermission } from './option-groups.js';
 import type { ResolvedPoolOptions } from './options.js';
+import { preloadsOf } from './recursion.js';
 
 /** Options of the parent that would debug, watch, test or evaluate in each worker. Those marked take a value of their own. */
 const NOT_INHERITED: readonly { readonly name: RegExp; readonly takesValue: boolean }[] = [
@@ -41,7 +42,7 @@ export function workerExecArgv(
         ...(own === undefined ? [] : [join(own, '*'), join(dirname(own), 'package.json')]),
         options.module,
         ...packagesAbove(options.module),
-        ...preloaded(argv),
+        ...preloadsOf(argv),
       ]),
     );
   return argv;
@@ -59,14 +60,6 @@ function permissionArgv(permission: ResolvedPermission, needed: readonly (string
   if (permission.addons && knows('--allow-addons')) argv.push('--allow-addons');
   if (permission.net && knows('--allow-net')) argv.push('--allow-net');
   return argv;
-}
-
-/** What Node's own options load into each worker before anything else. */
-function preloaded(argv: readonly string[]): (string | undefined)[] {
-  return argv.flatMap((argument, index) => {
-    const match = /^(?:--require|-r|--import)(?:=(.*))?$/s.exec(argument);
-    return match === null ? [] : [match[1] ?? argv[index + 1]];
-  });
 }
 
 /** Node looks into these to learn what kind of module it is. */

@@ -60,7 +60,7 @@ export function brokenError({ name, module, restart }: BrokenOptions, death: Dea
     mistake === undefined
       ? `its workers keep dying without finishing a task (more than ${restart.intensity} deaths, restart.periodMs is ${restart.periodMs}). ` +
         `The last one ${describeDeath(death)}.`
-      : `its workers cannot start. ${mistake.reason.replace(/\.$/, '')}. ${mistake.remedy}`;
+      : `its workers cannot start. ${mistake.reason.replace(/\.$/, '')}. ${mistake.remedy}`.trimEnd();
   const again = 'It tries again by itself (restart.probeMs), or at once with revive().';
   const text = `the pool '${name}' is broken: ${what} ${again}${why}${mistake !== undefined && isThrown ? '' : tailOf(death)}`;
   return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });

@@ -1,5 +1,6 @@
 /** The real doors of a pool: the machine's clock, and processes started by Node. */
 import { availableParallelism } from 'node:os';
+import { withinVariable } from '../shared/nesting.js';
 import { NodeClock } from '../shared/node-clock.js';
 import { sharedGuard } from '../supervisor/guard.js';
 import { NodeSpawner } from '../supervisor/node-spawner.js';
@@ -8,23 +9,27 @@ import type { Doors } from './core.js';
 import { workerExecArgv } from './exec-argv.js';
 import { nodeJournals } from './node-journal-store.js';
 import type { ResolvedPoolOptions } from './options.js';
+import { modulesWithin, preloadsOf } from './recursion.js';
 
 /** Of a worker's title, behind the name of the pool: `: worker 12345 (resizeImage)`. */
 const TITLE_ROOM = 42;
 
-/** @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED) when no worker could run */
+/** @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED, ERR_EVERPOOL_NESTED) when no worker could run, or each would start others */
 export function nodeDoors(options: ResolvedPoolOptions): Doors {
   const clock = new NodeClock();
   const code = workerCode();
   const execPath = options.execPath ?? ownNode();
+  const execArgv = workerExecArgv(options, code.folder);
+  const env = environment(options.env);
+  const within = modulesWithin(options, preloadsOf(execArgv, env['NODE_OPTIONS']));
   const { argv, cwd, uid, gid, stdout, stderr, killTree, diagnose } = options;
   const spawner = new NodeSpawner({
     entry: code.entry,
     ownFrames: code.frames,
     execPath,
-    execArgv: workerExecArgv(options, code.folder),
+    execArgv,
     argv,
-    env: environment(options.env),
+    env: { ...env, ...withinVariable(within) },
     cwd,
     uid,
     gid,

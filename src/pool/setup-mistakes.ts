@@ -11,7 +11,7 @@ import { deniedText, isLastingSpawnError, spawnErrorText } from '../supervisor/s
 export interface SetupMistake {
   /** What is wrong, and in which file. */
   readonly reason: string;
-  /** A sentence. */
+  /** A sentence, or nothing. */
   readonly remedy: string;
 }
 
@@ -29,7 +29,8 @@ const OF_THE_LOADER =
 
 /** Undefined if it is none. `error` is what the boot threw, or the system when it could not start the process. */
 export function setupMistake(death: Death, error: unknown, module: string | undefined): SetupMistake | undefined {
-  if (death.requested || death.phase !== 'boot') return undefined;
+  if (death.requested) return undefined;
+  if (death.phase !== 'boot') return nestedLater(death);
   if (death.cause === 'spawn') return spawnMistake(error);
   if (death.cause !== 'exit') return undefined;
   if (death.exitCode === 9) return optionMistake(death);
@@ -40,6 +41,12 @@ export function setupMistake(death: Death, error: unknown, module: string | unde
   const where = origin === undefined ? '' : ` (in ${pathOf(origin)})`;
   const code = told.code === '' || told.message.includes(told.code) ? '' : ` [${told.code}]`;
   return { reason: `${file}${told.name}${code}: ${told.message}${where}`, remedy: remedyFor(told, module) };
+}
+
+/** It was ready already when it made a pool of its own kind: behind an `await`, in a timer. */
+function nestedLater({ phase, cause, stderrTail }: Death): SetupMistake | undefined {
+  const told = phase === 'idle' && cause === 'exit' ? fromStderr(stderrTail) : undefined;
+  return told?.code === 'ERR_EVERPOOL_NESTED' ? { reason: told.message, remedy: '' } : undefined;
 }
 
 function spawnMistake(error: unknown): SetupMistake | undefined {
@@ -105,7 +112,7 @@ function remedyFor({ name, code, message, error }: Told, module: string | undefi
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[mc]?tsx?"/.test(message))
     return `${typescript}, or use Node >= 22.18, which knows TypeScript (this is ${process.version}).`;
   if (/TYPESCRIPT|TYPE_STRIPPING/.test(code)) return `${typescript}: Node itself only strips types.`;
-  if (code === 'ERR_EVERPOOL_NESTED') return 'The pool was not made in the worker, so nothing else is to be undone.';
+  if (code === 'ERR_EVERPOOL_NESTED') return ''; // the message says it
   if (code === 'ERR_ACCESS_DENIED')
     return `In the worker, ${deniedText(error)}; the option permission allows it with fsRead, fsWrite and the like.`;
   if (code === 'ERR_DLOPEN_FAILED') return 'Build it again for this Node: npm rebuild.';

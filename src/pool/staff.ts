@@ -97,7 +97,8 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     if (this.#core.options[stream] === 'pipe') this.#core.events.emit(stream, { workerId: worker.id, chunk });
   }
 
-  isHopeless(worker: Worker, death: Death): boolean {
+  isHopeless(worker: Worker, death: Death, wasEverReady: boolean): boolean {
+    if (wasEverReady && death.phase === 'boot') return false; // it may be in the middle of being replaced
     return setupMistake(death, worker.bootError, this.#core.options.module) !== undefined;
   }
 

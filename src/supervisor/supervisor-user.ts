@@ -36,8 +36,8 @@ export interface SupervisorUser {
   onSettled(): void;
   onRecycled(worker: Worker, why: RecycleCause): void;
   onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void;
-  /** It died of what cannot change by itself: another would die of it too. */
-  isHopeless(worker: Worker, death: Death): boolean;
+  /** It died of what cannot change by itself: another would die of it too. `wasEverReady`: any worker was. */
+  isHopeless(worker: Worker, death: Death, wasEverReady: boolean): boolean;
   /** Gives the error for whatever waits for a worker. */
   onBroken(death: Death, bootError: unknown): Error;
   onRecovered(): void;

@@ -232,8 +232,7 @@ export class Supervisor implements WorkerHost<Worker> {
     if (isCharged) this.#breaker.charge();
     const berth = this.#berths.of(worker);
     if (berth !== undefined) this.#afterDeath(berth, worker, death, isCharged);
-    if (isCharged && (this.#breaker.isExceeded || (!this.#wasEverReady && this.#user.isHopeless(worker, death))))
-      this.#break(worker, death);
+    if (isCharged && (this.#breaker.isExceeded || this.#user.isHopeless(worker, death, this.#wasEverReady))) this.#break(worker, death);
     if (berth?.worker === undefined) this.#line.refill();
     else this.#line.refillSoon(); // a spare has its place
     this.#user.onSettled();

@@ -4,6 +4,7 @@
  * It imports little: the time to boot counts. It installs no handler for uncaught exceptions and
  * unhandled rejections: they end a worker as they end any Node process, and the parent learns of it.
  */
+import { enterWorker } from '../shared/nesting.js';
 import { setOwnPlace } from '../shared/own-frames.js';
 import { installLink } from './link.js';
 import { readAll } from './node-channel.js';
@@ -22,6 +23,8 @@ setOwnPlace(import.meta.url); // one file, with nothing else in it
 const doors = openNodeDoors();
 const runner = new Runner(doors);
 let hasSigtermHandler = false;
+
+enterWorker(() => runner.isInTask);
 
 /** Ends as SIGTERM would have ended it, only after the stop hooks. */
 function onSigterm(): void {

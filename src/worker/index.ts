@@ -5,13 +5,14 @@
  * tests: there the hooks are ignored.
  */
 import { EverpoolError, OptionsError } from '../shared/errors.js';
+import { nesting } from '../shared/nesting.js';
 import { workerLink } from './link.js';
 import type { TaskContext } from './task-context.js';
 
 export type { TaskContext } from './task-context.js';
 
 /** True in a worker process of a pool. */
-export const isWorker: boolean = workerLink() !== undefined;
+export const isWorker: boolean = workerLink() !== undefined || nesting() !== undefined; // also in what Node preloads into one
 
 workerLink()?.track();
 

@@ -95,6 +95,11 @@ export class Runner implements LanesHost, ContextHost {
     throw new EverpoolError(message, 'ERR_EVERPOOL_NO_CONTEXT');
   }
 
+  /** A task runs: what calls now is, for all that can be told, a part of it. */
+  get isInTask(): boolean {
+    return !this.#lanes.isIdle || this.current.find(this.#lanes.running) !== undefined;
+  }
+
   progress(attempt: Attempt, value: unknown): void {
     this.replies.progress(attempt, value);
   }
