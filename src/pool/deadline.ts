@@ -13,12 +13,14 @@ import type { Rooms } from './rooms.js';
 
 /** How much later a worker is killed at most, so that its stack is known (`diagnose`). */
 const DIAGNOSE_LIMIT_MS = 450;
+/** A deadline that is noticed so much later was not noticed in time because this process stood still. */
+const LATE_MS = 50;
 
 export function onDeadline(core: Rooms, record: TaskRecord): void {
   switch (record.state) {
     case 'queued':
     case 'sent':
-      queueTimeout(core, record);
+      if (!isForgiven(core, record)) queueTimeout(core, record);
       return;
     case 'waiting':
       core.waiting.delete(record);
@@ -31,6 +33,19 @@ export function onDeadline(core: Rooms, record: TaskRecord): void {
     default:
       return;
   }
+}
+
+/** Tasks whose time in the queue was made longer by a pause of this process. */
+const forgiven = new WeakSet<TaskRecord>();
+
+/** This process stood still, and gave nothing to the workers that had long been free: once, that time does not count. */
+function isForgiven(core: Rooms, record: TaskRecord): boolean {
+  const now = core.clock.now();
+  const lateMs = now - record.dueAt;
+  if (lateMs < LATE_MS || forgiven.has(record)) return false;
+  forgiven.add(record);
+  core.deadlines.set(record, now + Math.min(lateMs, record.options.queueTimeoutMs as number));
+  return true;
 }
 
 /** The attempt is presumed to run from now on. */

@@ -39,11 +39,15 @@ export class Growth {
     const count = workersWorth(this.#user.backlog(), this.#user.places(), this.#bootMs);
     if (count > 0) this.#user.grow(count);
     // What runs may be long, whatever waits: who waits as long as a boot takes has waited too long.
-    this.#timer ??= this.#clock.setTimer(() => {
-      this.#timer = undefined;
-      const { waiting } = this.#user.backlog();
-      if (waiting > 0) this.#user.grow(waiting);
-    }, this.#bootMs);
+    // But a worker whose results wait in its pipe is as good as free: they are read first, and the next tasks given to it.
+    this.#timer ??= this.#clock.setTimer(() => this.#clock.afterPoll(() => this.#clock.afterPoll(() => this.#look())), this.#bootMs);
+  }
+
+  #look(): void {
+    if (this.#timer === undefined) return; // stopped
+    this.#timer = undefined;
+    const { waiting } = this.#user.backlog();
+    if (waiting > 0) this.#user.grow(waiting);
   }
 
   stop(): void {

@@ -37,7 +37,9 @@ export class Life {
       }
       if (options.timeoutMs !== undefined) {
         if (this.#timer !== undefined) this.#core.clock.clearTimer(this.#timer);
-        this.#timer = this.#core.clock.setTimer(() => void this.terminate({ graceMs: undefined }), options.timeoutMs);
+        const { clock } = this.#core;
+        // The results that are in the pipes by then are read first.
+        this.#timer = clock.setTimer(() => clock.afterPoll(() => void this.terminate({ graceMs: undefined })), options.timeoutMs);
       }
       this.#core.dispatcher.resume();
       this.#leaveIfIdle();

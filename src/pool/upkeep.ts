@@ -6,6 +6,8 @@ import type { Keeping, Rooms } from './rooms.js';
 
 /** How often memory is looked at for `recycle.aboveRssBytes`. */
 const RSS_SAMPLE_MS = 1000;
+/** A timer that comes so much later was not noticed in time because this process stood still. */
+const LATE_MS = 50;
 
 export class Upkeep implements Keeping {
   readonly #core: Rooms;
@@ -68,20 +70,29 @@ export class Upkeep implements Keeping {
   }
 
   #armIdle(delayMs: number): void {
-    this.#idleTimer = this.#core.clock.setTimer(() => {
-      const { idleTimeoutMs } = this.#core.options;
-      const now = this.#core.clock.now();
-      let next = Number.POSITIVE_INFINITY;
-      for (const lane of this.#core.dispatcher.lanes) {
-        if (lane.load > 0 || lane.worker.state !== 'ready') continue;
-        const due = lane.since + idleTimeoutMs;
-        if (due > now) next = Math.min(next, due);
-        else this.#core.supervisor.shrink(lane.worker);
-      }
-      // Only now: a worker that is let go calls `onIdle`, which must not arm a second one.
-      this.#idleTimer = undefined;
-      if (next < Number.POSITIVE_INFINITY) this.#armIdle(next - now);
+    const { clock } = this.#core;
+    const dueAt = clock.now() + delayMs;
+    this.#idleTimer = clock.setTimer(() => {
+      // What this process was asked to do while it stood still is still to come.
+      if (clock.now() - dueAt > LATE_MS) this.#armIdle(delayMs);
+      else clock.afterPoll(() => this.#lookAtIdle());
     }, delayMs);
+  }
+
+  #lookAtIdle(): void {
+    if (this.#idleTimer === undefined) return; // stopped
+    const { idleTimeoutMs } = this.#core.options;
+    const now = this.#core.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const lane of this.#core.dispatcher.lanes) {
+      if (lane.load > 0 || lane.worker.state !== 'ready') continue;
+      const due = lane.since + idleTimeoutMs;
+      if (due > now) next = Math.min(next, due);
+      else this.#core.supervisor.shrink(lane.worker);
+    }
+    // Only now: a worker that is let go calls `onIdle`, which must not arm a second one.
+    this.#idleTimer = undefined;
+    if (next < Number.POSITIVE_INFINITY) this.#armIdle(next - now);
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 /** A parent that stands still (a long computation, a breakpoint) is its own fault, and not that of its workers. */
+import { readFile } from 'node:fs';
 import { join } from 'node:path';
 import type { Death } from 'everpool';
 import { describe, expect, test } from 'vitest';
@@ -52,5 +53,39 @@ describe('a parent that is busy', () => {
     busyUntil(() => !isRunning(pid), 400);
     await killed;
     expect(await died).toMatchObject({ cause: 'signal', signal: 'SIGKILL', requested: true });
+  });
+
+  test('past queueTimeoutMs of a task whose worker has long been free starts that task', async () => {
+    const file = join(newFolder(), 'marks');
+    const pool = newPool({ size: 1 });
+    await pool.ready();
+    const first = pool.run('markAsync', [file, 'first', 1]);
+    await first.started;
+    const second = pool.run('mark', [file, 'second'], { queueTimeoutMs: 300 });
+    busyUntil(() => linesOf(file).length >= 1, 900);
+    expect(await Promise.all([first, second])).toEqual(['first', 'second']);
+  });
+
+  test('past idleTimeoutMs lets no worker go that it has work for', async () => {
+    const pool = newPool({ size: { min: 0, max: 2 }, idleTimeoutMs: 200 });
+    await Promise.all([pool.run('sleep', [20]), pool.run('sleep', [20])]);
+    const { spawned } = pool.stats();
+    // What comes in while this process is busy is heard in the poll phase, as a request to a server would be.
+    const heard = new Promise<number>((resolve) => readFile(import.meta.filename, () => resolve(pool.run('add', [1, 2]))));
+    busyUntil(() => true, 700);
+    expect(await heard).toBe(3);
+    expect(pool.stats().spawned).toBe(spawned);
+  });
+
+  test('past the time of close() still has the results that had come', async () => {
+    const file = join(newFolder(), 'marks');
+    const pool = newPool({ size: 1 });
+    await pool.ready();
+    const task = pool.run('markAsync', [file, 'done', 1]);
+    await task.started;
+    const closed = pool.close({ timeoutMs: 100 });
+    busyUntil(() => linesOf(file).length >= 1, 400);
+    expect(await task).toBe('done');
+    await closed;
   });
 });
