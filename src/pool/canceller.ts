@@ -54,14 +54,14 @@ export class Canceller implements Cancelling {
       return;
     }
     record.ending ??= ending;
-    if (record.state === 'queued') {
+    if (record.state === 'queued' || record.state === 'waiting') {
       core.queue.remove(record);
-      core.settlement.end(record);
+      try {
+        core.settlement.end(record);
+      } catch (error) {
+        core.settlement.torn(record, error);
+      }
       core.waiters.check();
-      return;
-    }
-    if (record.state === 'waiting') {
-      core.settlement.end(record);
       return;
     }
     const { lease } = record;

@@ -134,11 +134,16 @@ export class Core implements Rooms {
     });
   }
 
+  /** If it is closing or closed. */
+  closedError(what = ''): PoolClosedError | undefined {
+    if (this.life.stage === 'open') return undefined;
+    return new PoolClosedError(`the pool '${this.options.name}' is ${this.supervisor.state}${what}`);
+  }
+
   /** Why no task may be submitted now, if so. */
   refusal(): Error | undefined {
     const { state } = this.supervisor;
-    if (state === 'closing' || state === 'closed')
-      return new PoolClosedError(`the pool '${this.options.name}' is ${state}: it takes no more tasks`);
+    if (state === 'closing' || state === 'closed') return this.closedError(': it takes no more tasks');
     if (state === 'broken') return this.brokenError();
     if (this.queue.size >= this.options.queueLimit && this.queue.size - this.dispatcher.freePlaces >= this.options.queueLimit) {
       return new QueueFullError(
@@ -213,11 +218,11 @@ export class Core implements Rooms {
 
   /** A task has settled: called once for each (G1). */
   forget(record: TaskRecord): void {
+    this.#outstanding -= 1;
     this.deadlines.clear(record);
     if (this.waiting.size > 0) this.waiting.delete(record);
     const { signal } = record.options;
     if (signal !== undefined) this.signals.unwatch(signal, record);
-    this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
     this.clock.release();
     this.waiters.check();

@@ -1,4 +1,4 @@
-import { OptionsError, PoolClosedError } from '../shared/errors.js';
+import { OptionsError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import { isAborted, offAbort, onAbort } from '../shared/signals.js';
 import type { WorkerInfo } from '../shared/types.js';
@@ -204,7 +204,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** Changes the number of workers at any moment; one that is to leave finishes its task first. @throws OptionsError */
   resize(size: number | { min: number; max: number }): void {
     const { min, max } = resolveSize(size);
-    if (this.state === 'closing' || this.state === 'closed') return;
+    if (this.#core.life.stage !== 'open') return;
     this.#core.supervisor.resize(min, max);
     this.#core.dispatcher.schedule();
     this.#core.waiters.check();
@@ -219,14 +219,15 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   async restart(options?: RestartOptions): Promise<void> {
     const { rolling } = checkRestartOptions(options);
     const core = this.#core;
-    if (this.state === 'closing' || this.state === 'closed') throw new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
-    if (this.state === 'broken') throw core.brokenError();
+    const closed = core.closedError();
+    if (closed !== undefined) throw closed;
+    if (core.brokenBy !== undefined) throw core.brokenError();
     await core.waiters.hold(core.supervisor.restart(rolling));
   }
 
   /** Stops starting tasks; running ones go on. A pool that is closing finishes what it has: it is not paused any more. */
   pause(): void {
-    if (this.state !== 'closing' && this.state !== 'closed') this.#core.dispatcher.pause();
+    if (this.#core.life.stage === 'open') this.#core.dispatcher.pause();
   }
   resume(): void {
     this.#core.dispatcher.resume();
@@ -244,8 +245,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const core = this.#core;
     return core.waiters.until(() => {
       if (core.brokenBy !== undefined) return core.brokenError();
-      if (this.state === 'closing' || this.state === 'closed') return new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
-      return core.supervisor.readyCount >= core.supervisor.min;
+      return core.closedError() ?? core.supervisor.readyCount >= core.supervisor.min;
     });
   }
 
@@ -257,10 +257,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** Resolves when the queue is below `queueLimit`; rejects if the pool closes first. */
   room(): Promise<void> {
     const core = this.#core;
-    return core.waiters.until(() => {
-      if (this.state === 'closing' || this.state === 'closed') return new PoolClosedError(`the pool '${this.name}' is ${this.state}`);
-      return core.queue.size < core.options.queueLimit;
-    });
+    return core.waiters.until(() => core.closedError() ?? core.queue.size < core.options.queueLimit);
   }
 
   // ---- ending: more than once and in any order; a stronger one upgrades a weaker one under way
@@ -313,8 +310,13 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** @internal */
   [custom](): string {
     if (!(#core in this)) return 'Pool {}';
-    const { supervisor, outstanding } = this.#core;
-    return line(`Pool ${quoted(this.name)}`, this.state, `${supervisor.size} of ${supervisor.max} workers`, `${outstanding} tasks`);
+    const { supervisor, options, outstanding } = this.#core;
+    return line(
+      `Pool ${quoted(options.name)}`,
+      supervisor.state,
+      `${supervisor.size} of ${supervisor.max} workers`,
+      `${outstanding} tasks`,
+    );
   }
 }
 

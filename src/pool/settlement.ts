@@ -255,19 +255,22 @@ export class Settlement implements Settling {
     record.state = state;
     record.body = undefined;
     record.attachments = NONE;
-    core.counts[state] += record.stream?.left ?? 1;
-    if (core.events.has('taskSettled')) {
-      core.events.emit('taskSettled', {
-        taskId: record.id,
-        name: record.name.name,
-        outcome: state,
-        attempts: record.starts,
-        ...tagOf(record),
-      });
-    }
     record.caller = undefined;
-    settleOver(record);
-    core.forget(record);
+    try {
+      core.counts[state] += record.stream?.left ?? 1;
+      if (core.events.has('taskSettled')) {
+        core.events.emit('taskSettled', {
+          taskId: record.id,
+          name: record.name.name,
+          outcome: state,
+          attempts: record.starts,
+          ...tagOf(record),
+        });
+      }
+      settleOver(record);
+    } finally {
+      core.forget(record); // whatever threw: else the pool would wait for this one for ever
+    }
   }
 
   /** Resolves when the task runs nowhere. */
