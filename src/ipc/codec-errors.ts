@@ -116,7 +116,10 @@ export function hasText(kind: number): boolean {
 /** A bare error of `kind`, without a stack of its own. `text` reads what is fixed when it is made. */
 export function errorOf(kind: number, text: () => string): Error {
   // Taking a stack, to replace it, would cost ten times the rest.
-  return withStackLimit(undefined, () => bare(kind, text));
+  const error = withStackLimit(undefined, () => bare(kind, text));
+  // Where one was taken all the same: Node 20 would print it, by the program's hook, before it takes another.
+  Reflect.deleteProperty(error, 'stack');
+  return error;
 }
 
 function bare(kind: number, text: () => string): Error {

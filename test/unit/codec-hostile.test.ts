@@ -9,14 +9,49 @@ const SAMPLES: readonly unknown[] = [
   [undefined, new Map([[{ a: 1 }, new Set([1n])]]), /x/, new Date(0), new Array(3)],
   [new AggregateError([new TypeError('a', { cause: 1 })], 'm'), new DOMException('m', 'AbortError')],
   [Buffer.from('abc'), new Float64Array([1, 2]), new ArrayBuffer(8), Buffer.alloc(9000)],
+  [new URL('http://a/?b#c'), new URLSearchParams('a=1&b=2'), new Headers({ a: 'b', 'set-cookie': 'c' })],
+  [
+    { __proto__: null, constructor: { prototype: { a: 1 } } },
+    Object.assign(new Error('m'), { url: new URL('http://a/'), data: Buffer.from('x') }),
+  ],
 ];
+const PROTOTYPES: readonly object[] = [
+  Object,
+  Array,
+  Map,
+  Set,
+  Error,
+  TypeError,
+  Date,
+  RegExp,
+  Uint8Array,
+  Buffer,
+  URL,
+  Headers,
+  Function,
+  String,
+].map(({ prototype }) => prototype as object);
+const ownOf = (object: object): [PropertyKey, PropertyDescriptor | undefined][] =>
+  Reflect.ownKeys(object).map((key) => [key, Object.getOwnPropertyDescriptor(object, key)]);
+
+/** All the memory that a value can be reached through. */
+function memoriesOf(value: unknown, met: Set<unknown> = new Set()): Set<unknown> {
+  if (typeof value !== 'object' || value === null || met.has(value)) return met;
+  met.add(value);
+  if (ArrayBuffer.isView(value)) return met.add(value.buffer);
+  if (value instanceof Map) for (const [key, held] of value) memoriesOf(held, memoriesOf(key, met));
+  else if (value instanceof Set) for (const held of value) memoriesOf(held, met);
+  else for (const key of Object.getOwnPropertyNames(value)) memoriesOf(Reflect.get(value, key), met);
+  return met;
+}
 
 /** Any outcome is right but an end of the process, a hang, or a change to what others use. */
-function attempt(codec: number, body: Buffer, attachments: readonly Buffer[]): void {
+function attempt(codec: number, body: Buffer, attachments: readonly Buffer[]): unknown {
   try {
-    decode(codec, body, attachments);
+    return decode(codec, body, attachments);
   } catch (error) {
     expect(error).toBeInstanceOf(Error);
+    return undefined;
   }
 }
 
@@ -43,6 +78,32 @@ describe('bytes that no codec wrote', () => {
       }),
       { numRuns: 5000 },
     );
+  });
+
+  it('that were changed here and there give no memory that others have, no code, and no other prototype', () => {
+    const before = PROTOTYPES.map(ownOf);
+    const changes = fc.array(
+      fc.record({ at: fc.nat(), to: fc.oneof(fc.nat(255), fc.constantFrom(0x5c, 0x70, 0x75, 0x42, 0x56, 0x77, 0x7e)) }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    );
+    fc.assert(
+      fc.property(fc.nat(SAMPLES.length - 1), changes, fc.constantFrom(Codec.V8, Codec.Composite), (sample, list, codec) => {
+        const { body, attachments } = encode(SAMPLES[sample]);
+        const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(body as string));
+        bytes.set(Buffer.from(body as string));
+        for (const { at, to } of list) bytes[at % bytes.length] = to;
+        for (const each of memoriesOf(attempt(codec, bytes, attachments))) {
+          expect(each).not.toBe(bytes.buffer);
+          expect(each).not.toBeInstanceOf(SharedArrayBuffer);
+          expect(typeof each).not.toBe('function');
+        }
+      }),
+      { numRuns: Number(process.env['EVERPOOL_FUZZ_RUNS'] ?? 4000) },
+    );
+    expect(PROTOTYPES.map(ownOf)).toEqual(before);
   });
 
   it('leave the prototypes alone', () => {
