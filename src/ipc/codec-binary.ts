@@ -8,6 +8,7 @@ import { types } from 'node:util';
 import { hasPrototype } from './codec-kinds.js';
 import { Refusal } from './codec-refusal.js';
 import { MAX_ATTACHMENTS, MAX_BODY_BYTES } from './frame.js';
+import { copyOf } from './spare-memory.js';
 
 /** From this size on, binary data travels as an attachment: raw, past the serializer. */
 const ATTACHMENT_BYTES: number = 8 * 1024;
@@ -143,7 +144,7 @@ export function settle(pieces: readonly Piece[], isLent: boolean): Buffer[] {
   return large.map((store, index) => {
     store.attachment = index;
     const bytes = bytesOf(store);
-    return isLent ? bytes : owned(bytes);
+    return isLent ? bytes : copyOf(bytes);
   });
 }
 

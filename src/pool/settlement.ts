@@ -5,6 +5,7 @@
 
 import { decode, describe } from '../ipc/codec.js';
 import { FrameType, type Message } from '../ipc/frame.js';
+import { release } from '../ipc/spare-memory.js';
 import { deferred } from '../shared/deferred.js';
 import { EverpoolError, SerializationError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
@@ -254,6 +255,8 @@ export class Settlement implements Settling {
     if (record.isSettled) throw new Error(`task ${record.id} is ${record.state}: it cannot settle again as ${state}`);
     record.state = state;
     record.body = undefined;
+    // It was answered, so its worker has read them to the end; otherwise a socket may still hold them.
+    if (state === 'succeeded') release(record.attachments);
     record.attachments = NONE;
     record.caller = undefined;
     try {

@@ -72,6 +72,29 @@ describe('values', DEADLINE, () => {
     }
   });
 
+  test('of many large Buffers that are under way each task has its own, though workers are killed and tasks cancelled', async () => {
+    const pool = valued({ restart: { intensity: 1000 } });
+    await pool.ready();
+    const ids = Array.from({ length: 120 }, (_, id) => id + 1);
+    let done = 0;
+    const tasks = ids.map((id) => pool.run('firstAndLast', [Buffer.alloc(300_000 + 1000 * id, id)], { retries: 1000 }));
+    const outcomes = tasks.map(async (task, index) => {
+      const outcome = await task.catch((error: Error) => error.name);
+      done += 1;
+      const busy = pool.workers().find(({ state }) => state === 'busy');
+      if (done % 20 === 0 && busy?.pid !== undefined) process.kill(busy.pid, 'SIGKILL');
+      // What comes after it takes over its memory.
+      const next = await pool.run('firstAndLast', [Buffer.alloc(300_000, 255 - index)], { retries: 1000 });
+      expect(next).toEqual([255 - index, 255 - index]);
+      return outcome;
+    });
+    for (const id of [3, 50, 119]) tasks[id]?.cancel().catch(() => undefined);
+    for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
+      const id = index + 1;
+      if (outcome !== 'TaskCancelledError') expect(outcome).toEqual([id, id]);
+    }
+  });
+
   test('an item of a map is what it was when it was pulled, however many go together', async () => {
     const pool = valued();
     const count = 500;
