@@ -5,8 +5,9 @@ import type { Death } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import { fixture, isRunning, linesOf, newFolder, newPool, until, useKit } from '../kit.js';
 
-/** Keeps this process busy until it holds, and for so long at least. */
-function busyUntil(holds: () => boolean, atLeastMs: number): void {
+/** Keeps this process busy until it holds, and for so long at least. What is due then comes before what is to be read. */
+async function busyUntil(holds: () => boolean, atLeastMs: number): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
   const since = performance.now();
   while (!holds() || performance.now() - since < atLeastMs);
 }
@@ -25,7 +26,7 @@ describe('a parent that is busy', () => {
       spawned += 1;
     });
     await until('both have been spawned', () => spawned === 2);
-    busyUntil(() => linesOf(file).length >= 2, 2.5 * bootTimeoutMs);
+    await busyUntil(() => linesOf(file).length >= 2, 2.5 * bootTimeoutMs);
     await pool.ready();
     expect(deaths).toEqual([]);
     expect(pool.stats()).toMatchObject({ spawned: 2, deaths: 0 });
@@ -38,7 +39,7 @@ describe('a parent that is busy', () => {
     await pool.ready();
     const restarted = pool.restart();
     await new Promise((resolve) => pool.once('workerSpawned', resolve));
-    busyUntil(() => linesOf(file).length >= 2, 2.5 * bootTimeoutMs);
+    await busyUntil(() => linesOf(file).length >= 2, 2.5 * bootTimeoutMs);
     await restarted;
     expect(pool.stats()).toMatchObject({ spawned: 2, deaths: 0 });
   });
@@ -50,7 +51,7 @@ describe('a parent that is busy', () => {
     const pid = worker?.pid as number;
     const died = new Promise<Death>((resolve) => pool.once('workerDied', ({ death }) => resolve(death)));
     const killed = pool.killWorker(worker?.id as number);
-    busyUntil(() => !isRunning(pid), 400);
+    await busyUntil(() => !isRunning(pid), 400);
     await killed;
     expect(await died).toMatchObject({ cause: 'signal', signal: 'SIGKILL', requested: true });
   });
@@ -62,7 +63,7 @@ describe('a parent that is busy', () => {
     const first = pool.run('markAsync', [file, 'first', 1]);
     await first.started;
     const second = pool.run('mark', [file, 'second'], { queueTimeoutMs: 300 });
-    busyUntil(() => linesOf(file).length >= 1, 900);
+    await busyUntil(() => linesOf(file).length >= 1, 900);
     expect(await Promise.all([first, second])).toEqual(['first', 'second']);
   });
 
@@ -72,7 +73,7 @@ describe('a parent that is busy', () => {
     const { spawned } = pool.stats();
     // What comes in while this process is busy is heard in the poll phase, as a request to a server would be.
     const heard = new Promise<number>((resolve) => readFile(import.meta.filename, () => resolve(pool.run('add', [1, 2]))));
-    busyUntil(() => true, 700);
+    await busyUntil(() => true, 700);
     expect(await heard).toBe(3);
     expect(pool.stats().spawned).toBe(spawned);
   });
@@ -84,7 +85,7 @@ describe('a parent that is busy', () => {
     const task = pool.run('markAsync', [file, 'done', 1]);
     await task.started;
     const closed = pool.close({ timeoutMs: 100 });
-    busyUntil(() => linesOf(file).length >= 1, 400);
+    await busyUntil(() => linesOf(file).length >= 1, 400);
     expect(await task).toBe('done');
     await closed;
   });
