@@ -76,7 +76,7 @@ export class Hostile {
 
   #act(user: Accomplice): void {
     const random = this.#random;
-    if (this.#hostility.mayEnd && !user.isFinishing && random.chance(0.15)) {
+    if (this.#hostility.mayEnd && !user.isFinishing && random.chance(0.25)) {
       user.finish(random.pick(ENDINGS));
       return;
     }

@@ -3,8 +3,10 @@ import { WINDOW_VALUES } from '../../src/ipc/stream-window.js';
 import { Lane } from '../../src/pool/lane.js';
 import { coreOf, type Pool } from '../../src/pool/pool.js';
 import type { TaskRecord } from '../../src/pool/record.js';
+import { Settlement } from '../../src/pool/settlement.js';
 import { StreamSink } from '../../src/pool/stream.js';
 import type { Ledger } from './ledger.js';
+import { textOf } from './text.js';
 import type { World } from './world.js';
 
 export class Invariants {
@@ -13,6 +15,7 @@ export class Invariants {
   readonly #seen = new Set<TaskRecord>();
   readonly #sent = new Set<TaskRecord>();
   readonly #send = Lane.prototype.send;
+  readonly #torn = Settlement.prototype.torn;
   readonly #sink = {
     put: StreamSink.prototype.put,
     next: StreamSink.prototype.next,
@@ -31,6 +34,12 @@ export class Invariants {
     Lane.prototype.send = function (this: Lane, ...args) {
       onSend(args[0], this);
       send.apply(this, args);
+    };
+    const { torn } = Settlement.prototype;
+    // The net below the decisions: a task that falls into it harms no other, but nothing here may fall.
+    Settlement.prototype.torn = function (this: Settlement, record, cause) {
+      world.fault(`G9: task ${record.id} has failed within the pool: ${textOf(cause)}`);
+      torn.call(this, record, cause);
     };
     this.#watchStreams();
   }
@@ -68,6 +77,7 @@ export class Invariants {
   /** Every change of the pool's code is taken back. */
   stop(): void {
     Lane.prototype.send = this.#send;
+    Settlement.prototype.torn = this.#torn;
     Object.assign(StreamSink.prototype, this.#sink);
   }
 

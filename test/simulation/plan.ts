@@ -128,5 +128,5 @@ function habitsOf(random: Random): ParentHabits {
 
 function hostilityOf(random: Random): Hostility {
   const places = random.chance(0.3) ? PLACES.filter(() => random.chance(0.3)).filter((place) => !PENDING.places.includes(place)) : [];
-  return { places, chance: random.pick([0.05, 0.3]), mayEnd: random.chance(0.2) };
+  return { places, chance: random.pick([0.05, 0.3]), mayEnd: random.chance(0.35) };
 }

@@ -22,7 +22,7 @@ const REST_LIMIT_MS = 300_000;
 // What hostile code throws becomes a warning: thousands of them are no news.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => {
-  if (warning.name !== 'EverpoolListenerWarning') console.error(warning);
+  if (warning.name !== 'EverpoolListenerWarning') console.error(textOf(warning));
 });
 
 export interface Verdict {

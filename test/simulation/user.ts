@@ -10,6 +10,7 @@ import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
 import type { Action, Ending } from './action.js';
 import { chunks, flood, leaveScope, type MapAction, map, stream } from './bulk.js';
+import { endPool, isForced } from './ending.js';
 import type { Hostile } from './hostile.js';
 import { journal } from './journals.js';
 import { Judge, type Submitted } from './judge.js';
@@ -171,45 +172,18 @@ export class User {
 
   /** Ends the pool. Its promise is among those that are kept. */
   finish(ending: Ending): void {
-    const pool = this.#pool;
     this.isFinishing = true;
     this.#world.tell('user: ends the pool by', ending);
-    const isForced = ending.includes('terminate') || ending.includes('kill') || ending === 'close in time';
-    if (isForced) this.#ledger.isEnding = true;
+    if (isForced(ending)) this.#ledger.isEnding = true;
+    if (ending.startsWith('close') && ending !== 'close in time' && ending !== 'close, terminate') this.#endEndless();
+    for (const { how, promise } of endPool(this.#pool, ending)) this.#keep(how, promise, () => this.#isOver(how));
     // After the call: in the middle of it a worker may still start one.
-    const forced = (): void => {
+    if (isForced(ending) && ending !== 'close in time')
       for (const { entry, settled } of this.submitted) if (settled === 0) this.#ledger.ended(entry);
-    };
-    switch (ending) {
-      case 'close':
-        for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
-        this.#keep('close', pool.close(), () => this.#isOver('close'));
-        return;
-      case 'close in time':
-        this.#keep('close', pool.close({ timeoutMs: 500 }), () => this.#isOver('close'));
-        return;
-      case 'close and cancel':
-        for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
-        this.#keep('close', pool.close({ cancelQueued: true }), () => this.#isOver('close'));
-        return;
-      case 'close, terminate':
-        this.#keep('close', pool.close(), () => this.#isOver('close'));
-        this.#keep('terminate', pool.terminate(), () => this.#isOver('terminate'));
-        forced();
-        return;
-      case 'terminate':
-        this.#keep('terminate', pool.terminate({ graceMs: 20 }), () => this.#isOver('terminate'));
-        forced();
-        return;
-      case 'terminate, kill':
-        this.#keep('terminate', pool.terminate(), () => this.#isOver('terminate'));
-        this.#keep('kill', pool.kill(), () => this.#isOver('kill'));
-        forced();
-        return;
-      case 'kill':
-        this.#keep('kill', pool.kill(), () => this.#isOver('kill'));
-        forced();
-    }
+  }
+
+  #endEndless(): void {
+    for (const each of this.unsettled) if (ENDLESS.has(each.entry.name as SimTaskName)) this.end(each, 'cancel');
   }
 
   #isOver(how: string): void {

@@ -9,6 +9,14 @@ export const PROGRAM: readonly Mutation[] = [
     file: 'src/pool/submit.ts',
     find: '    encoded = encodeArgs(name, args);\n    // Getters among the arguments are code of the program: it may have ended the pool, or filled the queue.\n    if (mayRefuse(core)) throwRefusal(core);\n',
     replace: '    encoded = encodeArgs(name, args);\n',
+    also: [
+      {
+        file: 'src/pool/core.ts',
+        find: "    if (this.life.takesTasks) this.enqueue(record, 'back');\n    else this.settlement.fail(record, this.refusal() as Error);",
+        replace: "    this.enqueue(record, 'back');",
+      },
+      { file: 'src/pool/core.ts', find: 'if (!this.life.takesTasks || record.ending', replace: 'if (record.ending' },
+    ],
   },
   {
     bug: 'a signal that fires while the arguments are encoded is not heard',
