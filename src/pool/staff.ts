@@ -109,6 +109,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     core.events.emit('broken', { error: core.brokenError() });
     const error = core.brokenError();
     for (const record of [...core.queue, ...core.waiting]) {
+      if (core.brokenBy === undefined) break; // code of the program has revived the pool: the others go on
       if (record.isSettled) continue; // by what followed from one before it
       try {
         if (record.state === 'queued') core.queue.remove(record);

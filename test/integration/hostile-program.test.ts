@@ -140,6 +140,23 @@ describe('how stacks are printed, replaced by the program', () => {
     },
   );
 
+  test('one that revives the pool while it breaks: each task that waited rejects with PoolBrokenError', LIMIT, async () => {
+    const pool = hostile({ module: 'data:text/javascript,throw new Error("it never starts")', restart: { intensity: 0, probeMs: false } });
+    const ends = [1, 2, 3].map((n) => pool.run('add', [n, n]).then(undefined, (error: { code?: string }) => error.code));
+    let isRevived = false;
+    Error.prepareStackTrace = (_error, sites) => {
+      if (pool.state === 'broken' && !isRevived) {
+        isRevived = true;
+        pool.revive();
+      }
+      return String(sites);
+    };
+    const codes = await Promise.all(ends);
+    Error.prepareStackTrace = prepareStackTrace;
+    expect(isRevived).toBe(true);
+    expect(codes).toEqual(Array(3).fill('ERR_EVERPOOL_BROKEN'));
+  });
+
   test.each(names(CALLS))('one that calls %s while an error is printed: every task settles', LIMIT, async (call) => {
     const pool = hostile({ concurrency: 2, pipelining: false, restart: { backoff: { initialMs: 1 } } });
     await pool.ready();
