@@ -5,7 +5,7 @@
  * In a bundle `import.meta.url` names the bundle, the module as it was on the machine that built it, or nothing at all, so a file counts
  * only if its first line says that it comes from the same build.
  */
-import { readFileSync, realpathSync } from 'node:fs';
+import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EverpoolError } from '../shared/errors.js';
@@ -47,12 +47,24 @@ function fileCode(): WorkerCode | undefined {
   try {
     // Node follows links to what it runs first, also where this process does not (`--preserve-symlinks`).
     const file = realpathSync(fileURLToPath(new URL('../worker/entry.js', here)));
-    if (WORKER_MARK === '' || !readFileSync(file, 'utf8').startsWith(WORKER_MARK)) return undefined;
+    if (WORKER_MARK === '' || !beginsWith(file, WORKER_MARK)) return undefined;
     const folder = dirname(dirname(file));
     return { entry: [file], folder, frames: pathToFileURL(join(folder, '/')).href };
   } catch {
     return undefined; // There is none, or this process may not read it.
   }
+}
+
+/** No more is read: it is done at the start of each program. */
+function beginsWith(file: string, text: string): boolean {
+  const bytes = Buffer.alloc(text.length);
+  const fd = openSync(file, 'r');
+  try {
+    readSync(fd, bytes);
+  } finally {
+    closeSync(fd);
+  }
+  return bytes.toString() === text;
 }
 
 function embeddedCode(): WorkerCode {

@@ -6,7 +6,7 @@
  */
 import { EverpoolError, OptionsError } from '../shared/errors.js';
 import { nesting } from '../shared/nesting.js';
-import { workerLink } from './link.js';
+import { type WorkerLink, workerLink } from './link.js';
 import type { TaskContext } from './task-context.js';
 
 export type { TaskContext } from './task-context.js';
@@ -14,7 +14,7 @@ export type { TaskContext } from './task-context.js';
 /** True in a worker process of a pool. */
 export const isWorker: boolean = workerLink() !== undefined || nesting() !== undefined; // also in what Node preloads into one
 
-workerLink()?.track();
+workerLink()?.track?.();
 
 /**
  * The running task's view of itself: its id, its AbortSignal, its way to report progress. It belongs to
@@ -29,7 +29,7 @@ workerLink()?.track();
  */
 export function context(): TaskContext {
   const link = workerLink();
-  if (link !== undefined) return link.context();
+  if (link !== undefined) return offered(link, 'context')();
   throw new EverpoolError('context() was called in a process that is no everpool worker', 'ERR_EVERPOOL_NO_CONTEXT');
 }
 
@@ -42,7 +42,8 @@ export function context(): TaskContext {
  */
 export function onStart(hook: (workerData: unknown) => void | Promise<void>): void {
   check('onStart', hook);
-  workerLink()?.onStart(hook);
+  const link = workerLink();
+  if (link !== undefined) offered(link, 'onStart')(hook);
 }
 
 /**
@@ -55,7 +56,15 @@ export function onStart(hook: (workerData: unknown) => void | Promise<void>): vo
  */
 export function onStop(hook: () => void | Promise<void>): void {
   check('onStop', hook);
-  workerLink()?.onStop(hook);
+  const link = workerLink();
+  if (link !== undefined) offered(link, 'onStop')(hook);
+}
+
+function offered<K extends keyof WorkerLink>(link: Partial<WorkerLink>, name: K): WorkerLink[K] {
+  const method = link[name];
+  if (typeof method === 'function') return method as WorkerLink[K];
+  const message = `${name}() is nothing that the everpool of this worker knows: the task module comes with another version of everpool than the program. Install or bundle one version`;
+  throw new EverpoolError(message, 'ERR_EVERPOOL_VERSION');
 }
 
 function check(name: string, hook: unknown): void {

@@ -23,7 +23,11 @@ export function installLink(link: WorkerLink): void {
   Object.defineProperty(globalThis, KEY, { value: link, configurable: true });
 }
 
-/** Undefined in a process that is no worker. */
-export function workerLink(): WorkerLink | undefined {
-  return (globalThis as unknown as Record<symbol, WorkerLink | undefined>)[KEY];
+/**
+ * Undefined in a process that is no worker. The worker may run another version of this package than the one that asks: what
+ * it does not offer is missing here.
+ */
+export function workerLink(): Partial<WorkerLink> | undefined {
+  const link = (globalThis as unknown as Record<symbol, Partial<WorkerLink> | undefined>)[KEY];
+  return typeof link === 'object' && link !== null ? link : undefined;
 }

@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import { build } from 'esbuild';
-import { expectWorks, out, src } from './expected.js';
+import { expectPrints, expectWorks, out, src } from './expected.js';
 
 async function bundle(name, entries, options) {
   const outdir = out(`esbuild-${name}`);
@@ -41,4 +41,14 @@ test('CommonJS, one file', async () => {
 test('everpool left outside', async () => {
   const folder = await bundle('external', [src('main.js'), src('tasks.js')], { format: 'esm', packages: 'external' });
   await expectWorks(folder, 'main.js', { isMoved: false });
+});
+
+test('a task module that was not built: the pool breaks with the first deaths and names the file', async () => {
+  const folder = await bundle('lost', [src('lost.js')], { format: 'esm' });
+  await expectPrints(folder, 'lost.js', { spawned: true, code: 'ERR_EVERPOOL_BROKEN', namesFile: true });
+});
+
+test('workers that may read nothing but their task module', async () => {
+  const folder = await bundle('confined', [src('confined.js'), src('tasks.js')], { format: 'esm' });
+  await expectPrints(folder, 'confined.js', { sum: 3, denied: 'ERR_ACCESS_DENIED' });
 });
