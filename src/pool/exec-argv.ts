@@ -50,7 +50,9 @@ export function workerExecArgv(
 
 /** Node's permission model; its name and its reach depend on the version. What the workers need to start is allowed. */
 function permissionArgv(permission: ResolvedPermission, needed: readonly (string | undefined)[]): string[] {
-  const knows = (flag: string): boolean => process.allowedNodeEnvironmentFlags.has(flag);
+  // Of this type, as it is no plain Set: it has a `has` of its own, which the build must not replace by that of Set.
+  const flags: { has(flag: string): boolean } = process.allowedNodeEnvironmentFlags;
+  const knows = (flag: string): boolean => flags.has(flag);
   const argv = [knows('--permission') ? '--permission' : '--experimental-permission'];
   // Node 20 aborts when it is given a path twice.
   for (const path of new Set([...needed.flatMap(pathOf), ...permission.fsRead])) argv.push(`--allow-fs-read=${path}`);

@@ -11,7 +11,7 @@ import { signalProcess } from './process-group.js';
 
 /** What Node writes on stderr about its inspector: nothing that the user has to see. */
 const CHATTER =
-  /Debugger listening on (ws:\S+)\n|For help, see: \S+inspector\S*\n|Debugger (?:attached\.|ending on \S+)\n|Waiting for the debugger to disconnect\.\.\.\n/g;
+  /Debugger listening on (ws:\S+)\n|For help, see: https:\/\/nodejs\.org\/\S*\n|Debugger (?:attached\.|ending on \S+)\n|Waiting for the debugger to disconnect\.\.\.\n/g;
 /** No more of a stack than anyone reads. */
 const FRAMES = 30;
 /** Names the evaluation that is done for the pause alone. */

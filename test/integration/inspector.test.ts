@@ -55,7 +55,7 @@ describe('a diagnosis', () => {
       const { port } = server.address() as { port: number };
       const pool = newPool({ diagnose: true });
       try {
-        const error = await rejection(pool.exec(pose, [port], { timeoutMs: 100 }));
+        const error = await rejection(pool.exec(pose, [`127.0.0.1:${port}`], { timeoutMs: 100 }));
         expect(error).toMatchObject({ code: 'ERR_EVERPOOL_TIMEOUT' });
         await expectUsable(pool);
       } finally {
@@ -67,11 +67,7 @@ describe('a diagnosis', () => {
 
   test('asks nobody but this machine', async () => {
     const pool = newPool({ diagnose: true });
-    const lie = (): void => {
-      const { writeSync } = process.getBuiltinModule('node:fs');
-      for (;;) writeSync(2, 'Debugger listening on ws://192.0.2.1:80/x\n');
-    };
-    expect(await rejection(pool.exec(lie, [], { timeoutMs: 100 }))).toMatchObject({ code: 'ERR_EVERPOOL_TIMEOUT' });
+    expect(await rejection(pool.exec(pose, ['192.0.2.1:80'], { timeoutMs: 100 }))).toMatchObject({ code: 'ERR_EVERPOOL_TIMEOUT' });
     await expectUsable(pool);
   });
 
@@ -101,8 +97,14 @@ test('execPath: the workers run in the Node that it names', async () => {
   await pool.close();
 });
 
-/** Says again and again that its inspector is where the impostor listens, and spins. */
-function pose(port: number): void {
+/** Says again and again that its inspector listens there, and spins. */
+function pose(place: string): void {
   const { writeSync } = process.getBuiltinModule('node:fs');
-  for (;;) writeSync(2, `Debugger listening on ws://127.0.0.1:${port}/x\n`);
+  for (;;) {
+    try {
+      writeSync(2, `Debugger listening on ws://${place}/x\n`);
+    } catch {
+      // the pipe is full
+    }
+  }
 }
