@@ -14,6 +14,8 @@ interface UnserialisableReply {
   readonly cause?: unknown;
 }
 
+const SIDES: readonly UnserialisableReply['side'][] = ['result', 'error', 'progress'];
+
 /** Whether the task may be started again for it is `mayRetry`. */
 export function thrownOf(record: TaskRecord, message: Message): { error: unknown; mayRetry: boolean } {
   let body: unknown;
@@ -30,7 +32,8 @@ export function thrownOf(record: TaskRecord, message: Message): { error: unknown
   if (message.flags & Flag.Unserialisable) {
     const { side, message: why, thrown, cause } = Object(body) as UnserialisableReply;
     const what = thrown === undefined ? '' : ` (it threw ${text(thrown)})`;
-    return { error: new SerializationError(`${aboutTask(record)}: ${text(why)}${what}`, { side, cause }), mayRetry: false };
+    const options = { side: SIDES.includes(side) ? side : 'result', cause };
+    return { error: new SerializationError(`${aboutTask(record)}: ${text(why)}${what}`, options), mayRetry: false };
   }
   if (message.flags & Flag.Undecodable) {
     const why = `${aboutTask(record)}: its arguments could not be decoded in the worker: ${describe(body)}`;

@@ -146,6 +146,7 @@ describe('B. serialization, both directions: what cannot be decoded', () => {
   test.each([
     ['that it cannot be sent', UNSERIALISABLE, UNDEFINED, ''],
     ['that it cannot be sent', UNSERIALISABLE, JSON_TEXT, '7'],
+    ['that it cannot be sent', UNSERIALISABLE, JSON_TEXT, '{"side":{"a":1},"message":[]}'],
     ['that there is no such task', UNKNOWN_TASK, UNDEFINED, ''],
     ['that there is no such task', UNKNOWN_TASK, JSON_TEXT, '{"name":"a","exports":7}'],
     ['that the arguments could not be decoded', UNDECODABLE, UNDEFINED, ''],
@@ -155,6 +156,7 @@ describe('B. serialization, both directions: what cannot be decoded', () => {
       const pool = writing();
       const error = await rejection(pool.run('writeFrame', [{ type: FAILURE, flags, codec, body: text(body) }]));
       expect(error['code']).toMatch(/^ERR_EVERPOOL_/);
+      if (error instanceof SerializationError) expect(['result', 'arguments']).toContain(error.side);
       await expectUsable(pool as never, 1);
     },
   );
