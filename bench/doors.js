@@ -108,6 +108,8 @@ class SimulatedWorker {
       for (let seq = first; seq <= last; seq += 1) this.#revoked[seq % RING] = seq;
     },
     abort: () => undefined, // whatever has started has ended
+    expectItems: () => undefined,
+    startedItems: () => 0,
   };
 
   constructor(pid, spawner, listener) {

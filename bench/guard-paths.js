@@ -62,7 +62,7 @@ async function runner(frames) {
       now += 0.0005;
       return now;
     },
-    note: { start: noop, isRevoked: () => false, abortKind: noop },
+    note: { start: noop, startItems: noop, isRevoked: () => false, abortKind: noop },
     send: noop,
     exit: noop,
     load: async () => ({ [TASK]: noop }),

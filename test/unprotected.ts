@@ -70,7 +70,13 @@ function overlaid(process: WorkerProcess, changes: Partial<WorkerProcess>): Work
 
 /** Without a note: what has started is only guessed from the answers, and nothing can be revoked. */
 export const withoutNote: Wrap = (_process, answered) => {
-  const note: Note = { started: () => answered() + 1, revoke: () => undefined, abort: () => undefined };
+  const note: Note = {
+    started: () => answered() + 1,
+    revoke: () => undefined,
+    abort: () => undefined,
+    expectItems: () => undefined,
+    startedItems: () => 0,
+  };
   return { note };
 };
 

@@ -2,7 +2,7 @@
  * Where things stand in a worker's note (doors.ts, Note). All cells are 8-byte doubles, in the machine's own
  * order of bytes: both sides are processes of one machine.
  *
- * One ring of revoke cells and one of abort cells, by `seq` modulo RING. A cell belongs to one attempt from the
+ * One ring of revoke cells, one of abort cells and one of item cells, by `seq` modulo RING. A cell belongs to one attempt from the
  * sending until the answer, or the report that it was dropped: the parent leaves out a number whose cell an older
  * attempt still has (pool/lease-ring.ts). So an attempt that runs for hours keeps its cell and stops no other.
  *
@@ -12,7 +12,7 @@
 export const RING = 1024;
 /** RING is a power of two: `seq & RING_MASK` is the remainder, of any whole number, without a division of doubles. */
 export const RING_MASK: number = RING - 1;
-export const NOTE_BYTES: number = 64 + RING * 16;
+export const NOTE_BYTES: number = 64 + RING * 24;
 export const STARTED_AT = 0;
 /** Of the pair: the number, and its confirmation. */
 export const STARTED_BYTES = 16;
@@ -30,3 +30,25 @@ export function abortCellAt(seq: number): number {
 
 export const ABORT_CANCEL = 1;
 export const ABORT_SOFT_TIMEOUT = 2;
+
+/** Of a chunk: how many of its items have started. */
+export function itemsCellAt(seq: number): number {
+  return 64 + RING * 16 + (seq & RING_MASK) * 8;
+}
+
+/** An item cell holds `count × GENERATIONS + generation`. The generation tells the attempts apart that have the cell one after the other; it is never 0. */
+const GENERATIONS: number = 2 ** 20;
+
+export function itemsCell(seq: number, count: number): number {
+  return count * GENERATIONS + generationOf(seq);
+}
+
+/** NaN: this attempt has not written it, nor was it written for it. */
+export function itemsIn(cell: number, seq: number): number {
+  const count = Math.floor(cell / GENERATIONS);
+  return count >= 0 && cell - count * GENERATIONS === generationOf(seq) ? count : Number.NaN;
+}
+
+function generationOf(seq: number): number {
+  return 1 + (Math.floor(seq / RING) % (GENERATIONS - 1));
+}

@@ -58,7 +58,7 @@ export class BatchInput {
     this.#state = 'asking';
     let result: unknown;
     try {
-      this.#begin();
+      if (this.#next === undefined) this.#begin();
       result = apply(this.#next as () => unknown, this.#iterator, NO_ARGS);
     } catch (error) {
       return this.#answered({ kind: 'error', error });
@@ -73,7 +73,6 @@ export class BatchInput {
   }
 
   #begin(): void {
-    if (this.#next !== undefined) return;
     this.#iterator = this.#source.open();
     if (!isObject(this.#iterator)) throw new TypeError(`the input gave ${show(this.#iterator)} as its iterator, which is not an object`);
     const { next } = this.#iterator;
@@ -121,7 +120,9 @@ export class BatchInput {
 
 function answerOf(result: unknown): Answer {
   try {
-    if (!isObject(result)) throw new TypeError(`the input's next() gave ${show(result)}, which is not an object`);
+    // Most are plain objects: no call for those.
+    if ((typeof result !== 'object' || result === null) && !isObject(result))
+      throw new TypeError(`the input's next() gave ${show(result)}, which is not an object`);
     const { done } = result as IteratorResult<unknown>;
     return done ? END : { kind: 'item', value: (result as IteratorResult<unknown>).value };
   } catch (error) {

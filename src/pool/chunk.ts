@@ -1,14 +1,15 @@
 /**
  * Several items of a batch in one task: sent together, run one after the other, settled as they are told.
  *
- * When the attempt is lost, what was not told is sent again or fails, and only that.
+ * When the worker dies, each item that was not told goes on as a task of its own, with starts of its own: it is an orphan like any
+ * other, which had started or had not. So whatever kills its worker fails alone.
  */
-import { decode, encode } from '../ipc/codec.js';
+import { decode, type Encoded, encode } from '../ipc/codec.js';
 import { SerializationError } from '../shared/errors.js';
 import { Stretch } from './batch-outlet.js';
 import { type Outcome, rejected } from './outcome.js';
 import { type ItemFailure, readPortion } from './portion.js';
-import type { Settler, TaskRecord } from './record.js';
+import { type Lease, partOf, type Settler, setStarted, type TaskRecord } from './record.js';
 
 /** About so much work is sent at once. */
 const CHUNK_MS = 3;
@@ -27,24 +28,21 @@ export interface ChunkUser {
   onItemSettled(outcome: Outcome): void;
   /** Nothing of it is left. */
   onChunkOver(chunk: Chunk): void;
-  /** These had not started when their worker died: they are sent again, uncounted. */
-  again(indexes: number[], body: ChunkBody): void;
+  /** An item that was part of a chunk: a task of its own, which is in no queue yet. */
+  apart(of: TaskRecord, index: number, encoded: Encoded): TaskRecord;
 }
 
 export class Chunk implements Settler {
   record: TaskRecord | undefined;
-  /** A reader of values never repeats; items that were told do not either, so it may be sent again. */
+  /** A reader of values never repeats; what was told does not either, so the rest may be sent again. */
   readonly hasTaken = false;
   readonly #user: ChunkUser;
-  /** Each item is told before the next one starts: so the first that was not told is the only one that had started. */
-  readonly #isExact: boolean;
-  /** The indexes of the present attempt's items, or TOLD. */
+  /** The indexes of the attempt's items, or TOLD. */
   #items: number[];
   #left: number;
 
   /** The array of indexes is the chunk's from now on. */
-  constructor(user: ChunkUser, items: number[], isExact: boolean) {
-    this.#isExact = isExact;
+  constructor(user: ChunkUser, items: number[]) {
     this.#user = user;
     this.#items = items;
     this.#left = items.length;
@@ -71,35 +69,36 @@ export class Chunk implements Settler {
     }
   }
 
-  /** The attempt is lost, and another follows: with what was not told, as it was when it was submitted. */
-  lost(): void {
+  /**
+   * The attempt is lost: each item that was not told goes on by itself, the first of them as this task. Gives the attempt as each of
+   * them sees it; none if all were told. Called before the arguments are let go.
+   * @param started so many of the items had started, from the first on
+   */
+  split(lease: Lease, started: number): Lease[] {
+    if (this.#items.length === 1 && this.#left === 1) return [lease]; // its start is that of the attempt
     const record = this.record as TaskRecord;
-    const { codec, body, attachments } = encode(this.#untold(record));
-    this.#items = this.#items.filter((item) => item !== TOLD);
-    record.codec = codec;
-    record.body = body;
-    record.attachments = attachments;
-  }
-
-  /** The arguments of the items that were not told, but for so many. */
-  #untold({ codec, body, attachments }: TaskRecord, skip = 0): ChunkBody {
+    const { codec, body, attachments } = record;
     const sent = decode(codec, Buffer.from(body as Buffer), attachments) as ChunkBody;
-    return 'only' in sent ? { only: this.#leftOf(sent.only).slice(skip) } : this.#leftOf(sent).slice(skip);
-  }
-
-  #leftOf<T>(sent: readonly T[]): readonly T[] {
-    return sent.filter((_, place) => this.#items[place] !== TOLD);
-  }
-
-  /** Its worker has died, and it may not be started again; called before its arguments are let go. */
-  died(): void {
-    const record = this.record as TaskRecord;
-    const indexes = this.#items.filter((item) => item !== TOLD);
-    if (!this.#isExact || indexes.length < 2) return;
-    const rest = this.#untold(record, 1);
-    this.#items = indexes.splice(0, 1);
-    this.#left = 1;
-    this.#user.again(indexes, rest);
+    const isOnly = 'only' in sent;
+    const args: readonly unknown[] = isOnly ? sent.only : sent;
+    const left = this.#items.flatMap((index, place) => {
+      if (index === TOLD) return [];
+      const item = [args[place]];
+      // NaN: it is not known, so it may have.
+      return { index, encoded: encode(isOnly ? { only: item } : item), hasStarted: !(place >= started) };
+    });
+    this.#items = left.slice(0, 1).map(({ index }) => index);
+    this.#left = this.#items.length;
+    return left.map(({ index, encoded, hasStarted }, nth) => {
+      let part = lease;
+      if (nth === 0) {
+        record.codec = encoded.codec;
+        record.body = encoded.body;
+        record.attachments = encoded.attachments;
+      } else part = partOf(lease, this.#user.apart(record, index, encoded));
+      setStarted(part, hasStarted);
+      return part;
+    });
   }
 
   resolve(_value: unknown, record: TaskRecord): void {

@@ -103,21 +103,18 @@ export class Chunker implements ChunkUser {
     this.#submit(indexes, encoded);
   }
 
-  /** Undefined: the pool takes no more. */
-  #submit(indexes: number[], encoded: Encoded): TaskRecord | undefined {
+  #submit(indexes: number[], encoded: Encoded): void {
     // The user's code ran, and may have ended the pool: they would never start there.
     if (this.#core.supervisor.state !== 'open') {
       for (const index of indexes) this.#user.onItemsSettled(rejected(index, this.#core.refusal()));
-      return undefined;
+      return;
     }
     const isExact = this.#task.retries.crash === 0;
-    const chunk = new Chunk(this, indexes, isExact);
+    const chunk = new Chunk(this, indexes);
     this.#chunks.add(chunk);
     const flags = isExact ? Flag.Chunk | Flag.Exact : Flag.Chunk;
-    const record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
-    chunk.record = record;
-    this.#user.onSubmitted(record);
-    return record;
+    chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
+    this.#user.onSubmitted(chunk.record);
   }
 
   records(): TaskRecord[] {
@@ -141,12 +138,11 @@ export class Chunker implements ChunkUser {
     this.#user.onItemsSettled(outcome);
   }
 
-  again(indexes: number[], body: ChunkBody): void {
-    const { counts, queue } = this.#core;
-    counts.submitted -= indexes.length; // they are no new ones
-    const record = this.#submit(indexes, encode(body));
-    // To the front, as all that had not started (G14).
-    if (record !== undefined && queue.remove(record)) this.#core.enqueue(record, 'front');
+  apart(of: TaskRecord, index: number, encoded: Encoded): TaskRecord {
+    const chunk = new Chunk(this, [index]);
+    this.#chunks.add(chunk);
+    chunk.record = this.#core.apart(of, encoded, chunk);
+    return chunk.record;
   }
 
   onChunkOver(chunk: Chunk): void {

@@ -21,7 +21,7 @@ import { Life } from './life.js';
 import { NameTable } from './names.js';
 import type { ResolvedPoolOptions } from './options.js';
 import type { NameStats } from './pipelining.js';
-import { type Settler, TaskRecord } from './record.js';
+import { type Settler, type TaskOutput, TaskRecord } from './record.js';
 import type { Counts, Rooms } from './rooms.js';
 import { Settlement } from './settlement.js';
 import { Staff } from './staff.js';
@@ -180,6 +180,15 @@ export class Core implements Rooms {
     }
     if (this.life.takesTasks) this.enqueue(record, 'back');
     else this.settlement.fail(record, this.refusal() as Error);
+    return record;
+  }
+
+  /** A part of another task, and so no new one; it is in no queue yet. */
+  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskOutput): TaskRecord {
+    const record = new TaskRecord(++this.#lastTaskId, of.name, of.flags, encoded, of.options, of.submittedAt, settler);
+    record.stream = settler;
+    record.caller = of.caller;
+    this.#outstanding += 1;
     return record;
   }
 

@@ -6,7 +6,7 @@
  * Whatever the worker says may be a lie. What cannot be true ends it by a `protocol` death.
  */
 import type { Encoded } from '../ipc/codec.js';
-import { FrameType, type Message, ProtocolError } from '../ipc/frame.js';
+import { Flag, FrameType, type Message, ProtocolError } from '../ipc/frame.js';
 import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT } from '../ipc/note-layout.js';
 import type { AbortKind } from '../shared/doors.js';
 import type { Death } from '../shared/types.js';
@@ -50,6 +50,7 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     run.a = record.name.id;
     run.b = lease.number;
     run.flags = record.flags;
+    if ((record.flags & Flag.Chunk) !== 0) this.worker.note.expectItems(seq);
     this.worker.add(run, record.body, record.attachments);
     if (isAhead) this.aheadUs += estimateUs;
     else this.presume(now);

@@ -102,6 +102,19 @@ export class Past {
   errors = 0;
 }
 
+/** Where that goes which a task tells before its end. */
+export interface TaskOutput {
+  /** Something of it was read: it would come twice. */
+  readonly hasTaken: boolean;
+  /** Items of a chunk that were not told. */
+  readonly left: number;
+  put(value: unknown, bytes: number): void;
+  /** The attempt has failed, and another follows. */
+  lost?(): void;
+  /** Of a chunk whose attempt is lost (chunk.ts): the attempt as each item sees it that goes on. */
+  split?(lease: Lease, started: number): Lease[];
+}
+
 /** As small as it can be: a million of them may be queued, and the collector copies each that lives twice. */
 export class TaskRecord implements Due, Queued<TaskRecord> {
   readonly id: number;
@@ -131,10 +144,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   over: Deferred<void> | undefined;
   /** Settles when the process that is killed for it, or died with it, is gone. */
   gone: Promise<void> | undefined;
-  /** Where the values of a generator task go, or the ends of the items of a chunk, of which so many are left. */
-  stream:
-    | { readonly hasTaken: boolean; readonly left: number; put(value: unknown, bytes: number): void; lost(): void; died?(): void }
-    | undefined;
+  /** Where the values of a generator task go, or the ends of the items of a chunk. */
+  stream: TaskOutput | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */
   dueAt = 0;
@@ -185,6 +196,29 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
 export function pastOf(record: TaskRecord): Past {
   record.past ??= new Past();
   return record.past;
+}
+
+/** The number of the failed attempt, from 1. */
+export function failuresOf({ past }: TaskRecord): number {
+  return past === undefined ? 1 : past.crashes + past.timeouts + past.errors;
+}
+
+/** The attempt at a chunk as one of its items sees it, which goes on as a task of its own. */
+export function partOf(lease: Lease, record: TaskRecord): Lease {
+  const worker = { id: lease.workerId, pid: lease.pid } as Worker;
+  const part = new Lease(lease.seq, record, { worker } as LeaseLane, 0, lease.isLong);
+  part.lane = undefined;
+  part.startedAt = lease.startedAt;
+  part.endedAt = lease.endedAt;
+  record.lease = part;
+  return part;
+}
+
+/** The attempt had started; what of it is the record's own is known only now. */
+export function setStarted(lease: Lease, hasStarted: boolean): void {
+  if (lease.hasStarted === hasStarted) return;
+  lease.hasStarted = hasStarted;
+  lease.record.starts += hasStarted ? 1 : -1;
 }
 
 /** Its present attempt has not started before that. */

@@ -34,7 +34,7 @@ export interface Counts {
 /** settlement.ts */
 export interface Settling {
   onStarted(lease: Lease): void;
-  onReply(lease: Lease, message: Message): void;
+  onReply(lease: Lease, message: Message, worker: Worker): void;
   onWithdrawn(lease: Lease): void;
   /** A value of its stream cannot be decoded: it is to end. */
   unreadable(lease: Lease, cause: unknown): void;

@@ -4,7 +4,7 @@
  */
 
 import { decode, describe } from '../ipc/codec.js';
-import { FrameType, type Message } from '../ipc/frame.js';
+import { Flag, FrameType, type Message } from '../ipc/frame.js';
 import { release } from '../ipc/spare-memory.js';
 import { deferred } from '../shared/deferred.js';
 import { EverpoolError, SerializationError } from '../shared/errors.js';
@@ -13,10 +13,11 @@ import { guarded, reportThrown } from '../shared/program.js';
 import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/worker.js';
 import { addCaller } from './caller.js';
+import { areSentAgain, partsAtDeath } from './chunk-parts.js';
 import { aboutTask, diedError, timeoutError } from './messages.js';
 import { afterDeath } from './orphan-policy.js';
 import { observe } from './pipelining.js';
-import { type Lease, pastOf, type TaskRecord, toAttempt } from './record.js';
+import { failuresOf, type Lease, pastOf, type TaskRecord, toAttempt } from './record.js';
 import type { Rooms, Settling } from './rooms.js';
 import { thrownOf } from './thrown.js';
 
@@ -48,13 +49,13 @@ export class Settlement implements Settling {
     }
   }
 
-  onReply(lease: Lease, message: Message): void {
+  onReply(lease: Lease, message: Message, worker: Worker): void {
     const { record } = lease;
     const runMs = message.a / 1000 / lease.items;
     observe(record.name, runMs);
     this.#core.runMs.record(runMs, lease.items);
     if (message.type === FrameType.Result) this.#onResult(lease, message);
-    else this.#onFailure(lease, message);
+    else this.#onFailure(lease, message, worker);
   }
 
   #onResult(lease: Lease, message: Message): void {
@@ -80,7 +81,7 @@ export class Settlement implements Settling {
     record.settler.resolve(value, record);
   }
 
-  #onFailure(lease: Lease, message: Message): void {
+  #onFailure(lease: Lease, message: Message, worker: Worker): void {
     const { record } = lease;
     if (this.#endedBefore(record, message)) {
       lease.outcome = 'cancelled';
@@ -88,6 +89,7 @@ export class Settlement implements Settling {
       return;
     }
     lease.outcome = 'error';
+    if ((message.flags & Flag.Undecodable) !== 0 && areSentAgain(this.#core, lease, worker)) return;
     const { error, mayRetry } = thrownOf(record, message);
     // One that was cancelled meanwhile is not started again (G6).
     if (!mayRetry || mustNotRepeat(record) || (record.past?.errors ?? 0) >= record.options.retries.error)
@@ -120,6 +122,20 @@ export class Settlement implements Settling {
   }
 
   onOrphaned(lease: Lease, death: Death, worker: Worker): void {
+    const parts = partsAtDeath(lease, worker).reverse(); // each then finds its place at the very front of the queue (G14)
+    for (const part of parts) {
+      try {
+        this.#orphaned(part, death, worker);
+      } catch (error) {
+        this.torn(part.record, error);
+      }
+    }
+    if (parts.length > 0) return;
+    this.#finish(lease.record, 'succeeded'); // everything was told
+    lease.record.settler.resolve(undefined, lease.record);
+  }
+
+  #orphaned(lease: Lease, death: Death, worker: Worker): void {
     const { record } = lease;
     const { retries } = record.options;
     const { crashes = 0, timeouts = 0 } = record.past ?? {};
@@ -150,7 +166,6 @@ export class Settlement implements Settling {
         this.#retry(lease, diedError(record, death, this.#core.clock.epoch), death.requested ? 'front' : 'back');
         return;
       case 'died':
-        record.stream?.died?.();
         this.fail(record, diedError(record, death, this.#core.clock.epoch));
         return;
     }
@@ -170,7 +185,7 @@ export class Settlement implements Settling {
     const { record } = lease;
     if (lease.hasStarted) pastOf(record).attempts.push(lease);
     record.lease = undefined;
-    record.stream?.lost();
+    record.stream?.lost?.();
     record.isSoftPast = false;
     core.deadlines.clear(record);
     core.counts.retried += 1;
@@ -301,11 +316,6 @@ function mustNotRepeat({ stream }: TaskRecord): boolean {
 
 function tagOf(record: TaskRecord): { tag?: string } {
   return record.options.tag === undefined ? {} : { tag: record.options.tag };
-}
-
-/** The number of the failed attempt, from 1. */
-function failuresOf({ past }: TaskRecord): number {
-  return past === undefined ? 1 : past.crashes + past.timeouts + past.errors;
 }
 
 function reject(record: TaskRecord, error: unknown, isComplete: boolean): void {

@@ -153,7 +153,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   onReply(lease: Lease, message: Message, worker: Worker): void {
     try {
       this.#core.supervisor.onUseful(worker);
-      this.#core.settlement.onReply(lease, message);
+      this.#core.settlement.onReply(lease, message, worker);
     } catch (error) {
       this.#core.settlement.torn(lease.record, error);
     }

@@ -45,6 +45,10 @@ export interface Note {
   revoke(first: number, last: number): void;
   /** Makes `context().aborted()` true for the attempt, also in a loop that never yields. */
   abort(seq: number, kind: AbortKind): void;
+  /** A chunk is sent, and none of its items has started. */
+  expectItems(seq: number): void;
+  /** How many of its items have started, from the first on; NaN where it is known that the worker did not write it. */
+  startedItems(seq: number): number;
 }
 export type AbortKind = 'cancel' | 'soft-timeout';
 

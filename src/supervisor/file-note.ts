@@ -11,6 +11,9 @@ import {
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
   CONFIRMATION_OF_0,
+  itemsCell,
+  itemsCellAt,
+  itemsIn,
   NOTE_BYTES,
   RING,
   RING_MASK,
@@ -76,6 +79,21 @@ export class FileNote implements Note {
   abort(seq: number, kind: AbortKind): void {
     cells[0] = 4 * seq + (kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT);
     this.#write(CELL_BYTES, abortCellAt(seq));
+  }
+
+  expectItems(seq: number): void {
+    cells[0] = itemsCell(seq, 0);
+    this.#write(CELL_BYTES, itemsCellAt(seq));
+  }
+
+  startedItems(seq: number): number {
+    try {
+      if (this.#fd !== CLOSED && readSync(this.#fd, cells, 0, CELL_BYTES, itemsCellAt(seq)) === CELL_BYTES)
+        return itemsIn(cells[0] as number, seq);
+    } catch {
+      // User code broke the file.
+    }
+    return Number.NaN;
   }
 
   /** Gives the descriptor back; `started()` goes on telling what it was. */

@@ -45,7 +45,13 @@ const FROM_WORKER = 4;
 
 const GONE: Promise<boolean> = Promise.resolve(true);
 
-const NO_NOTE: Note = { started: () => 0, revoke: () => undefined, abort: () => undefined };
+const NO_NOTE: Note = {
+  started: () => 0,
+  revoke: () => undefined,
+  abort: () => undefined,
+  expectItems: () => undefined,
+  startedItems: () => 0,
+};
 
 export class NodeProcess implements WorkerProcess {
   readonly pid: number | undefined;

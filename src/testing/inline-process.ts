@@ -14,6 +14,7 @@ class InlineNote implements Note, WorkerNote {
   #started = 0;
   readonly #revoked = new Set<number>();
   readonly #aborts = new Map<number, AbortKind>();
+  readonly #items = new Map<number, number>();
 
   started(): number {
     return this.#started;
@@ -24,8 +25,17 @@ class InlineNote implements Note, WorkerNote {
   abort(seq: number, kind: AbortKind): void {
     this.#aborts.set(seq, kind);
   }
+  expectItems(seq: number): void {
+    this.#items.set(seq, 0);
+  }
+  startedItems(seq: number): number {
+    return this.#items.get(seq) ?? 0;
+  }
   start(seq: number): void {
     this.#started = seq;
+  }
+  startItems(seq: number, count: number): void {
+    this.#items.set(seq, count);
   }
   isRevoked(seq: number): boolean {
     return this.#revoked.has(seq);

@@ -1,7 +1,6 @@
 /** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
 import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
 import { encodeTogether, kept, opened } from '../ipc/codec-together.js';
-import { Pace } from '../shared/pace.js';
 import type { Attempt } from './attempt.js';
 import type { Current } from './current.js';
 import type { TaskFunction, WorkerDoors } from './doors.js';
@@ -9,6 +8,19 @@ import type { Replies } from './replies.js';
 
 /** What has been told of so long ago that the next item must not keep it waiting. */
 const PORTION_MS = 5;
+
+/** How often the clock is read: a reading costs as much as the shortest items. While they take no time to speak of, so many are done between two readings; */
+const UNWATCHED = 7;
+/** so short are they then, together. */
+const SHORT_MS = 0.05;
+
+/**
+ * Each start is noted, so that a death is paid for by the item that had started. To write the note takes longer than the shortest items. So
+ * when a worker has survived so many items, of those that are shorter than this so many are noted at once.
+ */
+const PROVEN = 5000;
+const TINY_MS = 0.002;
+const MOST_NOTED = 32;
 
 /** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
 export type ChunkBody = readonly unknown[][] | { readonly only: readonly unknown[] };
@@ -20,10 +32,14 @@ export interface ChunksHost {
   readonly doors: WorkerDoors;
   readonly replies: Replies;
   readonly current: Current;
+  /** The worker is broken, by no fault of a task. */
+  onFault(error: unknown): void;
 }
 
 export class Chunks {
   readonly #host: ChunksHost;
+  /** Items that have ended in this process. */
+  #survived = 0;
 
   constructor(host: ChunksHost) {
     this.#host = host;
@@ -43,10 +59,21 @@ export class Chunks {
     const { length } = items;
     const only: unknown[] = [undefined];
     const isExact = portionMs === 0;
+    const isProven = !isExact && this.#survived >= PROVEN;
+    let noted = start; // items before that are noted as started
+    let stride = 1; // so many are noted at once
     let told = doors.now();
-    const pace = new Pace(told);
+    let looked = told;
+    let left = 0; // so many more before the next look at the clock
+    let unwatched = 0; // and so many after it
+    let from = told; // for the stride, the items since then are measured
     for (let index = start; index < length; index += 1) {
-      if (pace.isWatched && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+      if (left === 0 && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+      if (index === noted) {
+        noted = index + stride < length ? index + stride : length;
+        this.#note(attempt, noted);
+        if (isProven && left === 0 && stride === 1) from = doors.now(); // the writing is none of the item's time
+      }
       try {
         let args = items[index] as unknown[];
         if (!isSpread) {
@@ -54,23 +81,48 @@ export class Chunks {
           args = only;
         }
         const value = current.run(attempt, fn, args);
-        if (isThenable(value)) return this.#await(chunk, index, waiting, value);
+        if (isThenable(value)) {
+          if (noted > index + 1) this.#note(attempt, index + 1); // it may take long
+          return this.#await(chunk, index, waiting, value);
+        }
         waiting.value(value);
       } catch (error) {
         waiting.failure(error);
       }
-      if (!pace.isWatched) {
-        pace.pass();
+      if (left > 0) {
+        left -= 1;
         continue;
       }
       const now = doors.now();
-      if (!isExact) pace.look(now); // each is told before the next one starts
+      if (isProven) {
+        const measured = stride === 1 ? 1 : unwatched + 1;
+        stride = now - from < measured * TINY_MS ? Math.min(2 * stride, MOST_NOTED) : 1;
+        from = now;
+        if (stride === 1 && noted > index + 1) {
+          noted = index + 1;
+          this.#note(attempt, noted);
+        }
+      }
+      if (!isExact) unwatched = now - looked < SHORT_MS ? Math.min(2 * unwatched + 1, UNWATCHED) : 0; // else each is told before the next one starts
+      left = unwatched;
+      looked = now;
       if (now - told < portionMs) continue;
       told = now;
       this.#tell(attempt, index + 1, waiting);
     }
     this.#tell(attempt, length, waiting);
+    this.#survived += length - start;
     return undefined;
+  }
+
+  /** Before the next item starts: what it does to the process, it alone is to pay for. */
+  #note(attempt: Attempt, count: number): void {
+    try {
+      this.#host.doors.note.startItems(attempt.seq, count);
+    } catch (error) {
+      this.#host.onFault(error);
+      throw error;
+    }
   }
 
   async #await(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
@@ -189,5 +241,6 @@ function messageOf(cause: unknown): string {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
+  return typeof (value as { then?: unknown }).then === 'function';
 }

@@ -36,6 +36,8 @@ export interface WorkerDoors {
 export interface WorkerNote {
   /** Writes down that the attempt has started, or is dropped. */
   start(seq: number): void;
+  /** Writes down that so many items of a chunk have started, or are about to. */
+  startItems(seq: number, count: number): void;
   isRevoked(seq: number): boolean;
   abortKind(seq: number): AbortKind | undefined;
 }

@@ -73,6 +73,84 @@ describe('chunks', () => {
     expect(pool.stats().deaths).toBeGreaterThan(2);
   });
 
+  for (const how of ['exit', 'SIGKILL', 'abort']) {
+    test(`items whose ${how} kills the worker fail alone, each after as many starts as it may have; all others succeed`, async () => {
+      const file = newFolder();
+      // Side by side, too: what stands behind one that kills has not started.
+      const bad = [0, 500, 501, 1999];
+      for (const retries of [0, 1, 2]) {
+        const pool = chunked({ restart: { intensity: 1000 } });
+        const starts = `${file}/starts-${retries}`;
+        const items = upTo(2000).map((item) => (bad.includes(item) ? [item, how, starts] : [item]));
+        // Without retries they go together only where that is asked for.
+        const options = retries === 0 ? { chunkSize: 100 } : {};
+        await pool.map('echo', upTo(300), { retries: 1 });
+        const outcomes: (PromiseSettledResult<unknown> & { attempts: number; index: number })[] = [];
+        for await (const outcome of pool.starmap('poison', items as never, { retries, ...options }).outcomes()) outcomes.push(outcome);
+        for (const { index, attempts, ...outcome } of outcomes) {
+          if (!bad.includes(index)) expect([index, outcome.status], `${index}`).toEqual([index, 'fulfilled']);
+          else expect([index, outcome.status, attempts], `${index}`).toEqual([index, 'rejected', 1 + retries]);
+          if (outcome.status === 'rejected') {
+            expect(outcome.reason).toBeInstanceOf(WorkerDiedError);
+            expect((outcome.reason as WorkerDiedError).attempts).toHaveLength(1 + retries);
+          }
+        }
+        expect(numbers(starts)).toEqual(bad.flatMap((item) => Array(1 + retries).fill(item)));
+        expect(pool.stats()).toMatchObject({ submitted: 2300, succeeded: 2296, failed: 4, queued: 0, running: 0, waiting: 0 });
+        await pool.close();
+      }
+    });
+  }
+
+  test('workers killed all along, with few retries: who fails has started as often as it may, and in a worker that died each time', async () => {
+    for (const retries of [0, 1]) {
+      const pool = chunked({ restart: { intensity: 1000 } });
+      const file = `${newFolder()}/starts`;
+      await pool.ready();
+      let started = 0;
+      const kills = setInterval(() => {
+        const now = linesOf(file).length;
+        const pid = pool.workers().find(({ state }) => state === 'busy')?.pid;
+        if (pid === undefined || now < started + 40) return;
+        started = now;
+        process.kill(pid, 'SIGKILL');
+      }, 3);
+      const items = upTo(400).map((item) => [item, file, 0.3]);
+      const outcomes = await pool.starmap('witnessed', items as never, { retries, chunkSize: 50 }).settled();
+      clearInterval(kills);
+      const starts = new Map<number, number>();
+      for (const item of numbers(file)) starts.set(item, (starts.get(item) ?? 0) + 1);
+      let failed = 0;
+      for (const [index, { status }] of outcomes.entries()) {
+        if (status === 'rejected') failed += 1;
+        // It may be killed after its start was noted, and before it has written anything.
+        const count = starts.get(index) ?? 0;
+        if (status === 'fulfilled') expect(count).toBeGreaterThan(0);
+        expect(count, `item ${index}`).toBeLessThanOrEqual(1 + retries);
+      }
+      expect(pool.stats().deaths).toBeGreaterThan(1);
+      expect(failed).toBeLessThanOrEqual(pool.stats().deaths);
+      await pool.close();
+    }
+  });
+
+  test('arguments that cannot be decoded, or that no worker survives, fail alone: those beside them are done', async () => {
+    const pool = newPool({ execArgv: ['--import', fixture('breaks-decoding.js')], restart: { intensity: 1000 } });
+    for (const [order, error] of [
+      ['decode:throw', SerializationError],
+      ['decode:fail', WorkerDiedError],
+    ] as const) {
+      for (const retries of [0, 1]) {
+        const items = upTo(60).map((item) => new Map([[item === 17 || item === 41 ? order : 'item', item]]));
+        const outcomes = await pool.map('echo', items, { chunkSize: 20, retries }).settled();
+        for (const [index, outcome] of outcomes.entries()) {
+          if (index === 17 || index === 41) expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(error) });
+          else expect(outcome, `${order} ${index}`).toEqual({ status: 'fulfilled', value: new Map([['item', index]]) });
+        }
+      }
+    }
+  });
+
   test('without retries a death fails the item that ran, and no other: nothing starts twice', async () => {
     const pool = chunked();
     const file = `${newFolder()}/starts`;

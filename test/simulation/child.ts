@@ -245,6 +245,11 @@ export class Child implements TaskHost {
           ledger.noted(process, seq, this.#taskIds.get(seq) as number, note.isRevoked(seq));
           this.#passes(); // noted, and dead before anything else
         },
+        startItems: (seq, count) => {
+          if (this.#passes()) return;
+          note.startItems(seq, count);
+          this.#passes(); // noted, and dead before the item is called
+        },
         isRevoked: (seq) => {
           const isRevoked = note.isRevoked(seq);
           if (!isRevoked && !this.isOver) ledger.begins(process, seq);

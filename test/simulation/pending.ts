@@ -16,5 +16,5 @@ export const PENDING: {
   queueTimeouts: false,
   boots: false,
   floods: false,
-  poison: true,
+  poison: false,
 };

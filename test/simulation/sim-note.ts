@@ -8,6 +8,7 @@ export class SimNote implements Note, WorkerNote {
   lastRead = 0;
   readonly #revoked = new Set<number>();
   readonly #aborts = new Map<number, AbortKind>();
+  readonly #items = new Map<number, number>();
   readonly #race: () => void;
 
   /** @param race lets the worker run on, in the middle of what the parent does */
@@ -30,10 +31,20 @@ export class SimNote implements Note, WorkerNote {
     this.#aborts.set(seq, kind);
   }
 
+  expectItems(seq: number): void {
+    this.#items.set(seq, 0);
+  }
+  startedItems(seq: number): number {
+    return this.#items.get(seq) ?? Number.NaN;
+  }
+
   // ---- the worker's side
 
   start(seq: number): void {
     this.#started = seq;
+  }
+  startItems(seq: number, count: number): void {
+    this.#items.set(seq, count);
   }
   isRevoked(seq: number): boolean {
     return this.#revoked.has(seq);

@@ -6,6 +6,7 @@ import {
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
   CONFIRMATION_OF_0,
+  itemsCellAt,
   NOTE_BYTES,
   RING,
   revokeCellAt,
@@ -34,6 +35,29 @@ describe('the file of a note', () => {
     writeSync(note.fd, bytes, 0, bytes.length, STARTED_AT);
   };
   const start = (seq: number): void => write(seq, CONFIRMATION_OF_0 - seq);
+
+  test('tells how many items of a chunk have started, of that chunk and no other; what nobody wrote tells nothing', () => {
+    const worker = new NodeNote(note.fd);
+    for (const seq of [1, 2, RING, RING + 1, 3 * RING + 1, 2 ** 40 + 1]) {
+      expect(note.startedItems(seq)).toBeNaN();
+      note.expectItems(seq);
+      expect(note.startedItems(seq)).toBe(0);
+      for (const count of [1, 2, 2000, 1_000_000, 3]) {
+        worker.startItems(seq, count);
+        expect(note.startedItems(seq)).toBe(count);
+      }
+    }
+    // Others have the cell now, or had it.
+    expect(note.startedItems(1)).toBeNaN();
+    expect(note.startedItems(5 * RING + 2)).toBeNaN();
+    expect(note.startedItems(2)).toBe(3);
+    for (const forged of [0, -1, 0.5, 1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
+      writeSync(note.fd, Buffer.from(Float64Array.of(forged).buffer), 0, 8, itemsCellAt(2));
+      expect(note.startedItems(2)).toBeNaN();
+    }
+    note.close();
+    expect(note.startedItems(RING)).toBeNaN();
+  });
 
   test('has its whole size at once and no name', () => {
     const bytes = Buffer.alloc(NOTE_BYTES + 1, 1);

@@ -190,6 +190,84 @@ describe('a cancel after a soft timeout', () => {
   });
 });
 
+describe('the items of a chunk', () => {
+  /** Of each item: how many were noted as started when it was called. */
+  async function notedAtStart(count: number, before: number, task: (item: number, parent: FakeParent) => unknown): Promise<number[]> {
+    const seen: number[] = [];
+    const parent: FakeParent = await FakeParent.of({
+      tiny: () => undefined,
+      task: (item: number) => {
+        seen.push(parent.startedItems.at(-1) as number);
+        return task(item, parent);
+      },
+    });
+    if (before > 0) parent.run(1, 'tiny', Array(before).fill([]), { flags: Flag.Chunk });
+    parent.run(
+      2,
+      'task',
+      Array.from({ length: count }, (_, index) => [index]),
+      { flags: Flag.Chunk },
+    );
+    await parent.reply(2);
+    return seen;
+  }
+  const oneByOne = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+  it('are noted one by one, each before it starts: however short, slow or asynchronous they are', async () => {
+    expect(await notedAtStart(3000, 0, () => undefined)).toEqual(oneByOne(3000));
+    const slow = (_item: number, parent: FakeParent): void => {
+      parent.time += 0.003;
+    };
+    expect(await notedAtStart(100, 6000, slow)).toEqual(oneByOne(100));
+    expect(await notedAtStart(100, 6000, async () => undefined)).toEqual(oneByOne(100));
+  });
+
+  it('are noted some at once when they are shorter than a note, and thousands have harmed nothing; never fewer than have started', async () => {
+    const seen = await notedAtStart(1000, 6000, (item, parent) => {
+      parent.time += item < 500 ? 0.0001 : item < 600 ? 0.01 : 0.0001;
+    });
+    for (const [index, noted] of seen.entries()) {
+      expect(noted).toBeGreaterThan(index);
+      expect(noted - index).toBeLessThanOrEqual(32);
+    }
+    expect(new Set(seen.slice(0, 500)).size).toBeLessThan(40);
+    // Soon after they take longer, it is one by one again.
+    expect(seen.slice(516, 600)).toEqual(oneByOne(600).slice(516));
+  });
+
+  it('are taken back from the note when one of them takes its time', async () => {
+    const seen: number[] = [];
+    const parent: FakeParent = await FakeParent.of({
+      tiny: () => undefined,
+      task: (item: number) => (item === 700 ? Promise.resolve().then(() => seen.push(parent.startedItems.at(-1) as number)) : undefined),
+    });
+    parent.run(1, 'tiny', Array(6000).fill([]), { flags: Flag.Chunk });
+    parent.run(
+      2,
+      'task',
+      Array.from({ length: 1000 }, (_, index) => [index]),
+      { flags: Flag.Chunk },
+    );
+    await parent.reply(2);
+    expect(seen).toEqual([701]);
+  });
+
+  it('end their worker when they cannot be noted: without a note nothing may start', async () => {
+    let calls = 0;
+    const parent: FakeParent = await FakeParent.of({
+      task: () => {
+        calls += 1;
+      },
+    });
+    parent.startedItems.push = () => {
+      throw new Error('EBADF');
+    };
+    parent.run(1, 'task', [[1], [2]], { flags: Flag.Chunk });
+    expect(await parent.exit()).toBe(1);
+    expect(calls).toBe(0);
+  });
+});
+
 describe('aborted()', () => {
   it('sees the note in a loop that never yields, fires the signal, and reads at most once a millisecond', async () => {
     const parent: FakeParent = await parentOf(({ aborted, checkpoint, signal }) => {

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { decode, type Encoded, encode } from '../../../src/ipc/codec.js';
 import { ProtocolError } from '../../../src/ipc/frame.js';
 import type { Stretch } from '../../../src/pool/batch-outlet.js';
 import { Chunk, chunkSizeFor } from '../../../src/pool/chunk.js';
 import type { Outcome } from '../../../src/pool/outcome.js';
-import type { TaskRecord } from '../../../src/pool/record.js';
+import { Lease, type LeaseLane, type TaskRecord } from '../../../src/pool/record.js';
 
-function chunkOf(indexes: number[]): { chunk: Chunk; settled: Outcome[] } {
+function chunkOf(indexes: number[]): {
+  chunk: Chunk;
+  settled: Outcome[];
+  apart: { index: number; record: TaskRecord }[];
+  lease: Lease;
+} {
   const settled: Outcome[] = [];
   const user = {
     onTold: (stretch: Stretch) => {
@@ -13,11 +19,18 @@ function chunkOf(indexes: number[]): { chunk: Chunk; settled: Outcome[] } {
     },
     onItemSettled: (outcome: Outcome) => settled.push(outcome),
     onChunkOver: () => undefined,
-    again: () => undefined,
+    apart: (of: TaskRecord, index: number, encoded: Encoded): TaskRecord => {
+      const record = { ...of, ...encoded, starts: 0 } as unknown as TaskRecord;
+      apart.push({ index, record });
+      return record;
+    },
   };
-  const chunk = new Chunk(user, indexes, false);
-  chunk.record = { id: 1, starts: 1, name: { name: 'task' } } as unknown as TaskRecord;
-  return { chunk, settled };
+  const apart: { index: number; record: TaskRecord }[] = [];
+  const chunk = new Chunk(user, indexes);
+  chunk.record = { id: 1, starts: 1, name: { name: 'task' }, ...encode({ only: indexes.map((index) => `item ${index}`) }) } as never;
+  const lease = new Lease(9, chunk.record as TaskRecord, { worker: { id: 3, pid: 33 } } as LeaseLane, 0, true);
+  lease.hasStarted = true;
+  return { chunk, settled, apart, lease };
 }
 
 describe('a chunk', () => {
@@ -62,6 +75,47 @@ describe('a chunk', () => {
       expect(settled).toEqual([]);
       expect(chunk.left).toBe(2);
     }
+  });
+
+  /** Of each item that goes on by itself: what is sent, and whether its attempt had started. */
+  const sent = (leases: Lease[]): unknown[] =>
+    leases.map(({ record, hasStarted }) => [decode(record.codec, record.body as never, record.attachments), hasStarted, record.starts]);
+
+  test('comes apart when its worker dies: what was not told goes on, item by item, each as it had started or had not', () => {
+    const { chunk, settled, apart, lease } = chunkOf([5, 6, 7, 8, 9]);
+    chunk.put([0, ['a'], []]);
+    const parts = chunk.split(lease, 3);
+    expect(sent(parts)).toEqual([
+      [{ only: ['item 6'] }, true, 1],
+      [{ only: ['item 7'] }, true, 1],
+      [{ only: ['item 8'] }, false, 0],
+      [{ only: ['item 9'] }, false, 0],
+    ]);
+    expect(parts[0]).toBe(lease);
+    expect(apart.map(({ index }) => index)).toEqual([7, 8, 9]);
+    expect(parts[1]).toMatchObject({ seq: 9, workerId: 3, pid: 33, number: 1, items: 1, lane: undefined });
+    expect(chunk.left).toBe(1);
+    chunk.put([0, ['b'], []]);
+    expect(settled.map(({ index }) => index)).toEqual([5, 6]);
+  });
+
+  test('of which nothing had started is charged with nothing; of which nobody knows, with everything', () => {
+    const fresh = chunkOf([1, 2]);
+    expect(sent(fresh.chunk.split(fresh.lease, 0))).toEqual([
+      [{ only: ['item 1'] }, false, 0],
+      [{ only: ['item 2'] }, false, 0],
+    ]);
+    const unknown = chunkOf([1, 2]);
+    expect(unknown.chunk.split(unknown.lease, Number.NaN).every(({ hasStarted }) => hasStarted)).toBe(true);
+  });
+
+  test('of one item starts with its attempt, and one that was told leaves nothing', () => {
+    const one = chunkOf([4]);
+    expect(one.chunk.split(one.lease, 0)).toEqual([one.lease]);
+    expect(one.lease.hasStarted).toBe(true);
+    const told = chunkOf([4, 5]);
+    told.chunk.put([0, 2, []]);
+    expect(told.chunk.split(told.lease, 2)).toEqual([]);
   });
 
   test('is some 3 ms of work, and small at the end', () => {
