@@ -138,6 +138,8 @@ function together(promises, record, onRejected) {
   return new NativePromise((resolve, reject) => {
     const all = $list(promises);
     const results = $list(all);
+    // `resolve` asks for it: it must not find one that the program has put on a prototype.
+    defineProperty(results, 'then', { __proto__: null, value: undefined });
     let left = all.length;
     const done = (index, result) => {
       results[index] = result;

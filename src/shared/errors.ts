@@ -216,5 +216,6 @@ function setName(errorClass: { readonly prototype: Error }, name: string): void 
 
 /** Without a cause there must be no own `cause` property: `{ cause: undefined }` would print one. */
 function causeOf(details: { readonly cause?: unknown }): ErrorOptions | undefined {
-  return details.cause === undefined ? undefined : { cause: details.cause };
+  // Its own: a `cause` on the prototype of all objects is the program's.
+  return !Object.hasOwn(details, 'cause') || details.cause === undefined ? undefined : { cause: details.cause };
 }

@@ -21,6 +21,9 @@ export interface SpawnLineUser {
   spawn(berth: Berth, ordinal: number): Worker;
 }
 
+/** What p-queue asks of its options, so that it finds nothing that the program has put on the prototype of all objects. */
+const PLAIN = { priority: 0, signal: undefined, id: '' };
+
 export class SpawnLine {
   readonly #clock: Clock;
   readonly #berths: Berths;
@@ -83,7 +86,7 @@ export class SpawnLine {
       if (berth.state !== 'pacing') return; // it was retired while it waited its turn
       berth.state = 'vacant';
       if (mayStill()) await this.#begin(berth);
-    });
+    }, PLAIN);
   }
 
   /** The worker has booted, or died: the next may boot. */
