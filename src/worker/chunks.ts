@@ -25,9 +25,6 @@ const MOST_NOTED = 32;
 /** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
 export type ChunkBody = readonly unknown[][] | { readonly only: readonly unknown[] };
 
-/** `[index of the first, values, failures by index in the portion]`; a number of values stands for so many that are undefined. */
-export type Portion = readonly [first: number, values: readonly unknown[] | number, failures: readonly (readonly [number, unknown])[]];
-
 export interface ChunksHost {
   readonly doors: WorkerDoors;
   readonly replies: Replies;
@@ -198,7 +195,10 @@ class Waiting {
     this.#values.push(undefined);
   }
 
-  /** A portion; or one for each, when they are too much for one message. */
+  /**
+   * A portion, `[index of the first, values, failures by index in the portion]`, where a number of values stands for so many that are
+   * undefined; or one for each, when they are too much for one message.
+   */
   take(first: number): Encoded[] {
     const list = this.#values;
     const failures = this.#failures;
