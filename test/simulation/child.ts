@@ -134,12 +134,18 @@ export class Child implements TaskHost {
     this.#forgery = forgery;
     if (forgery !== 'frame' && forgery !== 'note') return;
     const { process } = this;
-    for (let count = process.random.integer(1, 5); count > 0; count -= 1) {
-      this.within(process.random.skewed(200), () => {
-        if (forgery === 'note') this.#forger.scribble(process.note);
+    for (let count = process.random.integer(1, 8); count > 0; count -= 1) {
+      this.within(process.random.skewed(500), () => {
+        if (forgery === 'note') this.#scribble();
         else this.#sayForged(this.#forger.invented(this.#lastSeq, process.world.now()));
       });
     }
+  }
+
+  /** Now and then it is its last word. */
+  #scribble(): void {
+    this.#forger.scribble(this.process.note);
+    if (!this.process.ledger.isCalm && this.process.random.chance(0.1)) this.exit(1);
   }
 
   #sayForged(bytes: Buffer): void {
@@ -244,6 +250,7 @@ export class Child implements TaskHost {
           note.start(seq);
           ledger.noted(process, seq, this.#taskIds.get(seq) as number, note.isRevoked(seq));
           this.#passes(); // noted, and dead before anything else
+          if (this.#forgery === 'note' && process.random.chance(0.3)) this.later(0, () => this.#scribble());
         },
         startItems: (seq, count) => {
           if (this.#passes()) return;

@@ -4,7 +4,7 @@ import type { Random } from '../../src/testing/random.js';
 import type { SimNote } from './sim-note.js';
 
 export type Forgery = 'header' | 'frame' | 'note' | 'values';
-export const FORGERIES: readonly Forgery[] = ['header', 'frame', 'note', 'values'];
+export const FORGERIES: readonly Forgery[] = ['header', 'header', 'frame', 'note', 'note', 'values'];
 
 const TYPES: readonly number[] = Object.values(FrameType).filter((type) => type >= FrameType.Ready);
 const ODD: readonly number[] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -1, 1e300, 0.5, 2 ** 53];
@@ -35,6 +35,7 @@ export class Forger {
       case 3:
       case 4:
         forged.writeDoubleLE(random.chance(0.5) ? random.pick(ODD) : now + random.between(-1e6, 1e6), 16);
+        if (random.chance(0.5)) return startOf(forged);
         break;
       case 5:
         forged.writeUInt32LE(random.pick([0, 1, 0xffff_ffff, random.integer(0, 1e6)]), 24);
@@ -99,4 +100,13 @@ export class Forger {
     const random = this.#random;
     return random.chance(0.3) ? random.pick(ODD) : seq + random.integer(-2, 2);
   }
+}
+
+/** What says no more than that the attempt has started, and when: it has no body. */
+function startOf(frame: Buffer): Buffer {
+  const start = Buffer.from(frame.subarray(0, HEADER_BYTES));
+  start[2] = FrameType.Started;
+  start.writeUInt32LE(0, 4);
+  start[31] = 0;
+  return start;
 }

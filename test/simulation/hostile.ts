@@ -168,9 +168,11 @@ export class Hostile {
     });
   }
 
-  delayOf(delayMs: number): number | (() => number) {
+  /** `also`: it ends the very task. */
+  delayOf(delayMs: number, also: () => void): number | (() => number) {
     if (!this.has('delayMs')) return delayMs;
     return () => {
+      if (!this.isCalm && this.#random.chance(0.1)) also();
       this.at('delayMs');
       return this.#random.chance(0.1) ? (this.#random.pick([Number.NaN, -1, 'soon', {}, Number.POSITIVE_INFINITY]) as number) : delayMs;
     };

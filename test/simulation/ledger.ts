@@ -58,7 +58,7 @@ interface Item {
 }
 
 /** A kill ladder may take so long, but for what the parent stalls. */
-const TIMEOUT_SLACK_MS = 3000;
+const TIMEOUT_SLACK_MS = 2500;
 
 export class Ledger {
   readonly tasks = new Map<number, TaskEntry>();

@@ -109,7 +109,7 @@ function ratesOf(random: Random, { heartbeat }: PoolOptions): FaultRates {
   if (random.chance(0.15)) return rates;
   for (const fault of FAULTS) if (random.chance(0.35)) rates[fault] = random.pick([0.02, 0.1, 0.4]);
   if (random.chance(0.5)) rates.undying = 0;
-  rates.forges = random.chance(0.2) ? random.pick([0.05, 0.3]) : 0;
+  rates.forges = random.chance(0.25) ? random.pick([0.1, 0.4]) : 0;
   if (PENDING.forges) rates.forges = 0;
   if (PENDING.lazy) rates.lazy = 0;
   // Only a heartbeat finds those that are there and do nothing.
@@ -127,6 +127,8 @@ function habitsOf(random: Random): ParentHabits {
 }
 
 function hostilityOf(random: Random): Hostility {
-  const places = random.chance(0.3) ? PLACES.filter(() => random.chance(0.3)).filter((place) => !PENDING.places.includes(place)) : [];
+  // One alone, so that no other ends the pool before it; or several.
+  const some = random.chance(0.5) ? [random.pick(PLACES)] : PLACES.filter(() => random.chance(0.3));
+  const places = random.chance(0.35) ? some.filter((place) => !PENDING.places.includes(place)) : [];
   return { places, chance: random.pick([0.05, 0.3]), mayEnd: random.chance(0.35) };
 }

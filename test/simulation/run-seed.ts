@@ -25,6 +25,9 @@ process.on('warning', (warning) => {
   if (warning.name !== 'EverpoolListenerWarning') console.error(textOf(warning));
 });
 
+/** How long forgers go on when there are no more faults. */
+const FORGERS_LIVE_MS = 5000;
+
 export interface Verdict {
   readonly seed: number;
   readonly faults: readonly string[];
@@ -167,8 +170,10 @@ function calmDown(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan)
   if (ledger.isCalm) return;
   ledger.isCalm = true;
   world.tell('no more faults', '');
-  // To one that answers for another than it was asked for, a task seems to run for ever.
-  for (const process of spawner.processes) if (ledger.forgers.has(process.workerId)) process.strike('SIGKILL');
+  // To one that answers for another than it was asked for, a task seems to run for ever. What has a time limit ends before.
+  world.at(world.now() + FORGERS_LIVE_MS, () => {
+    for (const process of spawner.processes) if (ledger.forgers.has(process.workerId)) process.strike('SIGKILL');
+  });
   if (plan.options.heartbeat !== false) return;
   for (const process of spawner.processes) if (process.isAlive) process.strike('SIGCONT');
 }

@@ -235,14 +235,20 @@ export class User {
       };
     }
     const { retries } = options;
-    if (typeof retries === 'object') given.retries = { ...retries, delayMs: hostile.delayOf(retries.delayMs as number) };
+    let task: Task<unknown> | undefined;
+    const endIt = (): void => {
+      const mine = this.submitted.find((each) => each.task === task);
+      if (mine !== undefined) this.end(mine, 'cancel');
+    };
+    if (typeof retries === 'object') given.retries = { ...retries, delayMs: hostile.delayOf(retries.delayMs as number, endIt) };
     const args = name === 'big' ? ['x'.repeat(Math.round(arg * 3000))] : [name === 'tells' ? Math.round(arg) : arg];
     const last = hostile.arguments(args, () => {
       if (controller !== undefined && !this.#ledger.isCalm && arg > 5) controller.abort(new Error('aborted while it was encoded'));
     });
     const all = hostile.options(given);
     try {
-      return this.#pool.run(name, last, all);
+      task = this.#pool.run(name, last, all);
+      return task;
     } catch (error) {
       if (!hostile.has('option')) this.#world.fault(`G9: run throws ${textOf(error)}`);
       this.#world.tell('refused', name, nameOf(error));
