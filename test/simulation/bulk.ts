@@ -4,7 +4,6 @@ import { WorkerDiedError } from '../../src/shared/errors.js';
 import type { Action } from './action.js';
 import type { Hostile } from './hostile.js';
 import type { Ledger, TaskEntry } from './ledger.js';
-import { PENDING } from './pending.js';
 import type { SimModule } from './tasks.js';
 import type { World } from './world.js';
 
@@ -89,7 +88,7 @@ export type ChunksAction = Extract<Action, { do: 'chunks' }>;
 /** A map whose items go together: each gets its own result, and starts no more often than it may (G2, G3). */
 export async function chunks(pool: Pool<SimModule>, world: World, ledger: Ledger, action: ChunksAction): Promise<void> {
   const { count, chunkSize, retries, stepMs, poison } = action;
-  const keys = ledger.newItems(count, 1 + retries, PENDING.poison ? undefined : poison);
+  const keys = ledger.newItems(count, 1 + retries, poison);
   const items = keys.map((key): [number, number] => [key, stepMs]);
   const batch = pool.starmap('item', items, { chunkSize, retries, onError: 'continue' });
   for await (const outcome of batch.outcomes()) {

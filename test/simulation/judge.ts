@@ -3,7 +3,6 @@ import type { Pool } from '../../src/pool/pool.js';
 import type { Task } from '../../src/pool/task.js';
 import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
 import type { Ledger, TaskEntry } from './ledger.js';
-import { PENDING } from './pending.js';
 import { nameOf } from './text.js';
 import type { World } from './world.js';
 
@@ -83,11 +82,11 @@ export class Judge {
 
   /** A queue timeout holds wherever the task waits: also with a worker that does not start it. */
   watchQueueTimeout(each: Submitted, timeoutMs: number): void {
-    if (PENDING.queueTimeouts) return;
     const { entry } = each;
     const stalledMs = this.#world.stalledMs;
     this.#world.at(this.#world.now() + timeoutMs + QUEUE_SLACK_MS, () => {
-      if (each.settled > 0 || entry.noted > 0 || entry.calls > 0) return;
+      // A forger may hold back that it has dropped it: to the parent it runs then.
+      if (each.settled > 0 || entry.noted > 0 || entry.calls > 0 || this.#ledger.isTainted(entry)) return;
       const busyMs = this.#world.parentFreeAt - this.#world.now();
       if (this.#world.stalledMs > stalledMs || busyMs > QUEUE_SLACK_MS / 2) this.watchQueueTimeout(each, busyMs);
       else this.#world.fault(`G1: task ${entry.id} has waited ${QUEUE_SLACK_MS} ms longer than its queue timeout, and never started`);

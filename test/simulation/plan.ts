@@ -4,7 +4,6 @@ import type { Random } from '../../src/testing/random.js';
 import type { Action, Ending } from './action.js';
 import { type FaultRates, NO_FAULTS } from './fate.js';
 import { type Hostility, PLACES } from './hostile.js';
-import { PENDING } from './pending.js';
 import { actionsOf, floodOf } from './plan-actions.js';
 import type { ParentHabits } from './world.js';
 
@@ -32,7 +31,7 @@ const FAULTS = Object.keys(NO_FAULTS) as (keyof FaultRates)[];
 export function planOf(random: Random, length: number): Plan {
   const spanMs = random.pick([50, 500, 3000]);
   const options = optionsOf(random);
-  const isFlood = random.chance(0.008) && !PENDING.floods;
+  const isFlood = random.chance(0.008);
   if (isFlood)
     Object.assign(options, { concurrency: random.integer(2, 8), size: random.integer(1, 2), queueLimit: Number.POSITIVE_INFINITY });
   return {
@@ -110,8 +109,6 @@ function ratesOf(random: Random, { heartbeat }: PoolOptions): FaultRates {
   for (const fault of FAULTS) if (random.chance(0.35)) rates[fault] = random.pick([0.02, 0.1, 0.4]);
   if (random.chance(0.5)) rates.undying = 0;
   rates.forges = random.chance(0.25) ? random.pick([0.1, 0.4]) : 0;
-  if (PENDING.forges) rates.forges = 0;
-  if (PENDING.lazy) rates.lazy = 0;
   // Only a heartbeat finds those that are there and do nothing.
   if (heartbeat === false) Object.assign(rates, { lazy: 0, forges: 0 });
   return rates;
@@ -129,6 +126,6 @@ function habitsOf(random: Random): ParentHabits {
 function hostilityOf(random: Random): Hostility {
   // One alone, so that no other ends the pool before it; or several.
   const some = random.chance(0.5) ? [random.pick(PLACES)] : PLACES.filter(() => random.chance(0.3));
-  const places = random.chance(0.35) ? some.filter((place) => !PENDING.places.includes(place)) : [];
+  const places = random.chance(0.35) ? some : [];
   return { places, chance: random.pick([0.05, 0.3]), mayEnd: random.chance(0.35) };
 }

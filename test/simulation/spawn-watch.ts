@@ -6,7 +6,6 @@
 import type { Pool } from '../../src/pool/pool.js';
 import { Breaker } from '../../src/supervisor/breaker.js';
 import { Worker } from '../../src/supervisor/worker.js';
-import { PENDING } from './pending.js';
 import type { SimProcess } from './sim-process.js';
 import type { SimSpawner } from './sim-spawner.js';
 import type { World } from './world.js';
@@ -88,7 +87,7 @@ export class SpawnWatch {
     this.#pool = pool;
     let charged = 0;
     pool.on('workerDied', ({ workerId, death }) => {
-      if (death.cause === 'boot-timeout' && !PENDING.boots) this.#checkBoot(spawner.find(workerId), bootTimeoutMs);
+      if (death.cause === 'boot-timeout') this.#checkBoot(spawner.find(workerId), bootTimeoutMs);
       if (!death.requested && death.phase !== 'task') charged += 1;
     });
     let wasEverReady = false;

@@ -186,4 +186,12 @@ export const TASKS: readonly Mutation[] = [
     find: 'this.#note(attempt, noted);\n        if (isProven',
     replace: 'this.#note(attempt, noted - 1);\n        if (isProven',
   },
+  {
+    bug: 'a death is charged to each item of the chunk, whether it had started or not',
+    firstSeed: 1,
+    source: 'found by trying real situations in this one: one poison item, and 84 to 277 innocent ones that fail',
+    file: 'src/pool/chunk.ts',
+    find: 'hasStarted: !(place >= started) };',
+    replace: 'hasStarted: place >= 0 || started > 0 };',
+  },
 ];
