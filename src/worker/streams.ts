@@ -1,4 +1,5 @@
 /** The values of generator tasks: sent one by one, as far ahead of their reader as the window allows. */
+import { describe } from '../ipc/codec.js';
 import { StreamWindow } from '../ipc/stream-window.js';
 import type { Attempt } from './attempt.js';
 import type { Current } from './current.js';
@@ -59,6 +60,8 @@ export class Streams {
     const next = async (): Promise<IteratorResult<unknown>> => {
       isDone = true; // unless it yields: what throws is over too
       const step = await (current.run(attempt, () => iterator.next(), []) as IteratorResult<unknown>);
+      // As `for await` does: of what is no object, done and value would be undefined for ever.
+      if (Object(step) !== step) throw new TypeError(`next() of what is streamed gave ${describe(step)}, which is not an object`);
       isDone = step.done === true;
       return step;
     };

@@ -19,6 +19,8 @@ interface Hostile {
   failsUntil(n: number, file: string): number;
   reports(count: number): void;
   counts(to: number): Generator<number>;
+  givesOddValues(kind: string): Iterable<unknown>;
+  progressOf(kind: string): string | undefined;
   throwsAnything(kind: string): void;
   givesOddThen(kind: string): unknown;
   asksWhenAborted(): unknown;
@@ -839,6 +841,57 @@ describe('what a pool is made with', () => {
         code: 'ERR_EVERPOOL_BROKEN',
         death: { cause: 'exit', phase: 'boot', exitCode: 1 },
       });
+    },
+  );
+
+  test('stop hooks that throw what cannot be printed keep no worker from leaving, nor the hooks after them', LIMIT, async () => {
+    const pool = newPool<{ never(): number }>({ module: fixture('hostile-hooks.js'), size: 1, workerData: 'at the stop', graceMs: 10_000 });
+    expect(await pool.run('never')).toBe(0);
+    await pool.close();
+    expect(pool.stats().deaths).toBe(0);
+  });
+});
+
+describe('what a task gives bit by bit', () => {
+  useKit();
+
+  test.each([
+    'next throws',
+    'next gives a number',
+    'value throws',
+    'value cannot be sent',
+    'done throws',
+    'the iterator is none',
+    'asking for it throws',
+  ])('a generator of which %s: the iteration rejects, after what had come, and the worker goes on', LIMIT, async (kind) => {
+    const pool = hostile();
+    const values: unknown[] = [];
+    let hasRejected = false;
+    try {
+      for await (const value of pool.stream('givesOddValues', [kind])) values.push(value);
+    } catch {
+      hasRejected = true;
+    }
+    expect(hasRejected).toBe(true);
+    expect(values).toEqual(/iterator|asking/.test(kind) ? [] : ['first']);
+    expect(pool.stats().deaths).toBe(0);
+    await expectSound(pool);
+  });
+
+  test.each(['return throws', 'return gives nothing'])('a generator of which %s may be left', LIMIT, async (kind) => {
+    const pool = hostile({ graceMs: 5000 });
+    for await (const value of pool.stream('givesOddValues', [kind])) if (value === 'more') break;
+    expect(pool.stats().deaths).toBe(0);
+    await expectSound(pool);
+  });
+
+  test.each(['a getter that throws', 'a function', 'a proxy'])(
+    'progress(%s) throws in the task, and nothing else happens',
+    LIMIT,
+    async (kind) => {
+      const pool = hostile();
+      expect(await pool.run('progressOf', [kind])).toBe('ERR_EVERPOOL_SERIALIZATION');
+      await expectSound(pool);
     },
   );
 });
