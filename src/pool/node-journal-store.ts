@@ -1,10 +1,14 @@
 /** The real files of journals. */
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ignore } from '../shared/ignore.js';
 import { type JournalHandle, type JournalStore, journalError } from './journal-store.js';
 import { lockJournal } from './node-journal-lock.js';
+
+const { O_RDWR, O_APPEND, O_CREAT, O_DSYNC = 0 } = constants;
+/** Under its permission model Node 26 syncs no file, so there the system syncs each write. (Windows cannot.) */
+const FLAGS: number = O_RDWR | O_APPEND | O_CREAT | ('permission' in process && process.permission !== undefined ? O_DSYNC : 0);
 
 class NodeJournalHandle implements JournalHandle {
   readonly #file: FileHandle;
@@ -27,8 +31,12 @@ class NodeJournalHandle implements JournalHandle {
     return this.#file.truncate(size);
   }
 
-  sync(): Promise<void> {
-    return this.#file.datasync();
+  async sync(): Promise<void> {
+    try {
+      await this.#file.datasync();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error; // else each write is synced (FLAGS)
+    }
   }
 
   close(): Promise<void> {
@@ -43,7 +51,7 @@ export const nodeJournals: JournalStore = {
     // Before it is opened: a pipe may keep who opens it waiting, and a device may do anything.
     const before = await statIfAny(path);
     if (before !== undefined) mustBeFile(path, before);
-    const file = await open(path, 'a+');
+    const file = await open(path, FLAGS);
     try {
       const stats = await file.stat({ bigint: true });
       mustBeFile(path, stats);
