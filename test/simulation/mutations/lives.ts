@@ -12,7 +12,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'workers are refilled only to the minimum',
-    firstSeed: 1,
+    firstSeed: 5,
     source: 'piscina, tinypool: with min 0 a death strands the queue',
     file: 'src/pool/dispatcher.ts',
     find: '    if (this.#queue.size > 0) this.#user.onShort();\n',
@@ -20,7 +20,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'once broken, always broken',
-    firstSeed: 8,
+    firstSeed: 11,
     source: 'piscina, tinypool: a sticky "bootstrap failed" flag',
     file: 'src/pool/staff.ts',
     find: '    this.#core.brokenBy = undefined;\n',
@@ -28,7 +28,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a result behind the news of the exit is lost',
-    firstSeed: 50,
+    firstSeed: 4,
     source: 'most pools; G4',
     file: 'src/supervisor/worker.ts',
     find: '    else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());',
@@ -44,7 +44,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a requested death is charged',
-    firstSeed: 3,
+    firstSeed: 2,
     source: 'restart counters that count recycling and kills',
     file: 'src/supervisor/supervisor.ts',
     find: "const isCharged = !death.requested && death.phase !== 'task';",
@@ -52,7 +52,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a healthy old worker resets the restart count',
-    firstSeed: 89,
+    firstSeed: 14,
     source: 'crash loops that hide behind one good worker',
     file: 'src/supervisor/restart-window.ts',
     find: "  return spawnOrdinal > (by === 'task' ? state.firstCharged : state.lastCharged);",
@@ -65,7 +65,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'the restart intensity is not asked',
-    firstSeed: 31,
+    firstSeed: 14,
     source: 'worker-farm: 94 forks in 9 s; cpython#87472',
     file: 'src/supervisor/spawn-line.ts',
     find: '    return at <= now;',
@@ -73,7 +73,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a spawn that waited for its turn is begun though the pool has broken meanwhile',
-    firstSeed: 390,
+    firstSeed: 81,
     source: 'found by the simulation in this one',
     file: 'src/supervisor/spawn-line.ts',
     find: '      if (mayStill()) await this.#begin(berth);',
@@ -81,7 +81,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a closed channel with a living process is not noticed',
-    firstSeed: 2,
+    firstSeed: 5,
     source: 'pools that know only exit',
     file: 'src/supervisor/worker.ts',
     find: "        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));\n",

@@ -28,7 +28,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a task that had not started is charged with the death',
-    firstSeed: 9,
+    firstSeed: 11,
     source: 'dask#5234: blame of bystanders',
     file: 'src/pool/lane.ts',
     find: '      if (lease.seq <= started) this.confirmStart(lease, lease.startedAt || this.since);',
@@ -44,7 +44,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'the kill timer does not check the attempt',
-    firstSeed: 4,
+    firstSeed: 67,
     source: 'workerpool#548',
     file: 'src/pool/canceller.ts',
     find: '    core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));',
@@ -65,6 +65,18 @@ export const TASKS: readonly Mutation[] = [
     file: 'src/pool/orphan-policy.ts',
     find: "  if (attempt.target === 'cancel') return 'cancelled';\n",
     replace: '',
+    also: [
+      {
+        file: 'src/pool/core.ts',
+        find: '|| record.ending !== undefined || this.brokenBy',
+        replace: '|| this.brokenBy',
+      },
+      {
+        file: 'src/pool/core.ts',
+        find: 'return record.ending === undefined && this.brokenBy === undefined;',
+        replace: 'return this.brokenBy === undefined;',
+      },
+    ],
   },
   {
     bug: 'a task that failed just before its cancel is retried',
@@ -73,10 +85,22 @@ export const TASKS: readonly Mutation[] = [
     file: 'src/pool/settlement.ts',
     find: '    else if (record.ending !== undefined) this.#end(record, false);',
     replace: '    else if (record.id < 0) this.#end(record, false);',
+    also: [
+      {
+        file: 'src/pool/core.ts',
+        find: '|| record.ending !== undefined || this.brokenBy',
+        replace: '|| this.brokenBy',
+      },
+      {
+        file: 'src/pool/core.ts',
+        find: 'return record.ending === undefined && this.brokenBy === undefined;',
+        replace: 'return this.brokenBy === undefined;',
+      },
+    ],
   },
   {
     bug: 'what was sent ahead is taken back unread',
-    firstSeed: 1,
+    firstSeed: 4,
     source: 'G2: without a look at the note',
     file: 'src/pool/lane.ts',
     find: '    if (noted === undefined || lease.seq <= noted) return false;\n',
@@ -84,7 +108,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'the note is read before the revocation is written',
-    firstSeed: 1656,
+    firstSeed: 71,
     source: 'G5: the race that the order closes',
     file: 'src/pool/lane.ts',
     find: '    this.#revoke(leases);\n    const noted = this.noted();',
@@ -92,7 +116,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a reply is credited to the oldest task',
-    firstSeed: 11,
+    firstSeed: 5,
     source: 'pools that count replies in place of numbering them',
     file: 'src/pool/lane.ts',
     find: '    const lease = this.ring.at(seq);\n    if (lease === undefined || (seq',
@@ -124,7 +148,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a map pulls without regard to what was taken',
-    firstSeed: 9,
+    firstSeed: 3,
     source: 'G12: pools whose map collects its input first',
     file: 'src/pool/batch-puller.ts',
     find: '    return this.#pulled < this.#goal;',
@@ -132,7 +156,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a task that was taken back goes to the end of the queue',
-    firstSeed: 4,
+    firstSeed: 2,
     source: 'G14',
     file: 'src/pool/settlement.ts',
     find: "    else this.#core.enqueue(record, 'front');",
@@ -164,7 +188,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a death is charged to every item of its chunk',
-    firstSeed: 502,
+    firstSeed: 621,
     source: 'this project: innocent items of a chunk rejected with the one that killed its worker',
     file: 'src/pool/chunk.ts',
     find: 'hasStarted: !(place >= started)',
@@ -172,7 +196,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a death is charged to no item of its chunk',
-    firstSeed: 13,
+    firstSeed: 14,
     source: 'G3: an item that kills its worker starts once more than it may',
     file: 'src/pool/chunk.ts',
     find: 'hasStarted: !(place >= started)',
@@ -180,18 +204,10 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'the start of an item is noted after it',
-    firstSeed: 13,
+    firstSeed: 14,
     source: 'G2, G3: what a worker tells of itself comes too late',
     file: 'src/worker/chunks.ts',
     find: 'this.#note(attempt, noted);\n        if (isProven',
     replace: 'this.#note(attempt, noted - 1);\n        if (isProven',
-  },
-  {
-    bug: 'a death is charged to each item of the chunk, whether it had started or not',
-    firstSeed: 1,
-    source: 'found by trying real situations in this one: one poison item, and 84 to 277 innocent ones that fail',
-    file: 'src/pool/chunk.ts',
-    find: 'hasStarted: !(place >= started) };',
-    replace: 'hasStarted: place >= 0 || started > 0 };',
   },
 ];
