@@ -112,6 +112,14 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
+const PROBE: Uint8Array = new Uint8Array(1);
+
+/** Node itself reads the length of each buffer as a property. Where a program has replaced it, no byte that comes or goes is what it seems. */
+export function checkLengths(): void {
+  if (PROBE.length === 1 && PROBE.byteLength === 1) return;
+  throw new ProtocolError('the length of typed arrays was replaced in this process: nothing can be read or written any more');
+}
+
 /** Writes a header for a body of `length` bytes into `target` at `offset`. Through a DataView: V8 makes an instruction of each line. */
 export function writeHeader(target: DataView, offset: number, header: FrameHeader, length: number, attachments = 0): void {
   target.setUint16(offset, MAGIC, true);

@@ -1,5 +1,6 @@
 /** The parent's end of one worker's channel: messages out, several in one write; bytes in, as messages. */
 import type { WorkerProcess } from '../shared/doors.js';
+import { describe } from './codec-refusal.js';
 import { type FrameHeader, type Message, ProtocolError } from './frame.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
@@ -44,8 +45,9 @@ export class Link {
       this.#reader.push(chunk);
       return true;
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#fault = error;
+      // Whatever it is, the rest of these bytes is lost, and with it where the next message begins.
+      this.#fault =
+        error instanceof ProtocolError ? error : new ProtocolError(`it could not be read: ${describe(error)}`, { cause: error });
       return false;
     }
   }
