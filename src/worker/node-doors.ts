@@ -1,5 +1,6 @@
 /** The real doors of a worker process. */
 import { inspect } from 'node:util';
+import { checkLengths } from '../ipc/frame.js';
 import { compile } from './compile.js';
 import type { WorkerDoors } from './doors.js';
 import { writeAll } from './node-channel.js';
@@ -37,6 +38,7 @@ export function openNodeDoors(): WorkerDoors {
     note: new NodeNote(NOTE_FD),
     send: (parts) => {
       try {
+        checkLengths();
         writeAll(WRITE_FD, parts);
       } catch (error) {
         // The parent is gone (EPIPE), or user code has closed the descriptor: either way nothing can be said any more.
@@ -49,7 +51,11 @@ export function openNodeDoors(): WorkerDoors {
     load: async (module) => (module === undefined ? {} : await import(module)),
     compile,
     title: (text) => {
-      process.title = text;
+      try {
+        process.title = text;
+      } catch {
+        // A task has frozen `process`, or made a property of its own of the title: it stays as it is.
+      }
     },
     later: (callback, delayMs) => {
       after(callback, delayMs).unref();
