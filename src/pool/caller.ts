@@ -44,12 +44,20 @@ type Settle = (value: unknown) => void;
  * async function whose own promise leads to it, V8 follows the chain of those that wait.
  */
 export function rejectToAwaiters(resolve: Settle, reject: Settle, error: object, about: string): void {
+  let isHeard = true;
   const failing = (async () => {
     await undefined;
+    if (!isHeard) return;
     addFrames(error, framesOf(captureCaller()).slice(1), about); // the first is this function
     throw error;
   })();
-  Promise.prototype.then.call(failing, resolve, reject);
+  try {
+    Promise.prototype.then.call(failing, resolve, reject);
+  } catch {
+    // It looks up what promises it makes (`Promise[Symbol.species]`): where the program has broken that, without a chain.
+    isHeard = false;
+    reject(error);
+  }
 }
 
 /** Puts the caller's stack below the error's own. Never throws; may run code of the program. */

@@ -2,12 +2,12 @@
  * Code of the program, as the pool calls it: callbacks, listeners, getters. It may throw anything and call any method of
  * the pool. So it runs before a decision or after it, each time within one of these; and whoever calls it looks at the state again.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 import { show } from './show.js';
 
 // Captured: the program may replace them.
 const emitWarning: (warning: Error) => void = process.emitWarning.bind(process);
-const { snapshot } = AsyncLocalStorage;
+const { runInAsyncScope } = AsyncResource.prototype;
 const { defineProperty } = Object;
 const { apply } = Reflect;
 const isInstance: (value: unknown) => boolean = Function.prototype[Symbol.hasInstance];
@@ -32,8 +32,9 @@ export function reportThrown(where: string, thrown: unknown): void {
 
 /** The function, running in the async context in which it is given, whoever calls it later. */
 export function inContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
-  const run = snapshot();
-  return (...args) => run(fn, ...args);
+  // Not AsyncLocalStorage.snapshot: what that gives spreads its arguments, by whatever iterator the arrays of the program have.
+  const context = new AsyncResource('everpool');
+  return (...args) => apply(runInAsyncScope, context, [fn, undefined, ...args]) as R;
 }
 
 /** Whether it is an error, of whatever class. Runs no `Symbol.hasInstance` of the program; never throws. */
