@@ -15,43 +15,74 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build as bundle } from 'esbuild';
 import { API } from 'typescript/unstable/sync';
 import { Captured } from './capture/captured.js';
 import { Facts } from './capture/facts.js';
-import { rewrite } from './capture/rewrite.js';
+import { PACKAGES, rewrite } from './capture/rewrite.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, '.build');
+/** What the packages call without a type, and nothing of theirs is called. */
+const UNTYPED = new Map([
+  ['push', 'Array'],
+  ['call', 'Function'],
+  ['apply', 'Function'],
+]);
 /** The command is a program of its own: nothing in its process is replaced. */
-const isLeftAlone = (file) => file.startsWith(`cli/`);
+const isLeftAlone = (file) => file.startsWith('cli/');
 
-const api = new API({ cwd: root });
-const [project] = api.updateSnapshot({ openProject: join(root, 'tsconfig.build.json') }).getProjects();
 const captured = new Captured();
 const refusals = [];
 rmSync(build, { recursive: true, force: true });
-for (const path of project.program.getSourceFileNames()) {
-  const file = relative(join(root, 'src'), path);
-  if (file.startsWith('..')) continue;
-  const source = project.program.getSourceFile(path);
-  const text = isLeftAlone(file) ? source.text : rewrite(source, new Facts(source, project.checker), captured, file, refusals);
-  write(file, text);
-}
+write('shared/packages.js', await bundlePackages());
+
+const api = new API({ cwd: root });
+go(join(root, 'tsconfig.build.json'), join(root, 'src'));
+go(writeConfig('packages.json', { checkJs: true }, ['src/shared/packages.js']), join(build, 'src'), UNTYPED);
 api.close();
 if (refusals.length > 0)
   throw new Error(`What a program might replace cannot be captured here; write it otherwise:\n${refusals.join('\n')}`);
 
 write('shared/captured.js', `${readFileSync(new URL('capture/runtime.js', import.meta.url), 'utf8')}\n${captured.code()}`);
-writeFileSync(
-  join(build, 'tsconfig.json'),
-  JSON.stringify({
-    extends: '../tsconfig.base.json',
-    compilerOptions: { noCheck: true, allowJs: true, rootDir: 'src', outDir: '../dist', declaration: false },
-    include: ['src'],
-  }),
-);
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(build, 'tsconfig.json')], { stdio: 'inherit' });
-if (!process.argv.includes('--keep')) rmSync(build, { recursive: true });
+const config = writeConfig('tsconfig.json', { noCheck: true, outDir: '../dist' }, ['src']);
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { stdio: 'inherit' });
+rmSync(build, { recursive: true });
+
+/** Rewrites the files of a project that lie below `base`. */
+function go(config, base, untyped = new Map()) {
+  const project = api.updateSnapshot({ openProject: config }).getProject(config);
+  for (const path of project.program.getSourceFileNames()) {
+    const file = relative(base, path);
+    if (file.startsWith('..')) continue;
+    const source = project.program.getSourceFile(path);
+    const facts = new Facts(source, project.checker, untyped);
+    write(file, isLeftAlone(file) ? source.text : rewrite(source, facts, captured, file, refusals));
+  }
+}
+
+/** The packages that the pool uses look globals up, too: they become a module of our own. */
+async function bundlePackages() {
+  const { outputFiles } = await bundle({
+    stdin: { contents: Object.values(PACKAGES).join('\n'), resolveDir: root },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+  });
+  const licenses = ['p-queue/license', 'p-timeout/license', 'eventemitter3/LICENSE'].map((file) => {
+    return `${file.split('/')[0]}:\n${readFileSync(join(root, 'node_modules', file), 'utf8').trim()}`;
+  });
+  return `/*\n${licenses.join('\n\n')}\n*/\n${outputFiles[0].text}`;
+}
+
+function writeConfig(name, options, include) {
+  const path = join(build, name);
+  const compilerOptions = { allowJs: true, rootDir: 'src', declaration: false, ...options };
+  writeFileSync(path, JSON.stringify({ extends: '../tsconfig.base.json', compilerOptions, include }));
+  return path;
+}
 
 function write(file, text) {
   const path = join(build, 'src', file);

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 /** Written by capture.js. */
-const captured = join(dist, 'shared/captured.js');
+const made = ['shared/captured.js', 'shared/packages.js'].map((file) => join(dist, file));
 
 for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue;
   const emitted = join(entry.parentPath, entry.name);
   const source = emitted.replace(dist, join(root, 'src')).replace(/(\.d\.ts|\.js)$/, '.ts');
-  if (!existsSync(source) && emitted !== captured) rmSync(emitted);
+  if (!existsSync(source) && !made.includes(emitted)) rmSync(emitted);
 }

@@ -32,8 +32,15 @@ const TYPES = new Map(
     AbortController: 'AbortController',
   }),
 );
-/** Properties that are functions in disguise. Not those of typed arrays: Node's own code reads them as properties too. */
-const GETTERS = new Set(['Map.size', 'Set.size', 'AbortController.signal']);
+/** Properties that are functions in disguise. Not the length of typed arrays: Node's own code reads it so, and we do too often (ipc/frame.ts). */
+const GETTERS = new Set([
+  'Map.size',
+  'Set.size',
+  'AbortController.signal',
+  'Uint8Array.buffer',
+  'Uint8Array.byteOffset',
+  'ArrayBuffer.byteLength',
+]);
 /** Properties of globals that do not change while a process lives, but which tests like to mock. */
 const CONSTANTS = new Set([
   'process.platform',
@@ -45,8 +52,10 @@ const CONSTANTS = new Set([
 ]);
 /** Their functions need their `this`; those of all other globals do not. */
 const NEEDS_THIS = /^(process|performance|Promise|\w+Array)\b/;
-/** Those that would look something up. */
+/** Those that would look `then` or `resolve` up. */
 const REPLACED = new Map([
+  ['Promise.prototype.catch', '$catch'],
+  ['Promise.prototype.finally', '$finally'],
   ['Promise.all', '$promiseAll'],
   ['Promise.allSettled', '$promiseAllSettled'],
 ]);
@@ -74,6 +83,8 @@ export class Captured {
   method(type, key) {
     const known = TYPES.get(type);
     if (known === undefined) return undefined;
+    const replaced = REPLACED.get(`${known}.prototype.${key}`);
+    if (replaced !== undefined) return replaced;
     return this.#add(`${known}$${key}`, `method(() => ${known}.prototype.${key})`);
   }
 

@@ -22,8 +22,11 @@ export class Facts {
   #checker;
   #symbols = new Map();
   #types = new Map();
+  #untyped;
 
-  constructor(source, checker) {
+  /** `untyped`: the owners of methods that are called on what has no type. */
+  constructor(source, checker, untyped) {
+    this.#untyped = untyped;
     this.#checker = checker;
     const named = [];
     const typed = [];
@@ -54,6 +57,7 @@ export class Facts {
   /** The built-in type whose property is named; undefined: it is none of a built-in. */
   ownerOf(access) {
     const symbol = this.#symbols.get(access.name);
+    if (symbol === undefined) return this.#untyped.get(access.name.text);
     return isBuiltIn(symbol) ? symbol.getParent()?.name : undefined;
   }
 

@@ -8,10 +8,16 @@ import { isType } from './facts.js';
 const CONSTANT = new Set(['undefined', 'Infinity', 'NaN', 'globalThis', 'arguments']);
 const NEXT = { Map: '$nextOfMap', Set: '$nextOfSet', MapIterator: '$nextOfMap', SetIterator: '$nextOfSet', ArrayIterator: '$nextOfArray' };
 
+/** The packages that become a module of our own, shared/packages.js, and what is taken of them. */
+export const PACKAGES = {
+  'p-queue': "export { default as PQueue } from 'p-queue';",
+  eventemitter3: "export { EventEmitter } from 'eventemitter3';",
+};
+
 export function rewrite(source, facts, captured, file, refusals) {
   const { text } = source;
   const used = new Set();
-  const imported = [];
+  const constants = [];
   let temporaries = 0;
 
   const use = (name) => {
@@ -25,6 +31,11 @@ export function rewrite(source, facts, captured, file, refusals) {
     refusals.push(`src/${file}:${line}: ${why}: ${raw(node)}`);
     return raw(node);
   };
+
+  function pathTo(target) {
+    const path = relative(dirname(`/${file}`), target);
+    return path.startsWith('.') ? path : `./${path}`;
+  }
 
   /** The node's text, with what is inside rewritten. */
   function emit(node) {
@@ -245,17 +256,27 @@ export function rewrite(source, facts, captured, file, refusals) {
     return `{ ${fields.join(', ')} }`;
   }
 
+  /** As the argument of a method of a string. One for all calls: these set its `lastIndex` themselves. */
+  function expression(node) {
+    if (!is.isCallExpression(node.parent) || node.parent.expression === node) return undefined;
+    const name = `$regexp${constants.length}`;
+    constants.push(`${name} = ${use('$regexp')}(${raw(node)})`);
+    return name;
+  }
+
   // ---- Node's modules
 
   function importing(node) {
     const from = node.moduleSpecifier.text;
     const clause = node.importClause;
+    if (from in PACKAGES)
+      return `import { ${(clause.name ?? clause.namedBindings.elements[0].name).text} } from '${pathTo('/shared/packages.js')}';`;
     if (!from.startsWith('node:') || clause === undefined || /^import type\b/.test(raw(node))) return raw(node);
     const named = clause.namedBindings;
     if (clause.name !== undefined || named === undefined || !is.isNamedImports(named)) return refuse(node, 'a module as a whole');
     const specifiers = named.elements.map((each) => {
       if (/^type\s/.test(raw(each))) return raw(each);
-      imported.push(each.name.text);
+      constants.push(`${each.name.text} = $${each.name.text}`);
       return `${(each.propertyName ?? each.name).text} as $${each.name.text}`;
     });
     return `import { ${specifiers.join(', ')} } from '${from}';`;
@@ -273,6 +294,7 @@ export function rewrite(source, facts, captured, file, refusals) {
     [SyntaxKind.ArrayBindingPattern]: (node) => pattern(node),
     [SyntaxKind.YieldExpression]: (node) =>
       node.asteriskToken === undefined ? undefined : `yield* ${use('$steps')}(${emit(node.expression)})`,
+    [SyntaxKind.RegularExpressionLiteral]: (node) => expression(node),
     [SyntaxKind.ImportDeclaration]: (node) => importing(node),
     [SyntaxKind.ExportDeclaration]: (node) => raw(node),
   };
@@ -285,9 +307,8 @@ export function rewrite(source, facts, captured, file, refusals) {
   }
 
   const body = inner(source);
-  const to = relative(dirname(`/${file}`), '/shared/captured.js');
-  const head = used.size === 0 ? '' : `import { ${[...used].join(', ')} } from '${to.startsWith('.') ? to : `./${to}`}';\n`;
-  const kept = imported.length === 0 ? '' : `const ${imported.map((name) => `${name} = $${name}`).join(', ')};\n`;
+  const head = used.size === 0 ? '' : `import { ${[...used].join(', ')} } from '${pathTo('/shared/captured.js')}';\n`;
+  const kept = constants.length === 0 ? '' : `const ${constants.join(', ')};\n`;
   return place(body, head, kept);
 }
 

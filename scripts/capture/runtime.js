@@ -15,6 +15,7 @@ const generator = getPrototypeOf(
     yield;
   }.prototype,
 );
+const regexp = RegExp.prototype;
 const iteratorKey = Symbol.iterator;
 
 /** A method as a function whose first argument is its `this`. Optimised code calls it as fast as the method. */
@@ -25,7 +26,12 @@ export const method = (take) => {
   const found = take();
   return typeof found === 'function' ? uncurry(found) : undefined;
 };
-export const getter = (take, key) => uncurry(getOwnPropertyDescriptor(take(), key).get);
+export const getter = (take, key) => {
+  for (let prototype = take(); ; prototype = getPrototypeOf(prototype)) {
+    const found = getOwnPropertyDescriptor(prototype, key);
+    if (found !== undefined) return uncurry(found.get);
+  }
+};
 export const bound = (owner, key) => {
   const self = owner();
   return apply(bind, self[key], [self]);
@@ -114,6 +120,14 @@ export function $lists(...all) {
   return joined;
 }
 
+/** What `String.prototype.replace` and its like look up of a regular expression is on that itself. */
+export function $regexp(expression) {
+  for (const key of ownKeys(regexp)) {
+    if (key !== 'constructor') defineProperty(expression, key, { value: expression[key] });
+  }
+  return expression;
+}
+
 /** `maybe?.method(…)` */
 export const $maybe = (value, run) => (value === undefined || value === null ? undefined : run(value));
 
@@ -131,6 +145,20 @@ export function $setOf(members) {
   const all = $list(members);
   for (let i = 0; i < all.length; i++) setAdd(set, all[i]);
   return set;
+}
+
+export const $catch = (promise, onRejected) => then(promise, undefined, onRejected);
+export function $finally(promise, onFinally) {
+  if (typeof onFinally !== 'function') return then(promise, onFinally, onFinally);
+  const after = (outcome) => then(promiseResolve(onFinally()), outcome);
+  return then(
+    promise,
+    (value) => after(() => value),
+    (reason) =>
+      after(() => {
+        throw reason;
+      }),
+  );
 }
 
 /** `Promise.all` and `Promise.allSettled` look `resolve` and `then` up. */

@@ -6,6 +6,7 @@
 import PQueue from 'p-queue';
 import { type Deferred, deferred } from '../shared/deferred.js';
 import type { Clock, Timer } from '../shared/doors.js';
+import { ignore } from '../shared/ignore.js';
 import type { Berth } from './berth.js';
 import type { Berths } from './berths.js';
 import type { Breaker } from './breaker.js';
@@ -82,11 +83,13 @@ export class SpawnLine {
 
   #queue(berth: Berth, mayStill: () => boolean): void {
     berth.state = 'pacing';
-    void this.#pacer.add(async () => {
+    const begun = this.#pacer.add(async () => {
       if (berth.state !== 'pacing') return; // it was retired while it waited its turn
       berth.state = 'vacant';
       if (mayStill()) await this.#begin(berth);
     }, PLAIN);
+    // `add` is an async function that returns a promise, so it looks up `then`, which the program may have replaced. Nothing in here throws.
+    begun.catch(ignore);
   }
 
   /** The worker has booted, or died: the next may boot. */
