@@ -270,7 +270,7 @@ describe('descriptors', () => {
 
 describe('the note', () => {
   test('is descriptor 5 of the worker, and tells after its death what it had started', async () => {
-    const write = `const b = Buffer.alloc(8); b.writeDoubleLE(42); fs.writeSync(5, b, 0, 8, 0); process.kill(process.pid, 'SIGKILL')`;
+    const write = `const b = Buffer.alloc(16); b.writeDoubleLE(42); b.writeDoubleLE(-1 - 42, 8); fs.writeSync(5, b, 0, 16, 0); process.kill(process.pid, 'SIGKILL')`;
     const { worker, watcher } = bench.spawn('sleeps.js', { execArgv: ['-e', write], entry: ['--'] });
     await watcher.ends();
     expect(worker.note.started()).toBe(42);

@@ -255,6 +255,7 @@ export class Child implements TaskHost {
         startItems: (seq, count) => {
           if (this.#passes()) return;
           note.startItems(seq, count);
+          ledger.itemNoted(process, seq);
           this.#passes(); // noted, and dead before the item is called
         },
         isRevoked: (seq) => {

@@ -77,9 +77,11 @@ export class Ledger {
   readonly #items: Item[] = [];
   /** Of a flood: tasks that have not settled. */
   floodLeft = 0;
-  /** Deaths of workers that had noted something, and had called nothing. */
+  /** Starts that were noted by workers which died before they called anything. */
   #uncalledDeaths = 0;
   readonly #callsIn = new Map<Witnessed, number>();
+  /** Of each process: the chunks that have noted an item there. */
+  readonly #uncalled = new Map<Witnessed, Set<number>>();
   calls = 0;
   /** Workers that forge, and of those the ones that said that they had started nothing. */
   readonly forgers = new Set<number>();
@@ -134,6 +136,12 @@ export class Ledger {
     if (item.calls.length > item.allowed)
       this.#world.fault(`G2/G3: item ${key} of a chunk is called for the ${item.calls.length}th time, ${item.allowed} allowed`);
     return item.isPoison && !this.isCalm;
+  }
+
+  /** An item of this attempt is noted as started. */
+  itemNoted(process: Witnessed, seq: number): void {
+    const noted = this.#uncalled.get(process) ?? new Set<number>();
+    this.#uncalled.set(process, noted.add(seq));
   }
 
   /** Its end is known for good. */
@@ -262,7 +270,10 @@ export class Ledger {
     this.alive.delete(process);
     const orphans = this.#open.get(process) ?? new Map<number, TaskEntry>();
     this.#open.delete(process);
-    if (orphans.size > 0 && (this.#callsIn.get(process) ?? 0) === 0) this.#uncalledDeaths += 1;
+    const calls = this.#callsIn.get(process) ?? 0;
+    if (orphans.size > 0 && calls === 0) this.#uncalledDeaths += 1;
+    // Each chunk that runs there may have noted an item that it had not called yet.
+    else this.#uncalledDeaths += this.#uncalled.get(process)?.size ?? 0;
     for (const entry of orphans.values()) {
       entry.runningIn.delete(process);
       const isTarget = entry.mayBeKilled || this.isEnding || this.#concurrency > 1;
