@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { expectUsable, linesOf, newFolder, newPool, useKit } from '../kit.js';
 
 const TASKS = 3000;
-/** On average as many as two workers do in 50 ms, however fast the machine is. */
-const TASKS_BETWEEN_KILLS = { least: 10, most: 60 };
+/** About as many as two workers do in 50 ms, however fast the machine is; more, while no worker holds a task when they settle. */
+const TASKS_BETWEEN_KILLS = { least: 5, most: 40 };
 
 /** Runs the tasks on two workers, with default options, while a worker that holds a task is SIGKILLed again and again. */
 async function underFire(retries: number): Promise<{ outcomes: PromiseSettledResult<unknown>[]; lines: string[]; kills: number }> {
@@ -38,7 +38,7 @@ describe('chaos: a SIGKILL after every few tasks', () => {
   test('with retries all 3,000 tasks succeed, and the pool is at full size', async () => {
     const { outcomes, kills } = await underFire(100);
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(TASKS);
-    expect(kills).toBeGreaterThan(20);
+    expect(kills).toBeGreaterThan(10);
   });
 
   test('without retries every task settles, none started twice, and the rejected ones are WorkerDiedErrors', async () => {

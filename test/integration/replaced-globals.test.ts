@@ -68,7 +68,12 @@ for (const side of ['parent', 'worker']) {
 for (const how of ['throws', 'nothing', 'gone']) {
   it(`a pool is made, times out, cancels, is bereaved and closed while globals are replaced (${how})`, { timeout: LIMIT_MS }, async () => {
     const [whole, ...findings] = await findingsOf('whole.js', how, MAIN.source, OF_NODE.source);
-    expect(JSON.parse(whole?.expected ?? '')).toMatchObject({ sum: 3, late: 'ERR_EVERPOOL_TIMEOUT', cancelled: 'ERR_EVERPOOL_CANCELLED', other: 7 });
+    expect(JSON.parse(whole?.expected ?? '')).toMatchObject({
+      sum: 3,
+      late: 'ERR_EVERPOOL_TIMEOUT',
+      cancelled: 'ERR_EVERPOOL_CANCELLED',
+      other: 7,
+    });
     expect((findings.pop() as Finding).replaced).toBeGreaterThan(300);
     expect(findings).toEqual([]);
   });
