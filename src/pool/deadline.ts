@@ -40,11 +40,13 @@ const forgiven = new WeakSet<TaskRecord>();
 
 /** This process stood still, and gave nothing to the workers that had long been free: once, that time does not count. */
 function isForgiven(core: Rooms, record: TaskRecord): boolean {
+  const { queueTimeoutMs } = record.options;
+  if (queueTimeoutMs === undefined) return false; // its deadline is the grace of a cancel
   const now = core.clock.now();
   const lateMs = now - record.dueAt;
   if (lateMs < LATE_MS || forgiven.has(record)) return false;
   forgiven.add(record);
-  core.deadlines.set(record, now + Math.min(lateMs, record.options.queueTimeoutMs as number));
+  core.deadlines.set(record, now + Math.min(lateMs, queueTimeoutMs));
   return true;
 }
 
