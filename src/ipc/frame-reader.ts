@@ -1,4 +1,4 @@
-import { bodyLimits, checkLengths, FrameType, HEADER_BYTES, MAGIC, type Message, ProtocolError, TEXT, viewOf } from './frame.js';
+import { bodyLimits, checkBuffers, FrameType, HEADER_BYTES, MAGIC, type Message, ProtocolError, TEXT, viewOf } from './frame.js';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const NONE: Buffer[] = [];
@@ -47,7 +47,7 @@ export class FrameReader {
 
   /** @throws ProtocolError when the bytes are no frame; the reader must not be used after it. */
   push(chunk: Buffer): void {
-    checkLengths();
+    checkBuffers();
     if (this.#target !== undefined && chunk.buffer === this.#target.buffer) {
       this.#filled += chunk.length; // it lies where it belongs
       if (this.#filled === this.#length) this.#complete();

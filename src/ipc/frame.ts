@@ -112,12 +112,15 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
-const PROBE: Uint8Array = new Uint8Array(1);
+const MEMORY: ArrayBuffer = new ArrayBuffer(1);
+/** Not by its own type, or the build would make these the ones captured at import (scripts/capture.js). */
+const PROBE: object = new Uint8Array(MEMORY);
 
-/** Node itself reads the length of each buffer as a property. Where a program has replaced it, no byte that comes or goes is what it seems. */
-export function checkLengths(): void {
-  if (PROBE.length === 1 && PROBE.byteLength === 1) return;
-  throw new ProtocolError('the length of typed arrays was replaced in this process: nothing can be read or written any more');
+/** Node itself reads these of each buffer as properties. Where a program has replaced them, no byte that comes or goes is what it seems. */
+export function checkBuffers(): void {
+  const { length, byteLength, byteOffset, buffer } = PROBE as Record<string, unknown>;
+  if (length === 1 && byteLength === 1 && byteOffset === 0 && buffer === MEMORY) return;
+  throw new ProtocolError('the properties of typed arrays were replaced in this process: nothing can be read or written any more');
 }
 
 /** Writes a header for a body of `length` bytes into `target` at `offset`. Through a DataView: V8 makes an instruction of each line. */

@@ -2,6 +2,7 @@
  * The pulling side of a batch: takes items out of the input as far ahead as the buffer allows, and hands
  * them on one by one while the pool has room for them.
  */
+import { ignore } from '../shared/ignore.js';
 import { Pace } from '../shared/pace.js';
 import { type Answer, BatchInput, type Source } from './batch-input.js';
 import type { Core } from './core.js';
@@ -33,7 +34,7 @@ export class Puller {
   readonly #user: PullerUser;
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
-  readonly #unwatch: () => void;
+  #unwatch: () => void = ignore;
   /** Pulled, and the pool has no room for it yet. */
   #inHand: { readonly value: unknown } | undefined;
   #pulled = 0;
@@ -54,8 +55,13 @@ export class Puller {
     });
     this.total = source.size;
     this.#bufferSize = options.bufferSize;
+  }
+
+  /** From now on it hears of room in the queue, and of the end of the pool. */
+  start(): void {
+    const core = this.#core;
     this.#unwatch = core.waiters.watch(() => {
-      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) user.schedule();
+      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) this.#user.schedule();
     });
   }
 

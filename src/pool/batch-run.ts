@@ -76,13 +76,14 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     this.#puller = new Puller(core, source, options, this);
     this.meter = new Meter(core.clock, core.events, this);
     this.#toArgs = toArgs;
+    this.#caller = captureCaller(below);
     if (options.journal !== undefined) this.#journal = new Journal(core.journals, options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
     const task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
     this.#singles = new Singles(core, task, this.#journal, this);
     if (mayChunk(options)) this.#chunker = new Chunker(core, task, options.chunkSize, toArgs !== undefined, this);
-    this.#caller = captureCaller(below);
     if (this.#signal !== undefined) signals.watch(this.#signal, this);
+    this.#puller.start(); // last: one whose making was broken off is never heard of again
     this.#pull();
     this.schedule();
   }

@@ -54,7 +54,10 @@ function isForgiven(core: Rooms, record: TaskRecord): boolean {
 export function armRunDeadlines(core: Rooms, lease: Lease): void {
   const { record } = lease;
   const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
-  if (record.ending !== undefined) return;
+  if (record.ending !== undefined) {
+    if (record.heapIndex < 0) core.deadlines.set(record, core.clock.now()); // its grace was over before it was presumed to run
+    return;
+  }
   if (softTimeoutMs === undefined && timeoutMs === undefined && queueTimeoutMs === undefined) {
     if (record.heapIndex >= 0) core.deadlines.clear(record);
     return;
@@ -104,9 +107,9 @@ function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
     const lane = lease.lane;
     if (lane === undefined || record.lease !== lease || record.ending !== undefined) return;
     // Others run beside it and keep it from its start: its time has not begun.
-    if (!lane.look(lease) && lane.countStarted() > 0) {
+    if (!lease.isRevoked && !lane.look(lease) && lane.countStarted() > 0) {
       if (lane.withdraw(lease)) return;
-      lease.startedAt = core.clock.now(); // or just now
+      lease.startedAt = core.clock.now(); // it has started just now
       arm(core, lease);
       return;
     }

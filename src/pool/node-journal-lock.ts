@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EverpoolError } from '../shared/errors.js';
 import { textOf } from '../shared/program.js';
+import { signalProcess } from '../supervisor/process-group.js';
 import { journalError } from './journal-store.js';
 
 const PREFIX = 'everpool-journal-';
@@ -128,12 +129,7 @@ function isRunning(ticket: Ticket): boolean {
 }
 
 function exists(holder: number): boolean {
-  try {
-    process.kill(holder, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it is another user's
-  }
+  return signalProcess(holder, 0, false) !== 'gone'; // one that may not be signalled is another user's
 }
 
 /** When the process started, as the system counts; undefined: it does not tell. */

@@ -54,8 +54,8 @@ export type AbortKind = 'cancel' | 'soft-timeout';
 
 /** What a spawner tells of one process. Each is called from the event loop, never from within `spawn`. */
 export interface ProcessListener {
-  /** Bytes from the worker's side of the channel. The memory of the chunk may be used again after the call. */
-  onData(chunk: Buffer): void;
+  /** Bytes from the worker's side of the channel: the first `bytes` of the chunk, or all. Its memory may be used again after the call. */
+  onData(chunk: Buffer, bytes?: number): void;
   /** Where the next bytes belong, in the middle of a large message: what is read straight there is given to `onData` all the same. */
   readonly room?: Buffer | undefined;
   /** The read side of the channel has ended: no `onData` follows. Called once at most. */

@@ -74,13 +74,13 @@ export class Breaker {
 
   #lasted(worker: Worker): void {
     if (!this.#proofs.delete(worker)) return; // forgotten meanwhile
-    if (isProof(this.#state, worker.ordinal, 'time')) this.#proved(worker);
+    if (isProof(this.#state, worker.ordinal, 'time')) this.proved(worker);
   }
 
   /** It finished its first task. */
   onUseful(worker: Worker): void {
     this.forget(worker);
-    if (isProof(this.#state, worker.ordinal, 'task')) this.#proved(worker);
+    if (isProof(this.#state, worker.ordinal, 'task')) this.proved(worker);
   }
 
   forget(worker: Worker): void {
@@ -89,7 +89,8 @@ export class Breaker {
     this.#proofs.delete(worker);
   }
 
-  #proved(worker: Worker): void {
+  /** The count of the charged deaths begins anew. */
+  proved(worker: Worker): void {
     this.#state = prove(this.#state);
     this.#onProven(worker);
   }

@@ -58,7 +58,7 @@ export class NodeChannel {
     const onread: OnReadOpts = {
       buffer: () => this.#listener?.room ?? small,
       callback: (bytes, buffer) => {
-        this.#listener?.onData((buffer as Buffer).subarray(0, bytes));
+        this.#listener?.onData(buffer as Buffer, bytes);
         return true;
       },
     };

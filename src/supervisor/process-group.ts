@@ -4,6 +4,7 @@
  * Holds nothing. Never signals pid 0 or 1 or their groups: `kill(-1)` reaches every process there is.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Clock } from '../shared/doors.js';
 
 /** `sent`: something received it. `gone`: nothing is there. `denied`: something is there that may not be signalled. */
@@ -17,15 +18,21 @@ const POLLS_BEFORE_SCAN = 3;
 /** How many states are read before the event loop gets a turn: about 2 ms. */
 const SCAN_SLICE = 200;
 
+const { signals, errno } = constants;
+/** The system call under `process.kill`, which looks it up each time: so a program that replaces it would keep its workers from every kill. */
+const systemKill: (pid: number, signal: number) => number = (process as unknown as { _kill: typeof systemKill })._kill;
+
 /** Signals one process, or with `tree` its whole group. 0 only asks. Never throws. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | 0, tree: boolean): Reach {
   if (!Number.isInteger(pid) || pid <= 1) return 'gone';
+  const number = signal === 0 ? 0 : signals[signal];
+  if (number === undefined) return 'gone'; // a signal that this system does not have reaches nobody
   try {
-    process.kill(tree && hasGroups ? -pid : pid, signal);
-    return 'sent';
-  } catch (error) {
-    // EINVAL and the like: a signal that this system does not have reaches nobody.
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'denied' : 'gone';
+    const code = systemKill(tree && hasGroups ? -pid : pid, number);
+    if (code === 0) return 'sent';
+    return Math.abs(code) === errno.EPERM ? 'denied' : 'gone';
+  } catch {
+    return 'denied'; // nobody knows what is there
   }
 }
 

@@ -108,7 +108,7 @@ export class Worker implements ProcessListener {
     this.link.add(header, body, attachments);
   }
   flush(): void {
-    this.link.flush();
+    if (!this.link.flush()) this.fail('protocol', this.link.fault?.message);
   }
 
   // ---- ending
@@ -202,10 +202,10 @@ export class Worker implements ProcessListener {
     return this.link.room;
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, bytes: number = chunk.length): void {
     if (this.#state === 'gone') return;
     this.heardAt = this.#host.clock.now();
-    if (!this.link.receive(chunk)) this.fail('protocol', this.link.fault?.message);
+    if (!this.link.receive(chunk, bytes)) this.fail('protocol', this.link.fault?.message);
     this.tenant?.onRead();
   }
 

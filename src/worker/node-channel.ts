@@ -19,7 +19,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 export interface Receiver {
   /** Where the next bytes belong, in the middle of a large message. */
   readonly room: Buffer | undefined;
-  receive(chunk: Buffer): void;
+  receive(chunk: Buffer, bytes: number): void;
 }
 
 /** Writes everything, or throws what made it impossible. */
@@ -63,7 +63,7 @@ export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void
   const onread: OnReadOpts = {
     buffer: () => receiver.room ?? small,
     callback: (bytes, buffer) => {
-      receiver.receive((buffer as Buffer).subarray(0, bytes));
+      receiver.receive(buffer as Buffer, bytes);
       return true;
     },
   };

@@ -1,6 +1,6 @@
 /** The real doors of a worker process. */
 import { inspect } from 'node:util';
-import { checkLengths } from '../ipc/frame.js';
+import { checkBuffers } from '../ipc/frame.js';
 import { compile } from './compile.js';
 import type { WorkerDoors } from './doors.js';
 import { writeAll } from './node-channel.js';
@@ -38,7 +38,7 @@ export function openNodeDoors(): WorkerDoors {
     note: new NodeNote(NOTE_FD),
     send: (parts) => {
       try {
-        checkLengths();
+        checkBuffers();
         writeAll(WRITE_FD, parts);
       } catch (error) {
         // The parent is gone (EPIPE), or user code has closed the descriptor: either way nothing can be said any more.

@@ -58,14 +58,19 @@ export class Runner implements LanesHost, ContextHost {
 
   /** Where the next bytes belong, in the middle of a large message (frame-reader.ts). */
   get room(): Buffer | undefined {
-    return this.#reader.room;
+    try {
+      return this.#reader.room;
+    } catch (error) {
+      this.onFault(error);
+      return undefined;
+    }
   }
 
-  /** Bytes from the parent; their memory may be used again afterwards. What goes wrong in here is never a task's doing: the worker is then of no use. */
-  receive(chunk: Buffer): void {
+  /** The first `bytes` of `chunk` came from the parent; their memory may be used again afterwards. What goes wrong in here is never a task's doing: the worker is then of no use. */
+  receive(chunk: Buffer, bytes: number = chunk.length): void {
     if (this.#state === 'gone') return;
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
     } catch (error) {
       this.onFault(error);
     }

@@ -58,7 +58,8 @@ export class Judge {
       this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
     if (reason instanceof WorkerDiedError && entry.noted === 0 && !isTainted)
       this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);
-    if (reason instanceof TaskCancelledError && entry.endedAtNoted === undefined && !this.#ledger.isEnding && this.#pool.state === 'open')
+    const isAskedFor = entry.endedAtNoted !== undefined || this.#ledger.isEnding || this.#ledger.cancelsQueued;
+    if (reason instanceof TaskCancelledError && !isAskedFor)
       this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
     if (reason instanceof TaskTimeoutError && entry.timeoutMs === undefined && reason.kind === 'run' && entry.name !== 'untilAborted')
       this.#world.fault(`G5: task ${entry.id} timed out, and has no time limit`);

@@ -67,6 +67,8 @@ export class Ledger {
   readonly killedByUser = new Set<number>();
   /** The pool is being ended by force: everything is a target. */
   isEnding = false;
+  /** The pool is closed with `cancelQueued`. */
+  cancelsQueued = false;
   /** No more faults: what has begun may end. */
   isCalm = false;
   readonly #world: World;

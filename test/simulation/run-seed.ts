@@ -77,10 +77,10 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   let invariants: Invariants | undefined;
   let watch: SpawnWatch | undefined;
   try {
-    watch = new SpawnWatch(world, plan.options.restart as { intensity: number; periodMs: number });
+    watch = new SpawnWatch(world, spawner, plan.options.restart as { intensity: number; periodMs: number });
     const pool = new Pool<SimModule>({ ...plan.options, workerData: hostile.workerData() });
     doorsOf.make = real;
-    watch.listenTo(pool, spawner, plan.options.bootTimeoutMs as number);
+    watch.listenTo(pool, plan.options.bootTimeoutMs as number);
     const user = new User(pool, world, ledger, spawner, disk, hostile, plan.habits.callbackMs <= 0.01);
     const inside = new Invariants(world, ledger, pool);
     invariants = inside;

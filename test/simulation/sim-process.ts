@@ -30,6 +30,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
   bootSentAt = Number.POSITIVE_INFINITY;
   readyAt = Number.POSITIVE_INFINITY;
   signalledAt = Number.POSITIVE_INFINITY;
+  diedAt = Number.POSITIVE_INFINITY;
   #listener: ProcessListener | undefined;
   #state: 'alive' | 'dead' = 'alive';
   #child: Child | undefined;
@@ -61,6 +62,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     ledger.begun(this);
     if (fate.spawnError !== undefined) {
       this.#state = 'dead';
+      this.diedAt = this.world.now();
       const error = Object.assign(new Error(`spawn node ${fate.spawnError}`), { code: fate.spawnError });
       this.#after(fate.spawnMs, () => {
         this.#hear((heard) => {

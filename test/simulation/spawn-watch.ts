@@ -15,9 +15,10 @@ const PROOF_MS = 1000;
 
 export class SpawnWatch {
   readonly #world: World;
+  readonly #spawner: SimSpawner;
   readonly #intensity: number;
   readonly #periodMs: number;
-  readonly #readyAt = new Map<Worker, number>();
+  readonly #readyAt = new WeakMap<Worker, number>();
   /** By ordinal: those whose death, if it comes, will be charged as one in the boot. */
   readonly #booting = new Set<number>();
   #pool: Pool<object> | undefined;
@@ -25,16 +26,18 @@ export class SpawnWatch {
   #first = Number.POSITIVE_INFINITY; // the order of the first charged death since the last proof
   #last = Number.POSITIVE_INFINITY;
   #charged = 0;
+  #isUseful = false; // a worker is counted as useful just now
   /** Since the first charged death. */
   #spawns: number[] = [];
   readonly #takeBack: () => void;
 
   /** Before the pool is made, as that begins to spawn. */
-  constructor(world: World, rule: { readonly intensity: number; readonly periodMs: number }) {
+  constructor(world: World, spawner: SimSpawner, rule: { readonly intensity: number; readonly periodMs: number }) {
     this.#world = world;
+    this.#spawner = spawner;
     this.#intensity = rule.intensity;
     this.#periodMs = rule.periodMs;
-    const { charge, onSpawn, onReady, onUseful, forget, reset } = Breaker.prototype;
+    const { charge, onSpawn, onReady, onUseful, proved, forget, reset } = Breaker.prototype;
     const { leave, kill } = Worker.prototype;
     const watch = this;
     Object.assign(Breaker.prototype, {
@@ -52,12 +55,15 @@ export class SpawnWatch {
         onReady.call(this, worker);
       },
       onUseful(this: Breaker, worker: Worker): void {
-        if (worker.ordinal > watch.#first) watch.#forget();
+        watch.#isUseful = true;
         onUseful.call(this, worker);
+        watch.#isUseful = false;
+      },
+      proved(this: Breaker, worker: Worker): void {
+        watch.#onProved(worker);
+        proved.call(this, worker);
       },
       forget(this: Breaker, worker: Worker): void {
-        watch.#lookAtReady();
-        watch.#readyAt.delete(worker);
         watch.#booting.delete(worker.ordinal);
         forget.call(this, worker);
       },
@@ -77,17 +83,17 @@ export class SpawnWatch {
       },
     });
     this.#takeBack = () => {
-      Object.assign(Breaker.prototype, { charge, onSpawn, onReady, onUseful, forget, reset });
+      Object.assign(Breaker.prototype, { charge, onSpawn, onReady, onUseful, proved, forget, reset });
       Object.assign(Worker.prototype, { leave, kill });
     };
   }
 
   /** A pool breaks after more than `intensity` charged deaths, and not before, unless no worker can ever be started. */
-  listenTo(pool: Pool<object>, spawner: SimSpawner, bootTimeoutMs: number): void {
+  listenTo(pool: Pool<object>, bootTimeoutMs: number): void {
     this.#pool = pool;
     let charged = 0;
     pool.on('workerDied', ({ workerId, death }) => {
-      if (death.cause === 'boot-timeout') this.#checkBoot(spawner.find(workerId), bootTimeoutMs);
+      if (death.cause === 'boot-timeout') this.#checkBoot(this.#spawner.find(workerId), bootTimeoutMs);
       if (!death.requested && death.phase !== 'task') charged += 1;
     });
     let wasEverReady = false;
@@ -121,7 +127,6 @@ export class SpawnWatch {
   }
 
   #onCharge(): void {
-    this.#lookAtReady();
     this.#order += 1;
     this.#last = this.#order;
     if (this.#charged === 0) {
@@ -138,7 +143,6 @@ export class SpawnWatch {
   }
 
   #onSpawn(): void {
-    this.#lookAtReady();
     this.#order += 1;
     const booting = this.#booting.size;
     this.#booting.add(this.#order);
@@ -155,14 +159,13 @@ export class SpawnWatch {
     this.#world.fault(`G10: ${this.#intensity + 2} spawns from ${from}; intensity ${this.#intensity}, period ${this.#periodMs} ms`);
   }
 
-  /** Who has been ready for long enough by now, and was spawned after the last charged death, is a proof. */
-  #lookAtReady(): void {
-    const now = this.#world.now();
-    for (const [worker, readyAt] of this.#readyAt) {
-      if (now < readyAt + PROOF_MS) continue;
-      if (worker.ordinal > this.#last) this.#forget();
-      this.#readyAt.delete(worker);
-    }
+  /** What it did after it was spawned proves that workers can be started again; the length of its life only if none has failed since. */
+  #onProved(worker: Worker): void {
+    const { diedAt, workerId } = this.#spawner.find(worker.id);
+    const lasted = Math.min(diedAt, this.#world.now()) >= (this.#readyAt.get(worker) ?? Number.POSITIVE_INFINITY) + PROOF_MS;
+    const isProof = worker.ordinal > this.#first ? this.#isUseful || (lasted && worker.ordinal > this.#last) : this.#charged === 0;
+    if (!isProof) this.#world.fault(`G10: worker ${workerId} is taken for a proof that workers can be started again`);
+    this.#forget();
   }
 
   #forget(): void {

@@ -175,6 +175,7 @@ export class User {
     this.isFinishing = true;
     this.#world.tell('user: ends the pool by', ending);
     if (isForced(ending)) this.#ledger.isEnding = true;
+    if (ending === 'close and cancel') this.#ledger.cancelsQueued = true;
     if (ending.startsWith('close') && ending !== 'close in time' && ending !== 'close, terminate') this.#endEndless();
     for (const { how, promise } of endPool(this.#pool, ending)) this.#keep(how, promise, () => this.#isOver(how));
     // After the call: in the middle of it a worker may still start one.

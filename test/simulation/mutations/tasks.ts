@@ -51,6 +51,22 @@ export const TASKS: readonly Mutation[] = [
     replace: '    core.clock.setTimer(() => lane.worker.kill(), graceMs ?? core.options.graceMs);',
   },
   {
+    bug: 'a start that was seen as it was taken back is asked about for ever',
+    firstSeed: 3566,
+    source: 'found by the simulation in this one',
+    file: 'src/pool/deadline.ts',
+    find: 'if (!lease.isRevoked && !lane.look(lease)',
+    replace: 'if (!lane.look(lease)',
+  },
+  {
+    bug: 'a grace that is over before its task is presumed to run ends nothing',
+    firstSeed: 1,
+    source: 'found by reading this one',
+    file: 'src/pool/deadline.ts',
+    find: '    if (record.heapIndex < 0) core.deadlines.set(record, core.clock.now()); // its grace was over before it was presumed to run\n',
+    replace: '',
+  },
+  {
     bug: 'it waits for an end that has already happened',
     firstSeed: 1,
     source: 'workerpool: a wait for an exit that was',
