@@ -31,9 +31,9 @@ export function weakened<T extends Pool<object>>(make: () => T, wrap: Wrap): T {
             if (message.type === FrameType.Result || message.type === FrameType.Failure) answered = Math.max(answered, message.seq);
           });
           const process = spawner.spawn(id, {
-            onData: (chunk: Buffer) => {
-              reader.push(Buffer.from(chunk));
-              listener.onData(chunk);
+            onData: (chunk: Buffer, bytes: number = chunk.length) => {
+              reader.push(Buffer.from(chunk.subarray(0, bytes)));
+              listener.onData(chunk, bytes);
             },
             onReadEnd: () => listener.onReadEnd(),
             onExit: (code, signal) => listener.onExit(code, signal),

@@ -125,12 +125,10 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
 async function act(world: World, user: User, plan: Plan): Promise<void> {
   let left = plan.actions.length;
   for (const [index, action] of plan.actions.entries()) {
-    world.at(action.at, () => {
-      world.arrive(() => {
-        left -= 1;
-        if (index === plan.endsAfter) user.finish(plan.ending);
-        user.perform(action);
-      });
+    world.act(action.at, () => {
+      left -= 1;
+      if (index === plan.endsAfter) user.finish(plan.ending);
+      user.perform(action);
     });
   }
   await world.run(() => left === 0, REST_LIMIT_MS);

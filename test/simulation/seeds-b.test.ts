@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.js';
 
-describeSeeds(4001, 4000);
+describeSeeds(1);

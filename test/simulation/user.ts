@@ -296,7 +296,7 @@ export class User {
   }
 
   #later(delayMs: number, run: () => void): void {
-    this.#world.at(this.#world.now() + delayMs, () => this.#world.arrive(run));
+    this.#world.act(this.#world.now() + delayMs, run);
   }
 
   /** Mostly one that was submitted not long ago: the others are over. */

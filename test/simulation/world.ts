@@ -36,6 +36,8 @@ export class World implements Clock {
   readonly #habits: ParentHabits;
   readonly #others = new Agenda();
   readonly #timers = new Agenda();
+  /** Timers of the program: after a stall they come before what has arrived meanwhile. */
+  readonly #program = new Agenda();
   #arrived: (() => void)[] = [];
   #polled: (() => void)[] = [];
   #immediates: (() => void)[] = [];
@@ -113,6 +115,12 @@ export class World implements Clock {
     this.#arrived.push(callback);
   }
 
+  /** The program does something at that time: by a timer of its own, or because of something that arrives then. */
+  act(time: number, run: () => void): void {
+    if (Math.floor(time * 1000) % 2 === 0) this.#program.add(time, run);
+    else this.at(time, () => this.arrive(run));
+  }
+
   /** In the middle of a callback of the parent, the others catch up to `aheadMs` from now: races that no turn separates. */
   race(aheadMs: number): void {
     const now = this.#now;
@@ -158,7 +166,7 @@ export class World implements Clock {
   #step(): boolean {
     for (;;) {
       const isReady = this.#phase !== 'timers' || this.#arrived.length > 0 || this.#immediates.length > 0;
-      const parentAt = Math.max(this.#parentFreeAt, isReady ? this.#now : this.#timers.nextAt);
+      const parentAt = Math.max(this.#parentFreeAt, isReady ? this.#now : Math.min(this.#timers.nextAt, this.#program.nextAt));
       const othersAt = this.#others.nextAt;
       if (parentAt === Number.POSITIVE_INFINITY && othersAt === Number.POSITIVE_INFINITY) return false;
       if (othersAt <= parentAt) {
@@ -181,7 +189,7 @@ export class World implements Clock {
   #nextOfParent(): (() => void) | undefined {
     switch (this.#phase) {
       case 'timers': {
-        const timer = this.#timers.take(this.#now);
+        const timer = this.#program.take(this.#now) ?? this.#timers.take(this.#now);
         if (timer !== undefined) return timer;
         this.#phase = 'poll';
         this.#polled = this.#arrived;

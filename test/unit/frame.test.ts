@@ -114,7 +114,7 @@ describe('frames', () => {
         let told = 0;
         const link = new Link({ send: () => true } as never, () => undefined);
         for (const piece of pieces(Buffer.concat([bytes, Buffer.from('no frame at all, but longer than its header would be')]), where))
-          if (!link.receive(piece)) told += 1;
+          if (!link.receive(piece, piece.length)) told += 1;
         expect(told).toBeLessThanOrEqual(1);
       }),
       { numRuns: 1000 },
