@@ -47,6 +47,7 @@ export interface TaskEntry {
   readonly runningIn: Set<Witnessed>;
   /** Workers that it was given to, whether they started it or not. */
   readonly givenTo: Set<number>;
+  isSettled: boolean;
 }
 
 /** One of several in a chunk. */
@@ -113,6 +114,7 @@ export class Ledger {
       endedAtNoted: undefined,
       runningIn: new Set(),
       givenTo: new Set(),
+      isSettled: false,
     };
     this.tasks.set(id, entry);
     return entry;
@@ -238,6 +240,7 @@ export class Ledger {
     const { stalledMs } = this.#world;
     this.#world.at(this.#world.now() + limitMs, () => {
       if (!process.isAlive || process.fate.undyingMs > 0 || entry.noted !== noted || !entry.runningIn.has(process)) return;
+      if (entry.isSettled && this.forgers.has(process.workerId)) return; // it was said to have ended
       const busyMs = this.#world.parentFreeAt - this.#world.now();
       if (this.#world.stalledMs > stalledMs || busyMs > 0) this.#watchTimeout(entry, process, noted, busyMs + TIMEOUT_SLACK_MS);
       else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
@@ -293,6 +296,7 @@ export class Ledger {
     if ((attempts > entry.noted || attempts < entry.noted - entry.doubtful) && !this.isTainted(entry))
       this.#world.fault(`G3: task ${entry.id} settles with ${attempts} attempts, ${entry.noted} had started`);
     this.ended(entry);
+    entry.isSettled = true;
   }
 
   /** Where a task runs that was said to be gone (G7). */
