@@ -2,7 +2,6 @@
  * The pulling side of a batch: takes items out of the input as far ahead as the buffer allows, and hands
  * them on one by one while the pool has room for them.
  */
-import { ignore } from '../shared/ignore.js';
 import { Pace } from '../shared/pace.js';
 import { type Answer, BatchInput, type Source } from './batch-input.js';
 import type { Core } from './core.js';
@@ -34,7 +33,7 @@ export class Puller {
   readonly #user: PullerUser;
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
-  #unwatch: () => void = ignore;
+  readonly #unwatch: () => void;
   /** Pulled, and the pool has no room for it yet. */
   #inHand: { readonly value: unknown } | undefined;
   #pulled = 0;
@@ -55,13 +54,8 @@ export class Puller {
     });
     this.total = source.size;
     this.#bufferSize = options.bufferSize;
-  }
-
-  /** From now on it hears of room in the queue, and of the end of the pool. */
-  start(): void {
-    const core = this.#core;
     this.#unwatch = core.waiters.watch(() => {
-      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) this.#user.schedule();
+      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) user.schedule();
     });
   }
 
@@ -87,10 +81,12 @@ export class Puller {
     const { clock } = this.#core;
     const start = clock.now();
     const pace = new Pace(start);
+    // What a list has is taken by the call itself, however slow the process is in its beginning: `close()` right behind it is no failure.
+    const limitMs = this.#pulled === 0 && this.total !== undefined ? Number.POSITIVE_INFINITY : GULP_MS;
     while (this.#mayPull()) {
       if (pace.isWatched) {
         const now = clock.now();
-        if (now - start > GULP_MS) this.#gulp = 0;
+        if (now - start > limitMs) this.#gulp = 0;
         pace.look(now);
       } else pace.pass();
       if (this.#gulp === 0) {

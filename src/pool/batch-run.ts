@@ -73,17 +73,17 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     this.outlet = new Outlet(options.ordered);
     this.onError = options.onError;
     this.#core = core;
-    this.#puller = new Puller(core, source, options, this);
+    // What may throw comes before the puller: from then on it is heard of.
     this.meter = new Meter(core.clock, core.events, this);
-    this.#toArgs = toArgs;
     this.#caller = captureCaller(below);
+    this.#puller = new Puller(core, source, options, this);
+    this.#toArgs = toArgs;
     if (options.journal !== undefined) this.#journal = new Journal(core.journals, options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
     const task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
     this.#singles = new Singles(core, task, this.#journal, this);
     if (mayChunk(options)) this.#chunker = new Chunker(core, task, options.chunkSize, toArgs !== undefined, this);
     if (this.#signal !== undefined) signals.watch(this.#signal, this);
-    this.#puller.start(); // last: one whose making was broken off is never heard of again
     this.#pull();
     this.schedule();
   }
