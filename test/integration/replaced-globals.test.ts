@@ -40,6 +40,8 @@ interface Finding {
   readonly got: string;
   readonly expected?: string;
   readonly replaced?: number;
+  /** An uncaught exception has ended the program when it had tried so many. */
+  readonly tried?: number;
   /** The pids of all workers that it has had. */
   readonly workers?: readonly number[];
 }
@@ -65,6 +67,7 @@ async function findingsOf(program: string, runs: readonly (readonly string[])[])
     replaced += last?.replaced ?? 0;
     findings.push(...found);
     await until('the workers have ended', () => last?.workers?.some(isRunning) !== true);
+    if (last?.tried !== undefined) await run([...args.slice(0, 3), `${last.tried}`]);
   };
   await Promise.all(runs.map(run));
   return { findings, replaced };
