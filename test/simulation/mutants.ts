@@ -75,7 +75,11 @@ async function plant(mutation: Mutation, path: string): Promise<void> {
 /** Runs these seeds over it, until one fails. */
 async function find(mutation: Mutation, { first, count }: Range): Promise<Finding> {
   const path = join(FOLDER, `${MUTATIONS.indexOf(mutation)}.mjs`);
-  await plant(mutation, path);
+  try {
+    await plant(mutation, path);
+  } catch (error) {
+    return { mutation, seed: undefined, fault: `it cannot be planted: ${(error as Error).message}` };
+  }
   const args = [path, '--seed', String(first), '--seeds', String(count), '--first'];
   const out = await new Promise<string>((resolve) => {
     execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26, timeout: 1_800_000 }, (_error, stdout, stderr) =>

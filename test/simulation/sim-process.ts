@@ -26,10 +26,11 @@ export class SimProcess implements WorkerProcess, ChildHost {
   readonly random: Random;
   wasKilledByPool = false;
   isFaulty = false;
-  /** When the parent had sent the first bytes, when it could read that the worker is ready, and when it first signalled. */
+  /** When the parent had sent the first bytes, when it could read that the worker is ready, when it first signalled, and when it had last read before. */
   bootSentAt = Number.POSITIVE_INFINITY;
   readyAt = Number.POSITIVE_INFINITY;
   signalledAt = Number.POSITIVE_INFINITY;
+  polledAt = 0;
   diedAt = Number.POSITIVE_INFINITY;
   #listener: ProcessListener | undefined;
   #state: 'alive' | 'dead' = 'alive';
@@ -139,7 +140,10 @@ export class SimProcess implements WorkerProcess, ChildHost {
   signal(signal: NodeJS.Signals): boolean {
     if (this.pid === undefined || !this.isAlive || this.#listener === undefined) return false;
     this.world.tell(`${signal} to`, this.workerId);
-    this.signalledAt = Math.min(this.signalledAt, this.world.now());
+    if (this.signalledAt === Number.POSITIVE_INFINITY) {
+      this.signalledAt = this.world.now();
+      this.polledAt = this.world.polledAt;
+    }
     this.#after(this.random.skewed(0.5), () => {
       this.#deliver(signal, true);
       if (signal !== 'SIGSTOP') this.#deliver('SIGCONT', true);

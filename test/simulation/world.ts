@@ -53,6 +53,8 @@ export class World implements Clock {
   stalledMs = 0;
   /** What happens now happens in the parent, and not in a worker or in the kernel. */
   isParentsTurn = true;
+  /** When the parent last looked at what has arrived. */
+  polledAt = 0;
 
   constructor(story: Story, random: Random, habits: ParentHabits) {
     this.story = story;
@@ -192,6 +194,7 @@ export class World implements Clock {
         const timer = this.#program.take(this.#now) ?? this.#timers.take(this.#now);
         if (timer !== undefined) return timer;
         this.#phase = 'poll';
+        this.polledAt = this.#now;
         this.#polled = this.#arrived;
         this.#arrived = [];
         return undefined;

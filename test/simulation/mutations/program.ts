@@ -4,7 +4,7 @@ import type { Mutation } from '../mutation.js';
 export const PROGRAM: readonly Mutation[] = [
   {
     bug: 'a getter among the arguments ends the pool, and the task is queued in it',
-    firstSeed: 1,
+    firstSeed: 83,
     source: 'found by trying real situations in this one',
     file: 'src/pool/submit.ts',
     find: '    encoded = encodeArgs(name, args);\n    // Getters among the arguments are code of the program: it may have ended the pool, or filled the queue.\n    if (mayRefuse(core)) throwRefusal(core);\n',
@@ -20,7 +20,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'a signal that fires while the arguments are encoded is not heard',
-    firstSeed: 47,
+    firstSeed: 30,
     source: 'found by trying real situations in this one',
     file: 'src/pool/abort-signals.ts',
     find: '    if (isAborted(signal)) {\n      this.#onAbort(member, reasonOf(signal));\n      return;\n    }\n',
@@ -28,7 +28,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'a stack that the program has made no text is split',
-    firstSeed: 5,
+    firstSeed: 4,
     source: 'found by trying real situations in this one: Error.prepareStackTrace',
     file: 'src/pool/caller.ts',
     find: "return stackOf(caller)?.split('\\n')",
@@ -36,7 +36,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'what a callback throws is not caught',
-    firstSeed: 5,
+    firstSeed: 7,
     source: 'pools that trust their listeners',
     file: 'src/shared/program.ts',
     find: '  try {\n    run();\n  } catch (thrown) {\n    reportThrown(where, thrown);\n  }',
@@ -44,7 +44,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'what a callback throws is taken for an error with a message',
-    firstSeed: 5,
+    firstSeed: 7,
     source: 'found by trying real situations in this one: onProgress that throws Object.create(null)',
     file: 'src/shared/program.ts',
     find: "  try {\n    emitWarning(warningOf(where, thrown));\n  } catch {\n    // The program has broken Node's own warnings: there is no other place to say it.\n  }",
@@ -52,7 +52,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'the delay of a retry is asked for in the middle of the decision',
-    firstSeed: 1,
+    firstSeed: 877,
     source: 'found by trying real situations in this one: delayMs that cancels, or kills the pool',
     file: 'src/pool/settlement.ts',
     find: '    else core.events.after(() => this.#askDelay(record, delayMs, where));',
@@ -65,7 +65,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'a delay that never ends is waited for',
-    firstSeed: 1,
+    firstSeed: 1656,
     source: 'G1',
     file: 'src/pool/settlement.ts',
     find: 'answer > 0 && answer < Number.POSITIVE_INFINITY',
@@ -73,7 +73,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'the input of a map may not throw',
-    firstSeed: 47,
+    firstSeed: 136,
     source: 'pools that take an iterator for their own code',
     file: 'src/pool/batch-input.ts',
     find: "    } catch (error) {\n      return this.#answered({ kind: 'error', error });\n    }",
@@ -81,7 +81,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'a journal reports what it could not write',
-    firstSeed: 5,
+    firstSeed: 69,
     source: 'found by trying real situations in this one: a full disk',
     file: 'src/pool/journal.ts',
     find: '        tell(error === undefined ? outcome : rejected(outcome.index, error, outcome.attempts, outcome.ms));',
@@ -89,7 +89,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'a journal that fails is no failure of its map',
-    firstSeed: 10,
+    firstSeed: 18,
     source: 'found by trying real situations in this one: 0 done, 0 failed, exit code 0',
     file: 'src/pool/journal.ts',
     find: '    this.#error = first;\n',
@@ -97,7 +97,7 @@ export const PROGRAM: readonly Mutation[] = [
   },
   {
     bug: 'a journal is not synced when it is opened again',
-    firstSeed: 134,
+    firstSeed: 78,
     source: 'found by the simulation in this one',
     file: 'src/pool/journal-file.ts',
     find: '      else await handle.sync();',

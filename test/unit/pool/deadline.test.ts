@@ -1,0 +1,69 @@
+/** What a deadline does to an attempt that started just as it was taken back: the rest is shown by the simulation. */
+import { expect, it } from 'vitest';
+import { armRunDeadlines, onDeadline } from '../../../src/pool/deadline.js';
+import type { Lease, TaskRecord } from '../../../src/pool/record.js';
+import type { Rooms } from '../../../src/pool/rooms.js';
+
+interface Seen {
+  dueAt: number | undefined;
+  graceOver: number;
+  forced: number;
+}
+
+function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; lease: Lease; seen: Seen } {
+  const seen: Seen = { dueAt: undefined, graceOver: 0, forced: 0 };
+  const whole = { options: {}, heapIndex: -1, starts: 0, submittedAt: 0, isSoftPast: true, state: 'running', ...record } as TaskRecord;
+  const lease = { record: whole, lane, startedAt: 0, hasStarted: false, isRevoked: false } as unknown as Lease;
+  whole.lease = lease;
+  const core = {
+    clock: { now: () => 100, afterPoll: (run: () => void) => run() },
+    options: { diagnose: false },
+    deadlines: {
+      set: (_record: TaskRecord, at: number) => {
+        seen.dueAt = at;
+      },
+      clear: () => {
+        seen.dueAt = undefined;
+      },
+    },
+    canceller: {
+      graceOver: () => {
+        seen.graceOver += 1;
+      },
+      forceEnd: () => {
+        seen.forced += 1;
+      },
+    },
+  } as unknown as Rooms;
+  return { core, lease, seen };
+}
+
+const ending = { at: 0, state: 'cancelled', reason: undefined, error: () => undefined } as const;
+
+it('a grace that was over before its task was presumed to run is over at once then', () => {
+  const { core, lease, seen } = setUp({ ending, state: 'sent' });
+  onDeadline(core, lease.record);
+  expect(seen.graceOver).toBe(0); // what runs there may yet be another task
+  lease.record.state = 'running';
+  armRunDeadlines(core, lease);
+  expect(seen.dueAt).toBe(100);
+  onDeadline(core, lease.record);
+  expect(seen.graceOver).toBe(1);
+});
+
+it('a grace that is not over yet stays as it is', () => {
+  const { core, lease, seen } = setUp({ ending, heapIndex: 0, dueAt: 500 });
+  armRunDeadlines(core, lease);
+  expect(seen.dueAt).toBeUndefined();
+});
+
+it('an attempt that was started as it was taken back is asked about once, and then timed out', () => {
+  const lane = { look: () => false, countStarted: () => 1, withdraw: () => false };
+  const { core, lease, seen } = setUp({ options: { timeoutMs: 1 } as never }, lane);
+  onDeadline(core, lease.record);
+  expect(seen).toMatchObject({ forced: 0, dueAt: 101 }); // it has started just now
+  lease.isRevoked = true; // by that very question
+  lease.startedAt = 0;
+  onDeadline(core, lease.record);
+  expect(seen.forced).toBe(1);
+});
