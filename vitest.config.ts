@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two files at a time fill a small machine; a flaky test is a bug, so nothing is retried. Those of the integration tests wait most of the time.
+// Tests start processes of their own, so two files at a time fill a small machine; a flaky test is a bug, so nothing is retried.
 // The limits end a test that hangs. They are long, because a machine with five times as much to do as it has cores is slow, not wrong.
 // The groups run one after the other: chaos alone, because it measures what survives under load that it makes itself.
 const common = { pool: 'forks' as const, retry: 0, maxWorkers: 2, hookTimeout: 150_000, teardownTimeout: 30_000 };
@@ -40,7 +40,6 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 300_000,
-          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
