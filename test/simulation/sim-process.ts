@@ -26,11 +26,11 @@ export class SimProcess implements WorkerProcess, ChildHost {
   readonly random: Random;
   wasKilledByPool = false;
   isFaulty = false;
-  /** When the parent had sent the first bytes, when it could read that the worker is ready, when it first signalled, and when it had last read before. */
+  /** When the parent had sent the first bytes, when it could read that the worker is ready, when it first signalled, and up to when it had read by then. */
   bootSentAt = Number.POSITIVE_INFINITY;
   readyAt = Number.POSITIVE_INFINITY;
   signalledAt = Number.POSITIVE_INFINITY;
-  polledAt = 0;
+  hasReadUntil = 0;
   diedAt = Number.POSITIVE_INFINITY;
   #listener: ProcessListener | undefined;
   #state: 'alive' | 'dead' = 'alive';
@@ -142,7 +142,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.world.tell(`${signal} to`, this.workerId);
     if (this.signalledAt === Number.POSITIVE_INFINITY) {
       this.signalledAt = this.world.now();
-      this.polledAt = this.world.polledAt;
+      this.hasReadUntil = this.world.hasReadUntil;
     }
     this.#after(this.random.skewed(0.5), () => {
       this.#deliver(signal, true);

@@ -116,9 +116,9 @@ export class SpawnWatch {
   }
 
   /** Nobody is charged for a pause of the parent, nor for what it had not read. */
-  #checkBoot({ workerId, readyAt, signalledAt, polledAt, bootSentAt, isFaulty }: SimProcess, bootTimeoutMs: number): void {
+  #checkBoot({ workerId, readyAt, signalledAt, hasReadUntil, bootSentAt, isFaulty }: SimProcess, bootTimeoutMs: number): void {
     if (isFaulty) return; // what it says of its readiness may be forged, or lost
-    if (readyAt < polledAt && signalledAt < Number.POSITIVE_INFINITY)
+    if (readyAt < hasReadUntil && signalledAt < Number.POSITIVE_INFINITY)
       this.#world.fault(`G10: worker ${workerId} was ready in time, and is charged with its boot`);
     else if (bootSentAt < signalledAt && signalledAt < bootSentAt + bootTimeoutMs - 0.001)
       this.#world.fault(

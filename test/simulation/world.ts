@@ -53,8 +53,7 @@ export class World implements Clock {
   stalledMs = 0;
   /** What happens now happens in the parent, and not in a worker or in the kernel. */
   isParentsTurn = true;
-  /** When the parent last looked at what has arrived. */
-  polledAt = 0;
+  #polledAt = 0;
 
   constructor(story: Story, random: Random, habits: ParentHabits) {
     this.story = story;
@@ -91,6 +90,11 @@ export class World implements Clock {
   /** When the parent is, or was, done with its present callback. */
   get parentFreeAt(): number {
     return Math.max(this.#now, this.#parentFreeAt);
+  }
+
+  /** What had arrived by then, it has read before what it does now; or should have: a timer lets it read first. */
+  get hasReadUntil(): number {
+    return this.#phase === 'timers' ? this.#now : this.#polledAt;
   }
 
   // ---- what is left of the parent's doings
@@ -194,7 +198,7 @@ export class World implements Clock {
         const timer = this.#program.take(this.#now) ?? this.#timers.take(this.#now);
         if (timer !== undefined) return timer;
         this.#phase = 'poll';
-        this.polledAt = this.#now;
+        this.#polledAt = this.#now;
         this.#polled = this.#arrived;
         this.#arrived = [];
         return undefined;
