@@ -304,7 +304,10 @@ export class SimProcess implements WorkerProcess, ChildHost {
       const bytes = Buffer.concat(this.#inbox);
       const cut = this.random.chance(0.1) ? this.random.integer(1, bytes.length) : bytes.length;
       this.#inbox = cut < bytes.length ? [Buffer.from(bytes.subarray(cut))] : [];
-      if (this.#inbox.length > 0) this.#read();
+      if (this.#inbox.length > 0) {
+        if (this.readyAt < this.world.now()) this.readyAt = this.world.now(); // the rest can be read in the next turn
+        this.#read();
+      }
       listener.onData(Buffer.from(bytes.subarray(0, cut)));
       if (this.#isEndDue) this.#endReading();
     });
