@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 import type { Clock } from '../shared/doors.js';
 
 /** `sent`: something received it. `gone`: nothing is there. `denied`: something is there that may not be signalled. */
@@ -18,7 +19,7 @@ const POLLS_BEFORE_SCAN = 3;
 /** How many states are read before the event loop gets a turn: about 2 ms. */
 const SCAN_SLICE = 200;
 
-const { signals, errno } = constants;
+const { signals } = constants;
 /** The system call under `process.kill`, which looks it up each time: so a program that replaces it would keep its workers from every kill. */
 const systemKill: (pid: number, signal: number) => number = (process as unknown as { _kill: typeof systemKill })._kill;
 
@@ -30,9 +31,9 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0, tree: boo
   try {
     const code = systemKill(tree && hasGroups ? -pid : pid, number);
     if (code === 0) return 'sent';
-    return Math.abs(code) === errno.EPERM ? 'denied' : 'gone';
+    return getSystemErrorName(code) === 'EPERM' ? 'denied' : 'gone';
   } catch {
-    return 'denied'; // nobody knows what is there
+    return 'denied'; // it was replaced before the import: nobody knows what is there
   }
 }
 
