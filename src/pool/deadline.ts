@@ -119,9 +119,8 @@ function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
       else core.canceller.forceEnd(lease);
       return;
     }
-    // It was sent to an idle worker and never started there: that worker is stopped or hung.
-    lane.withdrawAfter(0);
-    lane.worker.kill();
+    // It was sent to an idle worker and never started there: that worker is stopped or hung, unless it goes on in this very moment.
+    if (lane.mayKillAsHung()) lane.worker.kill();
   });
 }
 

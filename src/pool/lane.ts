@@ -260,6 +260,14 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     return this.withdrawAfter(lease.seq) || this.user.concurrency > 1;
   }
 
+  /** Takes back what has not started. True: nothing else is there, so the worker, which starts nothing, may be killed and harms nobody (G5). */
+  mayKillAsHung(): boolean {
+    this.withdrawAfter(0);
+    if (this.open === 0) return true;
+    this.user.onRoom(this);
+    return false;
+  }
+
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void {
     this.worker.note.abort(lease.seq, kind);
     const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;

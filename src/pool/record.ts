@@ -33,9 +33,9 @@ export interface LeaseLane {
   readonly worker: Worker;
   look(lease: Lease): boolean;
   withdraw(lease: Lease): boolean;
-  withdrawAfter(limit: number): boolean;
   withdrawAhead(): void;
   mayKillFor(lease: Lease): boolean;
+  mayKillAsHung(): boolean;
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
   tellTaken(lease: Lease, count: number): void;
   /** How many of its attempts have started, by the worker's note. */

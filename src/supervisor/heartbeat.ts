@@ -92,7 +92,7 @@ export class Heartbeat {
     if (wasAway) pulse.awayAt = now;
     const owedMs = now - Math.max(isBusy ? now : (worker.tenant?.owesSince() ?? now), pulse.awayAt);
     if (owedMs >= this.#rule.timeoutMs) {
-      worker.fail('unresponsive', `it had started nothing of what it was sent ${Math.round(owedMs)} ms ago`);
+      failAsHung(worker, `it had started nothing of what it was sent ${Math.round(owedMs)} ms ago`);
       return;
     }
     const hasSpoken = worker.heardAt !== pulse.spokeAt;
@@ -104,7 +104,7 @@ export class Heartbeat {
     }
     if (pulse.askedAt !== undefined) {
       const silentMs = now - pulse.askedAt;
-      if (silentMs >= this.#rule.timeoutMs) worker.fail('unresponsive', `it ran no task, and was asked ${Math.round(silentMs)} ms ago`);
+      if (silentMs >= this.#rule.timeoutMs) failAsHung(worker, `it ran no task, and was asked ${Math.round(silentMs)} ms ago`);
       return;
     }
     const isDue = vitals?.isSleeping !== true || now - pulse.heardAt >= PATIENCE * this.#rule.timeoutMs;
@@ -112,4 +112,9 @@ export class Heartbeat {
     worker.ping();
     pulse.askedAt = now;
   }
+}
+
+/** Unless it has started something in this very moment. */
+function failAsHung(worker: Worker, detail: string): void {
+  if (worker.tenant?.mayKillAsHung() ?? true) worker.fail('unresponsive', detail);
 }

@@ -9,6 +9,8 @@ export interface Tenant {
   countStarted(): number;
   /** Since when it has started nothing of what it was given; undefined while something runs in it, or nothing is to start. */
   owesSince(): number | undefined;
+  /** Takes back what has not started; false if something has: then the worker is not hung, and must not end for it. */
+  mayKillAsHung(): boolean;
   /** A message that is not the supervisor's own. @throws ProtocolError when it makes no sense. */
   onMessage(message: Message): void;
   /** All messages of one read have been given: the turn may act on them. */

@@ -57,7 +57,10 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.fate = fate;
     this.#listener = listener;
     this.note = new SimNote(() => {
-      if (random.chance(0.5)) world.race(random.skewed(0.2));
+      if (!random.chance(0.5)) return;
+      // Also one that was stopped goes on just while the parent looks at it.
+      if (this.#isStopped && fate.stoppedMs !== Number.POSITIVE_INFINITY && random.chance(0.3)) this.#deliver('SIGCONT');
+      world.race(random.skewed(0.2));
     });
     this.#undyingUntil = world.now() + fate.undyingMs;
     ledger.begun(this);
@@ -190,7 +193,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
 
   /** The pool may kill it whatever runs in it: it is stopped, or was a moment ago, or is over its limit of memory. */
   get isOutlaw(): boolean {
-    return this.#isStopped || this.world.now() < this.#stoppedUntil + 20 || this.world.now() >= this.fate.swellsAt;
+    return this.#isStopped || this.world.now() < this.#stoppedUntil + 1 || this.world.now() >= this.fate.swellsAt;
   }
 
   stack(limitMs: number): Promise<string | undefined> {

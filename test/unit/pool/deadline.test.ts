@@ -67,3 +67,12 @@ it('an attempt that was started as it was taken back is asked about once, and th
   onDeadline(core, lease.record);
   expect(seen.forced).toBe(1);
 });
+
+it.each([true, false])('a worker that kept a task from its start for its whole time is killed only if it is hung (%s)', (isHung) => {
+  let killed = 0;
+  const worker = { kill: () => (killed += 1) };
+  const lane = { look: () => false, countStarted: () => 0, withdraw: () => true, mayKillAsHung: () => isHung, worker };
+  const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, lane);
+  onDeadline(core, lease.record);
+  expect(killed).toBe(isHung ? 1 : 0); // else it has gone on meanwhile, and runs a bystander
+});
