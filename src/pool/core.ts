@@ -178,8 +178,10 @@ export class Core implements Rooms {
       this.signals.watch(options.signal, record);
       if (record.isSettled) return record;
     }
-    if (this.life.takesTasks) this.enqueue(record, 'back');
-    else this.settlement.fail(record, this.refusal() as Error);
+    if (this.life.takesTasks && this.brokenBy === undefined) {
+      this.queue.push(record);
+      this.#queued(record);
+    } else this.settlement.fail(record, this.refusal() ?? this.brokenError());
     return record;
   }
 
@@ -198,12 +200,17 @@ export class Core implements Rooms {
       this.#refuse(record);
       return;
     }
-    record.state = 'queued';
+    if (record.heapIndex >= 0) this.deadlines.clear(record); // of the attempt that never started
     if (where === 'front') this.#enqueueFront(record);
     else this.queue.push(record);
+    this.#queued(record);
+  }
+
+  /** It is in the queue from now on. */
+  #queued(record: TaskRecord): void {
+    record.state = 'queued';
     const { queueTimeoutMs } = record.options;
     if (queueTimeoutMs !== undefined && record.starts === 0) this.deadlines.set(record, record.submittedAt + queueTimeoutMs);
-    else if (record.heapIndex >= 0) this.deadlines.clear(record); // of the attempt that never started
     this.dispatcher.schedule();
   }
 

@@ -36,7 +36,7 @@ export class Settlement implements Settling {
     const { record } = lease;
     const core = this.#core;
     if (record.state === 'sent') record.state = 'running';
-    if (record.starts === 1) core.queueMs.record(Math.max(0, lease.startedAt - record.submittedAt));
+    if (record.starts === 1) core.queueMs.record(lease.startedAt - record.submittedAt);
     if (record.started !== undefined && record.starts === 1) record.started.resolve(toAttempt(lease, core.clock.epoch));
     if (core.events.has('taskStarted')) {
       core.events.emit('taskStarted', {

@@ -50,8 +50,8 @@ export function submitTask<R>(
     if (mayRefuse(core)) throwRefusal(core);
     if (!('stats' in work)) throw work;
     encoded = encodeArgs(name, args);
-    // Getters among the arguments are code of the program: it may have ended the pool, or filled the queue.
-    if (mayRefuse(core)) throwRefusal(core);
+    // Getters among the arguments are code of the program: it may have filled the queue. If it has ended the pool, the task settles at once.
+    if (core.options.queueLimit !== Number.POSITIVE_INFINITY) throwRefusal(core);
   } catch (error) {
     return Task.refused(error, name, tag);
   }

@@ -27,7 +27,6 @@ const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0;
 export class Histogram {
   /** Bucket 0 holds what is below the lowest bound. Doubles, as counts may pass 2^32. */
   readonly #counts = new Float64Array(BUCKETS);
-  #count = 0;
   #sum = 0;
   #min = Number.POSITIVE_INFINITY;
   #max = 0;
@@ -41,28 +40,29 @@ export class Histogram {
       bucket = ((words[UPPER] as number) >>> SHIFT) - BASE;
       if (bucket >= BUCKETS) bucket = BUCKETS - 1;
     }
-    this.#counts[bucket] = (this.#counts[bucket] as number) + times;
-    this.#count += times;
+    (this.#counts[bucket] as number) += times;
     this.#sum += value * times;
     if (value > this.#max) this.#max = value;
     if (value < this.#min) this.#min = value;
   }
 
   percentiles(): Percentiles {
-    if (this.#count === 0) return { count: 0, mean: 0, p50: 0, p90: 0, p99: 0, max: 0 };
+    let count = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) count += this.#counts[bucket] as number;
+    if (count === 0) return { count: 0, mean: 0, p50: 0, p90: 0, p99: 0, max: 0 };
     return {
-      count: this.#count,
-      mean: this.#sum / this.#count,
-      p50: this.#quantile(0.5),
-      p90: this.#quantile(0.9),
-      p99: this.#quantile(0.99),
+      count,
+      mean: this.#sum / count,
+      p50: this.#quantile(0.5 * count),
+      p90: this.#quantile(0.9 * count),
+      p99: this.#quantile(0.99 * count),
       max: this.#max,
     };
   }
 
-  /** By nearest rank: the least value that at least this fraction of all values does not exceed. */
-  #quantile(quantile: number): number {
-    const rank = Math.ceil(quantile * this.#count);
+  /** By nearest rank: the least value that at least so many of all values do not exceed. */
+  #quantile(part: number): number {
+    const rank = Math.ceil(part);
     let seen = 0;
     let bucket = 0;
     for (; bucket < BUCKETS - 1; bucket++) {

@@ -249,15 +249,16 @@ export class Worker implements ProcessListener {
 
   #onMessage(message: Message): void {
     const { type } = message;
-    if (!this.isBooting && (type === FrameType.Ready || type === FrameType.BootFailed)) throw new ProtocolError('the end of a second boot');
     switch (type) {
       case FrameType.Ready:
+        this.#mustBoot();
         if (this.#state !== 'starting') return; // it is being ended
         this.readyAt = this.#host.clock.now();
         this.#become('ready');
         this.#host.onReady(this, message);
         return;
       case FrameType.BootFailed:
+        this.#mustBoot();
         this.#host.onBootFailed(this, message);
         return;
       case FrameType.Pong:
@@ -269,6 +270,10 @@ export class Worker implements ProcessListener {
       default:
         this.tenant?.onMessage(message);
     }
+  }
+
+  #mustBoot(): void {
+    if (!this.isBooting) throw new ProtocolError('the end of a second boot');
   }
 
   /** The only place where the state changes; leaving a state ends its timer, and the tenant learns once that it takes no more. */

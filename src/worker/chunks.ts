@@ -20,6 +20,8 @@ const SHORT_MS = 0.05;
  */
 const PROVEN = 5000;
 const TINY_MS = 0.002;
+/** Those between two readings and the one that is read after. */
+const ALL_TINY_MS = (UNWATCHED + 1) * TINY_MS;
 const MOST_NOTED = 32;
 
 /** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
@@ -60,10 +62,9 @@ export class Chunks {
     let noted = start; // items before that are noted as started
     let stride = 1; // so many are noted at once
     let told = doors.now();
-    let looked = told;
+    let from = told; // the items since then are measured
     let left = 0; // so many more before the next look at the clock
     let unwatched = 0; // and so many after it
-    let from = told; // for the stride, the items since then are measured
     for (let index = start; index < length; index += 1) {
       if (left === 0 && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
       if (index === noted) {
@@ -91,18 +92,17 @@ export class Chunks {
         continue;
       }
       const now = doors.now();
+      const tookMs = now - from;
+      from = now;
       if (isProven) {
-        const measured = stride === 1 ? 1 : unwatched + 1;
-        stride = now - from < measured * TINY_MS ? Math.min(2 * stride, MOST_NOTED) : 1;
-        from = now;
+        stride = tookMs < (stride > 1 && unwatched === UNWATCHED ? ALL_TINY_MS : TINY_MS) ? Math.min(2 * stride, MOST_NOTED) : 1;
         if (stride === 1 && noted > index + 1) {
           noted = index + 1;
           this.#note(attempt, noted);
         }
       }
-      if (!isExact) unwatched = now - looked < SHORT_MS ? Math.min(2 * unwatched + 1, UNWATCHED) : 0; // else each is told before the next one starts
+      if (!isExact) unwatched = tookMs < SHORT_MS ? Math.min(2 * unwatched + 1, UNWATCHED) : 0; // else each is told before the next one starts
       left = unwatched;
-      looked = now;
       if (now - told < portionMs) continue;
       told = now;
       this.#tell(attempt, index + 1, waiting);
@@ -241,6 +241,6 @@ function messageOf(cause: unknown): string {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   return typeof (value as { then?: unknown }).then === 'function';
 }
