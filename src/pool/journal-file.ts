@@ -106,8 +106,9 @@ export class JournalFile {
       if (count <= 0) break;
       position += count;
       const bytes = piece.subarray(0, count);
+      const all: Uint8Array = bytes; // whose `indexOf` is the engine's: with globals of the program's making, that of a Buffer can end this process
       let from = 0;
-      for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, from)) {
+      for (let at = all.indexOf(NEWLINE); at >= 0; at = all.indexOf(NEWLINE, from)) {
         this.#take(Buffer.concat([...started, bytes.subarray(from, at)]), 1);
         started = [];
         from = at + 1;

@@ -34,7 +34,19 @@ export function reportThrown(where: string, thrown: unknown): void {
 export function inContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
   // Not AsyncLocalStorage.snapshot: what that gives spreads its arguments, by whatever iterator the arrays of the program have.
   const context = new AsyncResource('everpool');
-  return (...args) => apply(runInAsyncScope, context, [fn, undefined, ...args]) as R;
+  return (...args) => {
+    let end: { readonly value: R } | undefined;
+    const run = (): void => {
+      end = { value: fn(...args) };
+    };
+    try {
+      apply(runInAsyncScope, context, [run]);
+    } catch (thrown) {
+      if (end === undefined) throw thrown;
+      reportThrown('Node, after a call', thrown); // the program has replaced what Node needs to leave the context: the call has ended well
+    }
+    return (end as unknown as { readonly value: R }).value;
+  };
 }
 
 /** Whether it is an error, of whatever class. Runs no `Symbol.hasInstance` of the program; never throws. */

@@ -73,12 +73,13 @@ export class InspectorSocket {
   }
 
   #open(): boolean {
-    const end = this.#received.indexOf(HEAD_END);
+    const head = this.#received.toString('latin1');
+    const end = head.indexOf(HEAD_END);
     if (end < 0) {
       if (this.#received.length > MOST_BYTES) this.#fail();
       return false;
     }
-    if (!ACCEPTED.test(this.#received.toString('latin1', 0, end))) {
+    if (!ACCEPTED.test(head.slice(0, end))) {
       this.#fail();
       return false;
     }

@@ -19,7 +19,8 @@ const [SPACE, BRACKET, ZERO, STOPPED, SLEEPING, ZOMBIE] = Buffer.from(' )0TSZ') 
   number,
   number,
 ];
-const text: Buffer = Buffer.alloc(1024);
+/** No Buffer: with globals of the program's making, its `indexOf` can end this process. */
+const text: Uint8Array = new Uint8Array(1024);
 
 let pageBytes = 0;
 

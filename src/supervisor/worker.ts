@@ -251,15 +251,14 @@ export class Worker implements ProcessListener {
     const { type } = message;
     switch (type) {
       case FrameType.Ready:
-        this.#mustBoot();
-        if (this.#state !== 'starting') return; // it is being ended
-        this.readyAt = this.#host.clock.now();
-        this.#become('ready');
-        this.#host.onReady(this, message);
-        return;
       case FrameType.BootFailed:
-        this.#mustBoot();
-        this.#host.onBootFailed(this, message);
+        if (!this.isBooting) throw new ProtocolError('the end of a second boot');
+        if (type === FrameType.BootFailed) this.#host.onBootFailed(this, message);
+        else if (this.#state === 'starting') {
+          this.readyAt = this.#host.clock.now();
+          this.#become('ready');
+          this.#host.onReady(this, message);
+        }
         return;
       case FrameType.Pong:
         if (message.seq === this.#asked) this.#onAnswer(); // of the others it is enough that they came
@@ -270,10 +269,6 @@ export class Worker implements ProcessListener {
       default:
         this.tenant?.onMessage(message);
     }
-  }
-
-  #mustBoot(): void {
-    if (!this.isBooting) throw new ProtocolError('the end of a second boot');
   }
 
   /** The only place where the state changes; leaving a state ends its timer, and the tenant learns once that it takes no more. */

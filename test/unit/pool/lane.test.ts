@@ -39,8 +39,12 @@ class RunningOn implements Note {
     this.#steps.splice(0, this.#steps.length, this.#sent);
     this.#race();
   }
-  abort(_seq: number, _kind: AbortKind): void {}
-  expectItems(): void {}
+  abort(_seq: number, _kind: AbortKind): void {
+    // none is asked for
+  }
+  expectItems(): void {
+    // no chunks
+  }
   startedItems(): number {
     return 0;
   }
