@@ -98,7 +98,7 @@ export abstract class LaneLeases {
       this.known = noted;
       return noted;
     }
-    this.worker.fail('protocol', 'and its note of what it has started was written by something else');
+    this.worker.fail('protocol', 'its note of what it has started was written by something else');
     return undefined;
   }
 

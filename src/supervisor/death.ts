@@ -82,7 +82,7 @@ function describeFault(death: Death): string {
     case 'disconnect':
       return `closed its channel${detail}${ended}`;
     case 'protocol':
-      return `wrote bytes to its channel that are no message${detail}${ended}`;
+      return `had a broken channel${detail}${ended}`;
     case 'boot-timeout':
       return `was not ready within bootTimeoutMs${detail}${ended}`;
     case 'unresponsive':

@@ -55,7 +55,7 @@ describe('death', () => {
       'garbage on the channel',
       { signal: 'SIGKILL', fault: 'protocol', detail: 'no frame at byte 32' },
       'protocol',
-      '(pid 4711) wrote bytes to its channel that are no message (no frame at byte 32), and was killed by SIGKILL while it ran a task',
+      '(pid 4711) had a broken channel (no frame at byte 32), and was killed by SIGKILL while it ran a task',
     ],
     [
       'a closed channel',
