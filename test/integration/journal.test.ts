@@ -127,13 +127,24 @@ describe('journal', () => {
   });
 
   test('two maps of one process cannot write the same one', async () => {
-    const { journal, items } = place();
+    const { journal, starts, items } = place();
     const pool = journalling();
-    const first = pool.starmap('work', items(10, 10), { journal });
-    const second = await rejection(pool.starmap('work', items(10, 10), { journal }));
+    let goOn = (): void => undefined;
+    const refused = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* input(): AsyncGenerator<[string, number, number]> {
+      yield* items(9);
+      await refused;
+      yield* items(10).slice(9);
+    }
+    const first = pool.starmap('work', input(), { journal });
+    await until('the first one writes', () => linesOf(starts).length > 0);
+    const second = await rejection(pool.starmap('work', items(10), { journal }));
     expect(second.message).toContain('another map');
+    goOn();
     expect(await first).toHaveLength(10);
-    expect(await pool.starmap('work', items(10, 10), { journal })).toHaveLength(10);
+    expect(await pool.starmap('work', items(10), { journal })).toHaveLength(10);
   });
 
   test('the parent is SIGKILLed again and again: what was reported never runs again, and in the end everything is there, once', async () => {
