@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+// `*.long.test.ts` are those that take a minute of two processors: hundreds of rounds, or each case of a product. CI runs them as well.
 // Tests start processes of their own, so two files at a time fill a small machine; a flaky test is a bug, so nothing is retried.
 // The limits end a test that hangs. They are long, because a machine with five times as much to do as it has cores is slow, not wrong.
 // The groups run one after the other: chaos alone, because it measures what survives under load that it makes itself.
-const common = { pool: 'forks' as const, retry: 0, maxWorkers: 2, hookTimeout: 150_000, teardownTimeout: 30_000 };
+const LONG = 'test/**/*.long.test.ts';
+const common = { exclude: [LONG], pool: 'forks' as const, retry: 0, maxWorkers: 2, hookTimeout: 150_000, teardownTimeout: 30_000 };
 
 export default defineConfig({
   test: {
@@ -43,6 +45,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      { test: { ...common, name: 'long', include: [LONG], exclude: [], testTimeout: 900_000, sequence: { groupOrder: 2 } } },
       {
         test: {
           ...common,
@@ -50,7 +53,7 @@ export default defineConfig({
           include: ['test/chaos/**/*.test.ts'],
           testTimeout: 900_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

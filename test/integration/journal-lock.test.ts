@@ -54,16 +54,29 @@ async function end({ child, ended }: Holder, signal: NodeJS.Signals = 'SIGKILL')
   await ended;
 }
 
-function place(): { folder: string; journal: string; starts: string; map: (path: string, count?: number) => PromiseLike<unknown[]> } {
+interface Place {
+  readonly folder: string;
+  readonly journal: string;
+  readonly starts: string;
+  /** The last item comes when `mayEnd` has settled. */
+  readonly map: (path: string, count?: number, mayEnd?: Promise<void>) => PromiseLike<unknown[]>;
+}
+
+function place(): Place {
   const folder = newFolder();
   const starts = `${folder}/starts`;
   const pool = newPool<typeof JournalTasks>({ module: fixture('journal-tasks.js') });
-  const items = (count: number): [string, number, number][] => Array.from({ length: count }, (_, index) => [starts, index, 5]);
+  async function* items(count: number, mayEnd?: Promise<void>): AsyncGenerator<[string, number, number]> {
+    for (let index = 0; index < count; index += 1) {
+      if (index === count - 1) await mayEnd;
+      yield [starts, index, 5];
+    }
+  }
   return {
     folder,
     journal: `${folder}/journal.ndjson`,
     starts,
-    map: (path, count = 1000) => pool.starmap('work', items(count), { journal: path }),
+    map: (path, count = 1000, mayEnd) => pool.starmap('work', items(count, mayEnd), { journal: path }),
   };
 }
 
@@ -128,12 +141,18 @@ describe('a journal that is in use', () => {
   });
 
   test('another map of the same process is refused too, by whatever path; when the first is over, it may', async () => {
-    const { folder, journal, map } = place();
+    const { folder, journal, starts, map } = place();
     writeFileSync(journal, '');
     linkSync(journal, `${folder}/hard`);
-    const first = map(journal, 30);
+    let goOn = (): void => undefined;
+    const refused = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const first = map(journal, 30, refused);
     const started = first.then((values) => values.length);
+    await until('it writes', () => linesOf(starts).length > 0);
     expect(await refusal(map(`${folder}/hard`, 30))).toContain('by another map of this process');
+    goOn();
     expect(await started).toBe(30);
     expect(await map(`${folder}/hard`, 30)).toHaveLength(30);
     expect(tickets().filter((name) => name.includes(`-${statSync(journal).ino}-`))).toEqual([]);

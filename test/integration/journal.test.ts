@@ -20,7 +20,7 @@ function place(): { journal: string; starts: string; items: (count: number, ms?:
 }
 
 /** `npm run test:chaos` takes a hundred. */
-const KILLS = process.env['EVERPOOL_CHAOS'] === 'long' ? 100 : 30;
+const KILLS = process.env['EVERPOOL_CHAOS'] === 'long' ? 100 : 12;
 
 describe('journal', () => {
   useKit();

@@ -4,7 +4,7 @@ import { runSeed } from './run-seed.js';
 
 const SEEDS_A_TEST = 300;
 /** Of the two files, each on a processor of its own, the first runs the odd blocks of seeds and the other the even ones: all together more than a million tasks. */
-const BLOCKS_A_FILE = process.env['EVERPOOL_SIMULATION'] === 'long' ? 13 : 2;
+const BLOCKS_A_FILE = process.env['EVERPOOL_SIMULATION'] === 'long' ? 13 : 1;
 
 /** The seeds of one of the two files. `npm run sim` runs others. */
 export function describeSeeds(file: 0 | 1): void {

@@ -12,7 +12,7 @@ import { Story } from './story.js';
 import type { SimModule } from './tasks.js';
 import { World } from './world.js';
 
-/** `npm run test:chaos` takes two hundred thousand, `npm test` a tenth of them. */
+/** `npm run test:chaos` takes two hundred thousand, `npm run test:long` a tenth of them. */
 const DEATHS = process.env['EVERPOOL_CHAOS'] === 'long' ? 200_000 : 20_000;
 const AT_ONCE = 16;
 

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { expectUsable, newPool, rejection, useKit } from '../kit.js';
 
-/** `npm run test:chaos` takes five thousand, `npm test` two hundred. */
+/** `npm run test:chaos` takes five thousand, `npm run test:long` two hundred. */
 const RESPAWNS = process.env['EVERPOOL_CHAOS'] === 'long' ? 5000 : 200;
 
 setFlagsFromString('--expose-gc');
