@@ -19,6 +19,21 @@ export const STARTED_BYTES = 16;
 /** What confirms a number of 0 is this; of any other, this less the number. Zeros confirm nothing. */
 export const CONFIRMATION_OF_0: number = -1;
 
+/** What the parent puts into each cell before the worker gets the file. Zeros, from task code or from a file of its own, are no such cell. */
+export const FRESH_CELL: number = -1;
+
+export function freshNote(): Float64Array {
+  const cells = new Float64Array(NOTE_BYTES / 8).fill(FRESH_CELL);
+  cells[STARTED_AT / 8] = 0;
+  cells[STARTED_AT / 8 + 1] = CONFIRMATION_OF_0;
+  return cells;
+}
+
+/** Whether the parent can have written the number into the revoke cell of this attempt: its own number, or one that had the cell before. */
+export function isNumberOfCell(cell: number, seq: number): boolean {
+  return cell > 0 && cell <= seq && (seq - cell) % RING === 0;
+}
+
 export function revokeCellAt(seq: number): number {
   return 64 + (seq & RING_MASK) * 8;
 }

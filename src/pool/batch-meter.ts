@@ -8,7 +8,7 @@ const TELL_MS = 100;
 /** The speed is that of about the last so many milliseconds. */
 const SPAN_MS = 5000;
 
-type Listener = (progress: BatchProgress) => void;
+type Listener = (progress: BatchProgress) => unknown;
 
 /** What a meter does not count itself. */
 export interface MeterSubject {
@@ -31,7 +31,7 @@ export class Meter {
   #toldAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   /** As the code of the call that made the batch, whatever has changed it. */
-  readonly #call: (listener: Listener) => void = inContext((listener) => listener(this.progress));
+  readonly #call: (listener: Listener) => unknown = inContext((listener) => listener(this.progress));
 
   constructor(clock: Clock, events: Events, subject: MeterSubject) {
     this.#clock = clock;

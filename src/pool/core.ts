@@ -99,6 +99,7 @@ export class Core implements Rooms {
     this.dispatcher = new Dispatcher(doors.clock, this.queue, this.names, options, {
       onShort: () => {
         if (this.isElastic) this.growth.onShort();
+        this.supervisor.onShort();
       },
       onSpent: (lane) => this.upkeep.onSpent(lane),
       onPumped: () => this.waiters.check(),

@@ -20,33 +20,42 @@ export function onDeadline(core: Rooms, record: TaskRecord): void {
   switch (record.state) {
     case 'queued':
     case 'sent':
-      if (!isForgiven(core, record)) queueTimeout(core, record);
+      if (!isForgiven('queue', core, record, record.options.queueTimeoutMs)) queueTimeout(core, record);
       return;
     case 'waiting':
       core.waiting.delete(record);
       core.enqueue(record, 'back');
       return;
     case 'running':
-      if (record.ending !== undefined) core.canceller.graceOver(record);
-      else onRunDeadline(core, record, record.lease as Lease);
+      if (record.ending === undefined) onRunDeadline(core, record, record.lease as Lease);
+      else if (!isForgiven('grace', core, record, core.options.graceMs)) core.canceller.graceOver(record);
       return;
     default:
       return;
   }
 }
 
-/** Tasks whose time in the queue was made longer by a pause of this process. */
-const forgiven = new WeakSet<TaskRecord>();
+type Limit = 'queue' | 'soft' | 'run' | 'grace';
 
-/** This process stood still, and gave nothing to the workers that had long been free: once, that time does not count. */
-function isForgiven(core: Rooms, record: TaskRecord): boolean {
-  const { queueTimeoutMs } = record.options;
-  if (queueTimeoutMs === undefined) return false; // its deadline is the grace of a cancel
+/** What has been given more time once. */
+const forgiven: Record<Limit, WeakSet<TaskRecord | Lease>> = {
+  queue: new WeakSet(),
+  soft: new WeakSet(),
+  run: new WeakSet(),
+  grace: new WeakSet(),
+};
+
+/**
+ * This process stood still: it gave nothing to workers that had long been free, and read nothing from those that had something to say, which may be
+ * more than one turn can read. Once, that time does not count.
+ */
+function isForgiven(limit: Limit, core: Rooms, record: TaskRecord, limitMs: number | undefined, who: TaskRecord | Lease = record): boolean {
+  if (limitMs === undefined) return false;
   const now = core.clock.now();
   const lateMs = now - record.dueAt;
-  if (lateMs < LATE_MS || forgiven.has(record)) return false;
-  forgiven.add(record);
-  core.deadlines.set(record, now + Math.min(lateMs, queueTimeoutMs));
+  if (lateMs < LATE_MS || forgiven[limit].has(who)) return false;
+  forgiven[limit].add(who);
+  core.deadlines.set(record, now + Math.min(lateMs, limitMs));
   return true;
 }
 
@@ -75,9 +84,15 @@ function arm(core: Rooms, lease: Lease): void {
 function onRunDeadline(core: Rooms, record: TaskRecord, lease: Lease): void {
   const now = core.clock.now();
   if (lease.lane === undefined) return; // its worker's death is being dealt with
-  if (startDueAt(lease) <= now) queueTimeout(core, record);
-  else if (runDueAt(lease) <= now) {
-    runTimeout(core, record, lease);
+  const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
+  if (startDueAt(lease) <= now) {
+    if (isForgiven('queue', core, record, queueTimeoutMs)) return;
+    queueTimeout(core, record);
+  } else if (runDueAt(lease) <= now) {
+    const isForgivenNow = record.isSoftPast
+      ? isForgiven('run', core, record, timeoutMs, lease)
+      : isForgiven('soft', core, record, softTimeoutMs, lease);
+    if (!isForgivenNow) runTimeout(core, record, lease);
     return;
   }
   if (lease.lane !== undefined) arm(core, lease); // it has started

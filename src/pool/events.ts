@@ -22,18 +22,18 @@ const NAMES: readonly string[] = [
   'stderr',
 ] satisfies (keyof PoolEvents)[];
 
-type Listener<E extends keyof PoolEvents> = (payload: PoolEvents[E]) => void;
+type Listener<E extends keyof PoolEvents> = (payload: PoolEvents[E]) => unknown;
 
 /** A listener as it is called: in the async context in which it was added. */
 interface Call {
-  (payload: unknown): void;
+  (payload: unknown): unknown;
   readonly listener: unknown;
 }
 
 export class Events {
   readonly #emitter = new EventEmitter();
   readonly #clock: Clock;
-  #queue: (() => void)[] = [];
+  #queue: (() => unknown)[] = [];
   /** Somebody listens to what happens with each task. */
   #hearsTasks = false;
 
@@ -55,7 +55,7 @@ export class Events {
   }
 
   /** Runs a callback of the user's after this turn; what it throws becomes a warning. */
-  after(callback: () => void): void {
+  after(callback: () => unknown): void {
     if (this.#queue.push(callback) > 1) return;
     this.#clock.soon(() => {
       const queue = this.#queue;
@@ -75,7 +75,7 @@ export class Events {
     const inner = inContext(listener);
     const call = this.#add<E>(event, listener, (payload) => {
       this.#remove(event, call);
-      inner(payload);
+      return inner(payload);
     });
   }
   /** @throws OptionsError as `on` */
@@ -85,7 +85,7 @@ export class Events {
   }
 
   #add<E extends keyof PoolEvents>(event: E, listener: Listener<E>, run: Listener<E>): Call {
-    const call: Call = Object.assign(run as (payload: unknown) => void, { listener });
+    const call: Call = Object.assign(run as (payload: unknown) => unknown, { listener });
     this.#emitter.on(event, call);
     this.#listen();
     return call;

@@ -66,8 +66,7 @@ export function coreOf(pool: object): Core {
  */
 export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   readonly name: string;
-  /** The same as `run`, as methods: `await pool.tasks.resize(image, 100)`. (`then` and symbols are not tasks: the proxy itself may be awaited.) */
-  readonly tasks: Tasks<M>;
+  readonly #tasks: Tasks<M>;
   readonly #core: Core;
 
   /** @throws OptionsError (ERR_EVERPOOL_OPTIONS) naming the option, the rule and the value */
@@ -77,9 +76,17 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     this.name = resolved.name;
     this.#core = new Core(resolved, doorsOf.make(resolved), boot);
     cores.set(this, this.#core);
-    this.tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
+    this.#tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
     const { signal } = resolved;
     if (signal !== undefined) endWith(signal, this.#core);
+  }
+
+  /**
+   * The same as `run`, as methods: `await pool.tasks.resize(image, 100)`. (`then`, `toJSON`, `toString`, `valueOf` and symbols, which the
+   * language itself looks up, are no methods.)
+   */
+  get tasks(): Tasks<M> {
+    return this.#tasks;
   }
 
   /** open → closing → closed; open ⇄ broken (a crash loop; see `revive`). */

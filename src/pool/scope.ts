@@ -1,6 +1,7 @@
 /** Structured concurrency: what was started in a scope ends with it. */
 import { checkSignal, plainObject, readBy } from '../shared/check.js';
 import { TaskCancelledError } from '../shared/errors.js';
+import { ignore } from '../shared/ignore.js';
 import { eitherOf, isAborted, offAbort, onAbort, reasonOf } from '../shared/signals.js';
 import type { Batch, BatchHandle } from './batch.js';
 import { checkScopeOptions } from './call-options.js';
@@ -36,8 +37,7 @@ interface Member {
  * `await using`: `try { … } finally { await scope.kill(); }`. After its end a scope starts nothing more. Scopes may be nested.
  */
 export class Scope<M extends object> implements AsyncDisposable {
-  /** The same as `run`, as methods. */
-  readonly tasks: Tasks<M>;
+  readonly #tasks: Tasks<M>;
   readonly #pool: ScopePool;
   readonly #hold: Hold;
   readonly #tag: string | undefined;
@@ -47,6 +47,8 @@ export class Scope<M extends object> implements AsyncDisposable {
   /** Of a signal of the user's: that one or the scope's. */
   readonly #joined = new WeakMap<AbortSignal, AbortSignal>();
   readonly #waiting: (() => void)[] = [];
+  /** What the end of the scope waits for. */
+  readonly #ending: Promise<void>[] = [];
   readonly #controller = new AbortController();
 
   /** @internal Scopes are made by a pool. @throws OptionsError */
@@ -56,7 +58,7 @@ export class Scope<M extends object> implements AsyncDisposable {
     this.#hold = hold;
     this.#tag = tag;
     this.#given = signal;
-    this.tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
+    this.#tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
     if (signal !== undefined) this.#endWith(signal);
   }
 
@@ -68,6 +70,11 @@ export class Scope<M extends object> implements AsyncDisposable {
     }
     onAbort(signal, abort);
     onAbort(this.signal, () => offAbort(signal, abort));
+  }
+
+  /** The same as `run`, as methods. */
+  get tasks(): Tasks<M> {
+    return this.#tasks;
   }
 
   /** Fires when the scope ends: for what is done for it outside of the pool. */
@@ -119,7 +126,8 @@ export class Scope<M extends object> implements AsyncDisposable {
     const signal = own === undefined ? this.signal : eitherOf(own, this.signal);
     const inner = new Scope<M>(this.#pool, { tag: tag ?? this.#tag, signal }, this.#hold);
     this.#inner.add(inner);
-    onAbort(inner.signal, () => this.#inner.delete(inner));
+    // What it was asked to end may still run: until then it belongs to this one.
+    onAbort(inner.signal, () => void inner.#untilIdle().then(() => this.#inner.delete(inner)));
     return inner;
   }
 
@@ -149,9 +157,23 @@ export class Scope<M extends object> implements AsyncDisposable {
 
   /** A scope that was cancelled can still be killed. */
   async #end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
-    const ends = [...this.#members, ...this.#inner].map((each) => each[how](reason));
+    // First, as a reason may run code of the program: what that starts here does not start.
     this.#controller.abort(new TaskCancelledError('the scope has ended', { reason, forced: false }));
-    await this.#hold(Promise.all(ends));
+    for (const each of [...this.#members, ...this.#inner]) this.#ending.push(each[how](reason));
+    await this.#hold(this.#allEnded());
+  }
+
+  async #allEnded(): Promise<void> {
+    while (this.#ending.length > 0) await Promise.all(this.#ending.splice(0));
+  }
+
+  /** It was begun while the scope was open; code of the program, among its arguments or in its input, has ended the scope meanwhile. */
+  #admit(member: Member): void {
+    this.#members.add(member);
+    if (!isAborted(this.signal)) return;
+    const end = member.kill('its scope has ended');
+    end.catch(ignore); // if nobody waits for the end of the scope
+    this.#ending.push(end);
   }
 
   /** The options of the call, and behind them the scope's. */
@@ -174,13 +196,13 @@ export class Scope<M extends object> implements AsyncDisposable {
 
   #addTask<R>(task: Task<R>): Task<R> {
     const remove = (): void => this.#remove(task);
-    this.#members.add(task);
+    this.#admit(task);
     Promise.prototype.then.call(task, remove, remove);
     return task;
   }
 
   #addBatch<R>(batch: Batch<R>): Batch<R> {
-    this.#members.add(batch);
+    this.#admit(batch);
     (batch as BatchHandle<R>).onOver(() => this.#remove(batch));
     return batch;
   }

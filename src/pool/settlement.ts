@@ -207,7 +207,9 @@ export class Settlement implements Settling {
   #askDelay(record: TaskRecord, delayMs: (attempt: number) => number, where: 'front' | 'back'): void {
     let answer = 0;
     guarded('retries.delayMs', () => {
-      answer = Number(delayMs(failuresOf(record)));
+      const given: unknown = delayMs(failuresOf(record));
+      answer = Number(given);
+      return given;
     });
     const core = this.#core;
     if (record.state !== 'waiting') return;

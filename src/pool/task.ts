@@ -30,7 +30,7 @@ function keepFunctions(resolve: Settle, reject: Settle): void {
 export class Task<R> extends Promise<R> {
   #core: Rooms | undefined;
   #record: TaskRecord | undefined;
-  #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled' } | undefined;
+  #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled'; started?: Promise<Attempt> } | undefined;
   /** The functions of this promise, until it has settled. */
   #resolve: Settle | undefined;
   #reject: Settle | undefined;
@@ -122,7 +122,7 @@ export class Task<R> extends Promise<R> {
   get started(): Promise<Attempt> {
     const record = this.#record;
     const core = this.#core;
-    if (record === undefined || core === undefined) return this.then(() => Promise.reject(new Error('unreachable')));
+    if (record === undefined || core === undefined) return this.#neverStarted();
     if (record.started === undefined) {
       record.started = deferred();
       record.started.promise.catch(ignore); // the task's own promise reports it
@@ -135,6 +135,15 @@ export class Task<R> extends Promise<R> {
       }
     }
     return record.started.promise;
+  }
+
+  #neverStarted(): Promise<Attempt> {
+    const refused = this.#refused as { started?: Promise<Attempt> };
+    if (refused.started === undefined) {
+      refused.started = this.then(() => Promise.reject(new Error('unreachable')));
+      markHandled(refused.started); // the task's own promise reports it
+    }
+    return refused.started;
   }
 
   /**

@@ -3,19 +3,23 @@
  * the pool. So it runs before a decision or after it, each time within one of these; and whoever calls it looks at the state again.
  */
 import { AsyncResource } from 'node:async_hooks';
+import { types } from 'node:util';
 import { show } from './show.js';
 
 // Captured: the program may replace them.
 const emitWarning: (warning: Error) => void = process.emitWarning.bind(process);
 const { runInAsyncScope } = AsyncResource.prototype;
 const { defineProperty } = Object;
+const { isPromise } = types;
+const { then } = Promise.prototype;
 const { apply } = Reflect;
 const isInstance: (value: unknown) => boolean = Function.prototype[Symbol.hasInstance];
 
-/** Calls it; what it throws becomes a warning, as nobody waits for it. */
-export function guarded(where: string, run: () => void): void {
+/** Calls it; what it throws becomes a warning, as nobody waits for it. So does what the promise that it gives rejects with. */
+export function guarded(where: string, run: () => unknown): void {
   try {
-    run();
+    const value = run();
+    if (isPromise(value)) apply(then, value, [undefined, (thrown: unknown) => reportThrown(where, thrown)]);
   } catch (thrown) {
     reportThrown(where, thrown);
   }

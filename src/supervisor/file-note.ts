@@ -11,6 +11,7 @@ import {
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
   CONFIRMATION_OF_0,
+  freshNote,
   itemsCell,
   itemsCellAt,
   itemsIn,
@@ -29,8 +30,7 @@ const CLOSED = -1;
 const TRIES = 8;
 /** How often an unconfirmed number is read again: the worker may be in the middle of writing it, for some nanoseconds. */
 const READINGS = 100;
-const FRESH: Buffer = Buffer.alloc(NOTE_BYTES);
-new Float64Array(FRESH.buffer, FRESH.byteOffset, 2)[1] = CONFIRMATION_OF_0;
+const FRESH: Float64Array = freshNote();
 /** The most that one `revoke` writes: the whole ring. Reused, as each use ends before the next begins. */
 const cells: Float64Array = new Float64Array(RING);
 

@@ -2,8 +2,7 @@
  * Keeps the wanted number of workers alive.
  *
  * It owns the berths, and decides what a death means for them, when to replace a living worker and when
- * to give up. It knows nothing of tasks: what a death means for those, the tenants have decided before
- * (contract: "Order on a death").
+ * to give up. It knows nothing of tasks: what a death means for those, the tenants have decided before.
  */
 import type { FrameHeader, Message } from '../ipc/frame.js';
 import type { Clock, Spawner } from '../shared/doors.js';
@@ -152,6 +151,11 @@ export class Supervisor implements WorkerHost<Worker> {
     if (this.#state === 'closed') return;
     this.#state = 'closing';
     this.#breaker.disarmProbe();
+  }
+
+  /** Tasks wait for a place. While closing, an attempt may have come back for which none was filled. */
+  onShort(): void {
+    if (this.#state === 'closing') this.#line.refill();
   }
 
   /** Lets those workers go that have nothing to do; the others follow with `end`. */
@@ -308,8 +312,7 @@ export class Supervisor implements WorkerHost<Worker> {
   }
 
   #mayFill(berth: Berth): boolean {
-    if (this.#state === 'open') return true;
-    return this.#state === 'closing' && berth.role !== 'spare' && this.#user.hasWork();
+    return this.#state === 'open' || (this.#state === 'closing' && berth.role !== 'spare' && this.#user.hasWork());
   }
 
   #spawn(ordinal: number): Worker {

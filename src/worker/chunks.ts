@@ -81,7 +81,7 @@ export class Chunks {
         const value = current.run(attempt, fn, args);
         if (isThenable(value)) {
           if (noted > index + 1) this.#note(attempt, index + 1); // it may take long
-          return this.#await(chunk, index, waiting, value);
+          return this.#awaitWithin(chunk, index, waiting, value);
         }
         waiting.value(value);
       } catch (error) {
@@ -120,6 +120,10 @@ export class Chunks {
       this.#host.onFault(error);
       throw error;
     }
+  }
+
+  #awaitWithin(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
+    return this.#host.current.within(chunk.attempt, () => this.#await(chunk, index, waiting, promise));
   }
 
   async #await(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {

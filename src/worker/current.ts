@@ -19,6 +19,11 @@ export class Current {
     this.#storage ??= new AsyncLocalStorage();
   }
 
+  /** Somebody may ask. */
+  get isTracking(): boolean {
+    return this.#storage !== undefined;
+  }
+
   /** Calls the function as part of the attempt. */
   run(attempt: Attempt, fn: TaskFunction, args: unknown[]): unknown {
     this.#innermost = attempt;
@@ -31,13 +36,12 @@ export class Current {
     }
   }
 
-  /** Calls what belongs to an attempt that runs already: the listeners of its signal. */
-  within(attempt: Attempt, call: () => void): void {
+  /** Calls what belongs to an attempt that runs already: the listeners of its signal, what its value does when it is looked at. */
+  within<T>(attempt: Attempt, call: () => T): T {
     const outer = this.#innermost;
     this.#innermost = attempt;
     try {
-      if (this.#storage === undefined) call();
-      else this.#storage.run(attempt, call);
+      return this.#storage === undefined ? call() : this.#storage.run(attempt, call);
     } finally {
       this.#innermost = outer;
     }

@@ -5,6 +5,7 @@
  * received or decoded: arguments that kill the worker are part of the attempt (contract.md, Blame). Only
  * then is its revoke cell read, so of a start and a racing revocation at least one side sees the other (G5, G6).
  */
+import { types } from 'node:util';
 import { decode } from '../ipc/codec.js';
 import { Flag, type Message } from '../ipc/frame.js';
 import type { AbortKind } from '../shared/doors.js';
@@ -17,6 +18,8 @@ import type { Replies } from './replies.js';
 import type { Streams } from './streams.js';
 import { EXEC, type Tasks } from './tasks.js';
 import type { Title } from './title.js';
+
+const { isPromise } = types;
 
 /** What became of the Run message whose header is there and whose body is not. */
 type Arrival = 'queued' | 'started' | 'skipped';
@@ -166,15 +169,27 @@ export class Lanes {
       if ((flags & Flag.Stream) !== 0) value = streams.drive(attempt, value);
       if (isThenable(value)) {
         this.#running.set(attempt.seq, attempt);
-        void this.#await(attempt, value);
+        if (isPromise(value)) void this.#await(attempt, value);
+        else this.#awaitForeign(attempt, value);
         return false;
       }
     } catch (thrown) {
       replies.failure(attempt, thrown);
       return true;
     }
-    replies.result(attempt, value);
+    if (typeof value === 'object' && current.isTracking) this.#answerWithin(attempt, value);
+    else replies.result(attempt, value);
     return true;
+  }
+
+  /** What is sent may have getters, which are code of the task. */
+  #answerWithin(attempt: Attempt, value: unknown): void {
+    this.#host.current.within(attempt, () => this.#host.replies.result(attempt, value));
+  }
+
+  /** Its `then` is code of the task: a query, say, that runs when it is awaited. */
+  #awaitForeign(attempt: Attempt, value: PromiseLike<unknown>): void {
+    this.#host.current.within(attempt, () => void this.#await(attempt, value));
   }
 
   /** An async function, so that only `await` touches the promise: user code may have replaced `then`. */
@@ -190,7 +205,7 @@ export class Lanes {
     try {
       this.#running.delete(attempt.seq);
       if (hasFailed) this.#host.replies.failure(attempt, value);
-      else this.#host.replies.result(attempt, value);
+      else this.#answerWithin(attempt, value);
       this.#end();
       this.#pump();
     } catch (error) {

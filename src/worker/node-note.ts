@@ -4,6 +4,8 @@ import {
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
   CONFIRMATION_OF_0,
+  FRESH_CELL,
+  isNumberOfCell,
   itemsCell,
   itemsCellAt,
   revokeCellAt,
@@ -43,8 +45,12 @@ export class NodeNote implements WorkerNote {
     writevSync(this.#fd, this.#fromCell, itemsCellAt(seq));
   }
 
+  /** @throws when the note is not what the parent writes: the attempt could be one that was taken back, and must not start (G2, G6). */
   isRevoked(seq: number): boolean {
-    return this.#cell(revokeCellAt(seq)) === seq;
+    const cell = this.#cell(revokeCellAt(seq));
+    if (cell === FRESH_CELL) return false;
+    if (!isNumberOfCell(cell, seq)) throw new Error('the note of the worker was overwritten: fd 5 belongs to everpool');
+    return cell === seq;
   }
 
   abortKind(seq: number): AbortKind | undefined {
@@ -53,8 +59,8 @@ export class NodeNote implements WorkerNote {
     return cell === 4 * seq + ABORT_SOFT_TIMEOUT ? 'soft-timeout' : undefined;
   }
 
-  /** A cell past the end of the file was never written: 0. */
+  /** NaN: it is not there, as somebody has cut the file. */
   #cell(at: number): number {
-    return readvSync(this.#fd, this.#intoRead, at) === CELL_BYTES ? (this.#read[0] as number) : 0;
+    return readvSync(this.#fd, this.#intoRead, at) === CELL_BYTES ? (this.#read[0] as number) : Number.NaN;
   }
 }

@@ -19,7 +19,7 @@ function look(): { heapBytes: number; descriptors: number } {
 describe('soak', () => {
   useKit();
 
-  test(`${RESPAWNS} real respawns: memory and descriptors stay flat`, async () => {
+  test(`${RESPAWNS} real respawns: memory and descriptors stay flat`, { timeout: RESPAWNS * 1000 }, async () => {
     const pool = newPool({ size: 2 });
     const die = async (times: number): Promise<void> => {
       for (let index = 0; index < times / 2; index += 1) await Promise.all([0, 1].map(() => rejection(pool.run('exit', [0]))));

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs';
 import { join } from 'node:path';
 import type { Death } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { fixture, isRunning, linesOf, newFolder, newPool, until, useKit } from '../kit.js';
+import { fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
 
 /** Keeps this process busy until it holds, and for so long at least. What is due then comes before what is to be read. */
 async function busyUntil(holds: () => boolean, atLeastMs: number): Promise<void> {
@@ -54,6 +54,31 @@ describe('a parent that is busy', () => {
     await busyUntil(() => !isRunning(pid), 400);
     await killed;
     expect(await died).toMatchObject({ cause: 'signal', signal: 'SIGKILL', requested: true });
+  });
+
+  test.each([
+    ['a result that needs many readings', 'big', 2 ** 20, {}],
+    ['arguments that need many writings', 'length', new Uint8Array(2 ** 21), {}],
+    ['arguments that need many writings, under a soft limit', 'length', new Uint8Array(2 ** 21), { softTimeoutMs: 400 }],
+  ])('past timeoutMs of a task that took no time, with %s, has its result', async (_what, name, argument, more) => {
+    const pool = newPool({ size: 1 });
+    await pool.run('add', [1, 2]);
+    const task = pool.run(name as never, [argument] as never, { timeoutMs: 600, ...more });
+    await new Promise((resolve) => setImmediate(resolve));
+    await busyUntil(() => true, 1500);
+    expect(await task).toBeDefined();
+    expect(pool.stats().deaths).toBe(0);
+  });
+
+  test('past the grace of a cancel that was answered at once, with much to read, has that answer', async () => {
+    const pool = newPool({ size: 1, graceMs: 400 });
+    const task = pool.run('bigWhenAborted', [2 ** 22] as never);
+    await task.started;
+    const cancelled = task.cancel();
+    await busyUntil(() => true, 1500);
+    expect(await rejection(task)).toMatchObject({ forced: false });
+    await cancelled;
+    expect(pool.stats().deaths).toBe(0);
   });
 
   test('past queueTimeoutMs of a task whose worker has long been free starts that task', async () => {

@@ -30,6 +30,19 @@ describe('I: recycling and resizing', () => {
     await expectUsable(pool, 3);
   });
 
+  test('a pool that closes has a worker for a retry, also when the failed attempt was the last one of its worker', async () => {
+    const pool = newPool({ size: 1, pipelining: false, recycle: { afterTasks: 3 } });
+    await pool.run('noop');
+    await new Promise((resolve) => setTimeout(resolve, 100)); // the worker is proven, and nothing is due any more
+    const before = pool.run('sleep', [200]);
+    const task = pool.run('throws', [], { retries: { error: 2, delayMs: 30 } });
+    const closed = pool.close();
+    await before;
+    await rejection(task);
+    expect(task.attempts).toHaveLength(3);
+    await closed;
+  });
+
   test('I02: recycle.afterTasks of 0, -1, 0.5 and "12" are refused, with the rule and the value', () => {
     for (const afterTasks of [0, -1, 0.5, '12']) {
       const make = () => newPool({ recycle: { afterTasks: afterTasks as number } });

@@ -159,4 +159,61 @@ describe('scopes', () => {
     await outside.kill();
     await rejection(outside);
   });
+
+  test('that is ended by its own arguments, input or reason starts nothing more', async () => {
+    const pool = scoped();
+    const file = `${newFolder()}/started`;
+    for (const how of ['kill', 'cancel'] as const) {
+      const scope = pool.scope();
+      const ending = {
+        get file() {
+          void scope[how]();
+          return file;
+        },
+      };
+      const task = scope.run('echo', [ending] as never);
+      expect(await rejection(task)).toBeInstanceOf(TaskCancelledError);
+      expect(task.attempts).toEqual([]);
+      const other = pool.scope();
+      function* input(): Generator<number> {
+        void other[how]();
+        yield 1;
+        yield 2;
+      }
+      await rejection(other.map('echo', input()));
+      const third = pool.scope();
+      const running = third.run('never');
+      await running.started;
+      let late: Promise<unknown> | undefined;
+      const reason = {
+        get message() {
+          late ??= third.run('mark', [file, how]);
+          return 'a reason that submits';
+        },
+      };
+      await third[how](reason);
+      await rejection(running);
+      if (late !== undefined) expect(await rejection(late)).toBeInstanceOf(TaskCancelledError);
+    }
+    expect(linesOf(file)).toEqual([]);
+    await expectUsable(pool as never, 3);
+  });
+
+  test('waits for a scope within it that was cancelled before, and kills what that still runs', async () => {
+    const pool = scoped({ graceMs: 60_000 });
+    const outer = pool.scope();
+    const inner = outer.scope();
+    const task = inner.run('never');
+    const { pid } = await task.started;
+    const cancelled = inner.cancel(); // in its grace, for a minute
+    let isIdle = false;
+    const idle = outer.idle().then(() => {
+      isIdle = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isIdle).toBe(false);
+    await outer.kill();
+    expect(isRunning(pid)).toBe(false);
+    await Promise.all([cancelled, idle, rejection(task)]);
+  });
 });

@@ -1,5 +1,5 @@
 /** Values on their way through real workers; what each type becomes is told by the unit tests of the codec. */
-import { SerializationError } from 'everpool';
+import { SerializationError, type Task } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as Values from '../fixtures/values.js';
 import { expectUsable, fixture, linesOf, newFolder, newPool, rejection, useKit } from '../kit.js';
@@ -9,6 +9,15 @@ const valued = (options = {}) => newPool<typeof Values>({ module: fixture('value
 
 describe('values', DEADLINE, () => {
   useKit();
+
+  test('whose then, or getter, asks for the context of its task has it: as it is, and in a chunk', async () => {
+    const pool = newPool<Record<string, never>>({ module: fixture('asks-for-context.js'), size: 1 });
+    for (const name of ['lazily', 'byGetter', 'byGetterLater'] as const) {
+      const task = pool.run(name as never) as unknown as Task<unknown>;
+      expect(await task).toEqual(name === 'lazily' ? task.id : { taskId: task.id });
+    }
+    expect(await pool.map('lazily' as never, [1, 2, 3] as never, { chunkSize: 3 })).toHaveLength(3);
+  });
 
   test('URL, URLSearchParams and Headers go to a task and come back as what they are', async () => {
     const pool = valued();

@@ -242,7 +242,8 @@ export class Ledger {
       if (!process.isAlive || process.fate.undyingMs > 0 || entry.noted !== noted || !entry.runningIn.has(process)) return;
       if (entry.isSettled && this.forgers.has(process.workerId)) return; // it was said to have ended
       const busyMs = this.#world.parentFreeAt - this.#world.now();
-      if (this.#world.stalledMs > stalledMs || busyMs > 0) this.#watchTimeout(entry, process, noted, busyMs + TIMEOUT_SLACK_MS);
+      if (this.#world.stalledMs > stalledMs || busyMs > 0)
+        this.#watchTimeout(entry, process, noted, busyMs + (entry.timeoutMs as number) + TIMEOUT_SLACK_MS);
       else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
     });
   }

@@ -125,7 +125,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     if (!this.#canReach || !this.isAlive) return true;
     const bytes = Buffer.concat(parts);
     this.#unsent += bytes.length;
-    this.#lastSent = Math.max(this.#lastSent, this.world.now() + this.random.skewed(1));
+    this.#lastSent = Math.max(this.#lastSent, this.world.now() + this.random.skewed(this.random.chance(0.1) ? 8 : 1));
     this.world.at(this.#lastSent, () => this.#child?.receive(bytes));
     return this.unsentBytes === 0;
   }

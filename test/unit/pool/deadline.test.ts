@@ -12,7 +12,16 @@ interface Seen {
 
 function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; lease: Lease; seen: Seen } {
   const seen: Seen = { dueAt: undefined, graceOver: 0, forced: 0 };
-  const whole = { options: {}, heapIndex: -1, starts: 0, submittedAt: 0, isSoftPast: true, state: 'running', ...record } as TaskRecord;
+  const whole = {
+    options: {},
+    heapIndex: -1,
+    starts: 0,
+    submittedAt: 0,
+    dueAt: 100,
+    isSoftPast: true,
+    state: 'running',
+    ...record,
+  } as TaskRecord;
   const lease = { record: whole, lane, startedAt: 0, hasStarted: false, isRevoked: false } as unknown as Lease;
   whole.lease = lease;
   const core = {
@@ -75,4 +84,27 @@ it.each([true, false])('a worker that kept a task from its start for its whole t
   const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, lane);
   onDeadline(core, lease.record);
   expect(killed).toBe(isHung ? 1 : 0); // else it has gone on meanwhile, and runs a bystander
+});
+
+it.each([
+  ['a run', { options: { timeoutMs: 60 } as never }],
+  ['a soft limit', { options: { timeoutMs: 900, softTimeoutMs: 60 } as never, isSoftPast: false }],
+])('%s that is over while this process stands still gets that time back, once', (_what, record) => {
+  const aborts: string[] = [];
+  const lane = { look: () => true, withdraw: () => false, abort: (_lease: Lease, kind: string) => aborts.push(kind) };
+  const { core, lease, seen } = setUp({ ...record, dueAt: 20 }, lane);
+  onDeadline(core, lease.record);
+  expect(seen).toMatchObject({ forced: 0, dueAt: 160 }); // it was late by 80, and the limit is 60
+  lease.record.dueAt = 20;
+  onDeadline(core, lease.record);
+  expect(seen.forced + aborts.length).toBe(1);
+});
+
+it('so does the grace of a cancel', () => {
+  const { core, lease, seen } = setUp({ ending, dueAt: 40 });
+  Object.assign(core.options, { graceMs: 500 });
+  onDeadline(core, lease.record);
+  expect(seen).toMatchObject({ graceOver: 0, dueAt: 160 });
+  onDeadline(core, lease.record);
+  expect(seen.graceOver).toBe(1);
 });
