@@ -159,6 +159,7 @@ export const LIVES: readonly Mutation[] = [
     file: 'src/supervisor/heartbeat.ts',
     find: ' || isBusy) {',
     replace: ') {',
+    also: { file: 'src/supervisor/heartbeat.ts', find: 'if (worker.tenant?.mayKillAsHung() ?? true) worker.fail', replace: 'worker.fail' },
   },
   {
     bug: 'a worker that has ended in its boot counts no more before its death is told',
@@ -167,5 +168,13 @@ export const LIVES: readonly Mutation[] = [
     file: 'src/supervisor/spawn-line.ts',
     find: 'if (!worker.isRequested) count += 1;',
     replace: "if (worker.state === 'starting') count += 1;",
+  },
+  {
+    bug: 'a closing pool fills no place for a task that comes back from the last attempt of its worker',
+    firstSeed: 1492,
+    source: 'found by this simulation: recycle.afterTasks, a failed attempt, and a close() that waits for ever',
+    file: 'src/supervisor/supervisor.ts',
+    find: "    if (this.#state === 'closing') this.#line.refill();\n",
+    replace: '',
   },
 ];

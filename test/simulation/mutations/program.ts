@@ -6,17 +6,9 @@ export const PROGRAM: readonly Mutation[] = [
     bug: 'a getter among the arguments ends the pool, and the task is queued in it',
     firstSeed: 83,
     source: 'found by trying real situations in this one',
-    file: 'src/pool/submit.ts',
-    find: '    encoded = encodeArgs(name, args);\n    // Getters among the arguments are code of the program: it may have ended the pool, or filled the queue.\n    if (mayRefuse(core)) throwRefusal(core);\n',
-    replace: '    encoded = encodeArgs(name, args);\n',
-    also: [
-      {
-        file: 'src/pool/core.ts',
-        find: "    if (this.life.takesTasks) this.enqueue(record, 'back');\n    else this.settlement.fail(record, this.refusal() as Error);",
-        replace: "    this.enqueue(record, 'back');",
-      },
-      { file: 'src/pool/core.ts', find: 'if (!this.life.takesTasks || record.ending', replace: 'if (record.ending' },
-    ],
+    file: 'src/pool/core.ts',
+    find: 'if (this.life.takesTasks && this.brokenBy === undefined) {',
+    replace: 'if (this.brokenBy === undefined) {',
   },
   {
     bug: 'a signal that fires while the arguments are encoded is not heard',
@@ -39,8 +31,8 @@ export const PROGRAM: readonly Mutation[] = [
     firstSeed: 7,
     source: 'pools that trust their listeners',
     file: 'src/shared/program.ts',
-    find: '  try {\n    run();\n  } catch (thrown) {\n    reportThrown(where, thrown);\n  }',
-    replace: '  run();\n  void where;',
+    find: '  try {\n    const value = run();\n    if (isPromise(value)) apply(then, value, [undefined, (thrown: unknown) => reportThrown(where, thrown)]);\n  } catch (thrown) {\n    reportThrown(where, thrown);\n  }',
+    replace: '  run();\n  void where;\n  void isPromise;\n  void then;',
   },
   {
     bug: 'what a callback throws is taken for an error with a message',
