@@ -1,11 +1,12 @@
 /** Which files a run reads and writes. All of them are checked before the first is opened for writing, so that a mistake empties none. */
-import { accessSync, closeSync, constants, fstatSync, openSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from './exit.js';
 
 export interface Files {
   readonly module: string;
+  /** Undefined: nothing is read. */
   readonly in: string | undefined;
   readonly out: string | undefined;
   readonly joblog: string | undefined;
@@ -19,6 +20,8 @@ interface Place {
   readonly identity: string | undefined;
 }
 
+/** As the system has it. */
+const MOST_LINKS = 40;
 const STDIN = 0;
 const STDOUT = 1;
 
@@ -26,7 +29,7 @@ const STDOUT = 1;
 export function checkFiles(files: Files): void {
   const places = [
     moduleAt(files.module),
-    isStandard(files.in) ? standard(STDIN, 'stdin', false) : readable('--in', files.in),
+    files.in === undefined ? undefined : files.in === '-' ? stdin() : readable('--in', files.in),
     isStandard(files.out) ? standard(STDOUT, 'stdout', true) : writable('--out', files.out),
     files.joblog === undefined
       ? undefined
@@ -62,6 +65,7 @@ function readable(option: string, file: string): Place {
   const stats = found(file);
   if (stats === undefined) throw new UsageError(`${option}: there is no file ${file}`);
   if (stats.isDirectory()) throw new UsageError(`${option}: ${file} is a directory`);
+  if (stats.isSocket()) throw new UsageError(`${option}: ${file} is a socket, which is connected to and not opened`);
   try {
     accessSync(file, constants.R_OK);
   } catch (cause) {
@@ -70,17 +74,28 @@ function readable(option: string, file: string): Place {
   return { option, isWritten: false, identity: identityOf(stats) };
 }
 
+/** Node reads nothing from a standard input of another kind, and says nothing. */
+function stdin(): Place | undefined {
+  const place = standard(STDIN, 'stdin', false);
+  const stats = place === undefined ? undefined : fstatSync(STDIN);
+  if (stats?.isDirectory() === true) throw new UsageError('stdin is a directory');
+  if (stats?.isBlockDevice() === true) throw new UsageError('stdin is a block device: name it with --in');
+  return place;
+}
+
 function writable(option: string, file: string): Place {
+  if (file === '' || file.endsWith('/')) throw new UsageError(`${option}: expected the name of a file, got '${file}'`);
   const stats = found(file);
+  const path = stats === undefined ? futurePath(option, file) : file;
   if (stats?.isDirectory() === true) throw new UsageError(`${option}: ${file} is a directory`);
   try {
     // Opening shows more than the permissions do (a file system that is read-only), and `r+` changes nothing.
     if (stats?.isFile() === true) closeSync(openSync(file, 'r+'));
-    else accessSync(stats === undefined ? dirname(resolve(file)) : file, constants.W_OK);
+    else accessSync(stats === undefined ? dirname(path) : path, constants.W_OK);
   } catch (cause) {
     throw new UsageError(`${option}: ${file} cannot be written: ${(cause as Error).message}`, { cause });
   }
-  return { option, isWritten: true, identity: stats === undefined ? futureIdentity(file) : identityOf(stats) };
+  return { option, isWritten: true, identity: stats === undefined ? path : identityOf(stats) };
 }
 
 function standard(descriptor: number, option: string, isWritten: boolean): Place | undefined {
@@ -105,12 +120,16 @@ function identityOf(stats: Stats): string | undefined {
   return stats.isFile() ? `${stats.dev}:${stats.ino}` : undefined;
 }
 
-/** Of a file that is not there yet: the real path that it will have. */
-function futureIdentity(file: string): string {
-  const path = resolve(file);
-  try {
-    return join(realpathSync(dirname(path)), basename(path));
-  } catch {
-    return path;
+/** Of a file that is not there yet: the real path that it will have, also where a link leads to it. */
+function futurePath(option: string, file: string): string {
+  let path = resolve(file);
+  for (let links = 0; links < MOST_LINKS; links += 1) {
+    try {
+      path = join(realpathSync(dirname(path)), basename(path));
+      path = resolve(dirname(path), readlinkSync(path));
+    } catch {
+      return path; // it is no link, or its folder is not there
+    }
   }
+  throw new UsageError(`${option}: ${file} leads through too many links`);
 }

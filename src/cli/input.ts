@@ -1,9 +1,9 @@
 /** The items: from a file or stdin, as NDJSON, a JSON array or lines; or from the command line. */
 import { spawn } from 'node:child_process';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, fstatSync, type Stats, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { resolve } from 'node:path';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { UsageError } from './exit.js';
 import { isStandard } from './files.js';
 
@@ -34,7 +34,7 @@ export function readItems(options: InputOptions): AsyncIterable<unknown> {
   else signal.addEventListener('abort', end, { once: true });
   switch (options.format ?? formatOf(file)) {
     case 'json':
-      return array(source);
+      return array(source, signal);
     case 'lines':
       return texts(source, onMalformed);
     default:
@@ -44,13 +44,31 @@ export function readItems(options: InputOptions): AsyncIterable<unknown> {
 
 /** Node opens and reads a FIFO or a device in a thread that nothing can interrupt, so that is done by a process, which can be killed. */
 function opened(file: string): Readable {
-  if (statSync(file).isFile()) return createReadStream(file);
-  const descriptor = /^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(file)?.[1]; // as the shell's <(…)
+  const stats = statSync(file);
+  if (stats.isFile()) return createReadStream(file);
+  if (isStdin(stats)) return process.stdin; // by whatever name
+  const descriptor = /^\/(?:dev|proc\/(?:self|thread-self))\/fd\/(\d+)$/.exec(file)?.[1]; // as the shell's <(…)
   if (descriptor !== undefined) return new Socket({ fd: Number(descriptor), readable: true, writable: false });
+  const items = new PassThrough();
   const reader = spawn('cat', [resolve(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  reader.once('error', (error) => reader.stdout.destroy(error));
-  reader.stdout.once('close', () => reader.kill());
-  return reader.stdout;
+  reader.once('error', (error) => items.destroy(error));
+  reader.stdout.pipe(items, { end: false });
+  // Its end is that of the items only if it has read them all.
+  reader.once('close', (code, signal) => {
+    if (code === 0) items.end();
+    else items.destroy(new Error(`cat, which reads ${file}, ${signal === null ? `exited with code ${code}` : `was killed by ${signal}`}`));
+  });
+  items.once('close', () => reader.kill());
+  return items;
+}
+
+function isStdin({ dev, ino }: Stats): boolean {
+  try {
+    const stdin = fstatSync(0);
+    return stdin.dev === dev && stdin.ino === ino;
+  } catch {
+    return false; // it is closed
+  }
 }
 
 function formatOf(file: string | undefined): InputFormat {
@@ -69,9 +87,10 @@ async function* listed(args: readonly string[]): AsyncGenerator<unknown> {
   }
 }
 
-async function* array(source: Readable): AsyncGenerator<unknown> {
+async function* array(source: Readable, signal: AbortSignal): AsyncGenerator<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of bytesOf(source)) chunks.push(chunk);
+  if (signal.aborted) return; // what there is of it is a part
   let items: unknown;
   try {
     items = JSON.parse(decoded(Buffer.concat(chunks)));
@@ -166,6 +185,12 @@ function decoded(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
-    throw new TypeError('it is not UTF-8', { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new TypeError(
+      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : `it is too long for a text (${bytes.length} bytes)`,
+      {
+        cause,
+      },
+    );
   }
 }

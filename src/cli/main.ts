@@ -2,7 +2,7 @@
 /** The command `everpool`. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { EXIT } from './exit.js';
+import { EXIT, say } from './exit.js';
 import { mapCommand } from './map-command.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -31,6 +31,13 @@ program
   .action(async () => {
     await import(new URL('../../examples/demo/main.js', import.meta.url).href);
   });
+
+// Help and a dry run are worth a line that says what stopped them; a reader that has left needs none.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (process.stdout.listenerCount('error') > 1) return; // a run says it itself
+  if (error.code !== 'EPIPE') say(`the output cannot be written: ${error.message}`);
+  if (error.code !== 'EPIPE') process.exitCode ||= EXIT.failed;
+});
 
 try {
   await program.parseAsync();

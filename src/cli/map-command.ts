@@ -31,7 +31,7 @@ interface Flags {
 }
 
 export function mapCommand(): Command {
-  return new Command('map')
+  const command = new Command('map')
     .exitOverride()
     .description('runs one exported function of a module over many items; one line of JSON per item on stdout')
     .argument('<module#task>', 'the task module and one of its exports, such as ./tasks.js#resize')
@@ -56,6 +56,17 @@ export function mapCommand(): Command {
     .action(async (target: string, flags: Flags) => {
       process.exitCode = await guarded(() => runMap(optionsOf(target, flags)));
     });
+  for (const option of command.options) if (option.required && !option.variadic) refuseTwice(command, option);
+  return command;
+}
+
+/** Of two, the first would be ignored. */
+function refuseTwice(command: Command, option: Option): void {
+  let isGiven = false;
+  command.on(`option:${option.name()}`, () => {
+    if (isGiven) command.error(`error: option '${option.flags}' was given twice`);
+    isGiven = true;
+  });
 }
 
 /** A mistake of the user's is told in one line, and no stack. */

@@ -38,7 +38,7 @@ export interface MapRunOptions {
 /** @throws UsageError before anything is written */
 export async function runMap(options: MapRunOptions): Promise<number> {
   const { module, joblog, journal } = options;
-  const input = options.args === undefined ? options.in : '-';
+  const input = options.args === undefined ? (options.in ?? '-') : undefined;
   // A dry run writes to stdout alone.
   checkFiles(
     options.isDry
@@ -94,7 +94,7 @@ class MapRun {
       const { task } = this.#options;
       await this.#output.write(`${task}(${list.map((each) => JSON.stringify(each)).join(', ')})`);
     }
-    await this.#output.end();
+    await this.#endOutputs();
     return this.#exitCode();
   }
 

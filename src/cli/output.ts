@@ -1,10 +1,16 @@
 /** Where the results go: a file or stdout, a line of JSON each, no faster than they can be written. */
-import { createWriteStream } from 'node:fs';
+import { constants, createWriteStream, openSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { inspect } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type InspectOptions, inspect, types } from 'node:util';
 import type { BatchOutcome } from '../pool/batch.js';
 import { deferred } from '../shared/deferred.js';
 import { isStandard } from './files.js';
+
+const POLL_MS = 20;
+/** Of what is no JSON, everything. */
+const WHOLE: InspectOptions = { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity };
 
 /** A file is opened, and what it had is gone, when the first line is written, or at the end of a run that gave none. */
 export class Output {
@@ -20,8 +26,8 @@ export class Output {
 
   async write(line: string): Promise<void> {
     if (this.error !== undefined || this.#isAbandoned) return;
-    const stream = this.#open();
-    if (!stream.write(`${line}\n`)) await either(stream, 'drain');
+    const stream = await this.#open();
+    if (stream?.write(`${line}\n`) === false) await either(stream, 'drain');
   }
 
   /** Resolves when every line is written, or cannot be. */
@@ -32,8 +38,8 @@ export class Output {
       if (stream !== undefined && stream.writableLength > 0) await either(stream, 'drain');
       return;
     }
-    const stream = this.#open();
-    if (stream.closed) return;
+    const stream = await this.#open();
+    if (stream === undefined || stream.closed) return;
     stream.end();
     await either(stream, 'close');
   }
@@ -44,14 +50,41 @@ export class Output {
     this.#stream?.destroy();
   }
 
-  #open(): Writable {
+  /** Undefined: it was abandoned, or cannot be opened. */
+  async #open(): Promise<Writable | undefined> {
     if (this.#stream !== undefined) return this.#stream;
-    this.#stream = isStandard(this.#file) ? stdout() : createWriteStream(this.#file);
-    this.#stream.on('error', (error: NodeJS.ErrnoException) => {
+    const stream = isStandard(this.#file)
+      ? stdout()
+      : isFifo(this.#file)
+        ? await this.#openFifo(this.#file)
+        : createWriteStream(this.#file);
+    stream?.on('error', (error: NodeJS.ErrnoException) => {
       this.error ??= error;
     });
-    return this.#stream;
+    this.#stream = stream;
+    return stream;
   }
+
+  /** When somebody reads it. Node would wait for that in a thread that nothing can interrupt, not even the end of the process. */
+  async #openFifo(file: string): Promise<Writable | undefined> {
+    while (!this.#isAbandoned) {
+      try {
+        const fd = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
+        return new Socket({ fd, readable: false, writable: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENXIO') {
+          this.error ??= error as NodeJS.ErrnoException;
+          return undefined;
+        }
+      }
+      await sleep(POLL_MS);
+    }
+    return undefined;
+  }
+}
+
+function isFifo(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFIFO() === true;
 }
 
 /** Resolves at that event, or when the stream has failed or is closed: then it may never come. */
@@ -77,13 +110,17 @@ export function lineOf(outcome: BatchOutcome<unknown>): string {
   try {
     return JSON.stringify({ index, ok: true, value: outcome.value, ...rest }, collections);
   } catch {
-    return JSON.stringify({ index, ok: true, text: inspect(outcome.value), ...rest }); // a BigInt, a cycle
+    return JSON.stringify({ index, ok: true, text: inspect(outcome.value, WHOLE), ...rest }); // a BigInt, a cycle
   }
 }
 
-/** JSON makes `{}` of these. */
+/** JSON makes `{}` of these. Bytes become a list of numbers, as those of a Buffer do. */
 function collections(_key: string, value: unknown): unknown {
-  if (value instanceof Map || value instanceof Set) return [...value];
+  if (value instanceof Map || value instanceof Set || value instanceof Headers) return [...value];
+  if (types.isTypedArray(value)) return [...(value as Uint8Array)];
+  if (types.isAnyArrayBuffer(value)) return [...new Uint8Array(value)];
+  if (types.isDataView(value)) return [...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
+  if (types.isRegExp(value) || value instanceof URLSearchParams) return String(value);
   return value instanceof Error ? errorOf(value) : value;
 }
 
