@@ -4,7 +4,7 @@ import type { Mutation } from '../mutation.js';
 export const FORGED: readonly Mutation[] = [
   {
     bug: 'a number in the note that the worker cannot have written is believed',
-    firstSeed: 253,
+    firstSeed: 2008,
     source: 'found by trying real situations in this one: eight bytes to a descriptor',
     file: 'src/pool/lane-leases.ts',
     find: 'if (noted >= this.known && noted <= this.ring.last && Number.isInteger(noted)) {',
@@ -12,7 +12,7 @@ export const FORGED: readonly Mutation[] = [
   },
   {
     bug: 'a note that says nothing is taken for one that says that nothing had started',
-    firstSeed: 253,
+    firstSeed: 471,
     source: 'G2: found by trying real situations in this one: zeros in the note, then an exit',
     file: 'src/pool/lane-leases.ts',
     find: 'return this.noted() ?? (this.worker.link.fault !== undefined ? this.ring.last : this.presumed);',
@@ -28,7 +28,7 @@ export const FORGED: readonly Mutation[] = [
   },
   {
     bug: 'a stream may be as far ahead of its reader as its worker likes',
-    firstSeed: 1620,
+    firstSeed: 2162,
     source: 'G12: found by trying real situations in this one: 247 MB in 4 s',
     file: 'src/pool/stream.ts',
     find: "if (this.#window.isFull) throw new ProtocolError('more values of a stream than its reader has room for');",
@@ -44,7 +44,7 @@ export const FORGED: readonly Mutation[] = [
   },
   {
     bug: 'a task that was given to an idle worker has no queue timeout any more',
-    firstSeed: 525,
+    firstSeed: 1089,
     source: 'found by trying real situations in this one: an idle worker that spins',
     file: 'src/pool/deadline.ts',
     find: '  return record.submittedAt + queueTimeoutMs;',
@@ -52,7 +52,7 @@ export const FORGED: readonly Mutation[] = [
   },
   {
     bug: 'a worker that is ready, as its pipe says, is charged with a boot timeout',
-    firstSeed: 2,
+    firstSeed: 13,
     source: 'found by trying real situations in this one: a parent at a breakpoint',
     file: 'src/supervisor/patience.ts',
     find: 'const stillMs = leftMs - (tookMs > 2 * partMs ? waitMs : tookMs);',

@@ -36,7 +36,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a write to a dead worker ends the reading from it',
-    firstSeed: 1392,
+    firstSeed: 1617,
     source: 'one socket for both directions: 0 of 20 results delivered',
     file: 'src/supervisor/worker.ts',
     find: "  flush(): void {\n    if (!this.link.flush()) this.fail('protocol', this.link.fault?.message);",
@@ -89,7 +89,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'garbage on the channel is skipped',
-    firstSeed: 350,
+    firstSeed: 477,
     source: 'pools that trust what they read',
     file: 'src/supervisor/worker.ts',
     find: "if (!this.link.receive(chunk, bytes)) this.fail('protocol', this.link.fault?.message);",
@@ -113,7 +113,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'close ends the workers when the queue is empty, whatever runs',
-    firstSeed: 56,
+    firstSeed: 498,
     source: 'piscina: a drain that asks the wrong thing',
     file: 'src/pool/life.ts',
     find: '    if (this.#core.outstanding > 0 ||',
@@ -122,7 +122,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'close resolves before the tasks of a dead worker have settled',
-    firstSeed: 7,
+    firstSeed: 10,
     source: 'found by the simulation in this one',
     file: 'src/supervisor/departure.ts',
     find: 'if (this.#waiter === undefined || !this.#isReleased) return;',
@@ -146,7 +146,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a stopped worker is not noticed',
-    firstSeed: 200,
+    firstSeed: 947,
     source: 'every pool without a heartbeat',
     file: 'src/supervisor/heartbeat.ts',
     find: 'if (stoppedMs >= this.#rule.timeoutMs) worker.fail(',
@@ -154,7 +154,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a worker that is busy in JavaScript is taken for hung',
-    firstSeed: 13,
+    firstSeed: 56,
     source: 'gunicorn, jest: a heartbeat that the task itself must keep up',
     file: 'src/supervisor/heartbeat.ts',
     find: ' || isBusy) {',

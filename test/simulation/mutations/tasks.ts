@@ -28,7 +28,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a task that had not started is charged with the death',
-    firstSeed: 11,
+    firstSeed: 22,
     source: 'dask#5234: blame of bystanders',
     file: 'src/pool/lane.ts',
     find: '      if (lease.seq <= started) this.confirmStart(lease, lease.startedAt || this.since);',
@@ -36,7 +36,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'the kill for A does not ask whether B has begun',
-    firstSeed: 2591,
+    firstSeed: 586,
     source: 'workerpool#548: the kill timer hits the next task',
     file: 'src/pool/canceller.ts',
     find: 'if (lane === undefined || !lane.mayKillFor(lease)) return;',
@@ -44,7 +44,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'the kill timer does not check the attempt',
-    firstSeed: 67,
+    firstSeed: 69,
     source: 'workerpool#548',
     file: 'src/pool/canceller.ts',
     find: '    core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));',
@@ -60,7 +60,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'a cancelled task is retried after the death',
-    firstSeed: 4,
+    firstSeed: 51,
     source: 'G6',
     file: 'src/pool/orphan-policy.ts',
     find: "  if (attempt.target === 'cancel') return 'cancelled';\n",
@@ -164,7 +164,7 @@ export const TASKS: readonly Mutation[] = [
   },
   {
     bug: 'what comes back one by one stands in the queue in reverse',
-    firstSeed: 11,
+    firstSeed: 66,
     source: 'G14: found by the simulation in this one',
     file: 'src/pool/core.ts',
     find: '(other) => other.isBack && other.id < record.id',
