@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// `*.long.test.ts` are those that take a minute of two processors: hundreds of rounds, or each case of a product. CI runs them as well.
+// `*.long.test.ts` are those that take a minute of two processors: hundreds of rounds, or each case of a product. `npm run test:long` runs them, and chaos.
 // Tests start processes of their own, so two files at a time fill a small machine; a flaky test is a bug, so nothing is retried.
 // The limits end a test that hangs. They are long, because a machine with five times as much to do as it has cores is slow, not wrong.
 // The groups run one after the other: chaos alone, because it measures what survives under load that it makes itself.

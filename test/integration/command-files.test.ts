@@ -23,7 +23,7 @@ describe('the input of the command', () => {
     async (name) => {
       const folder = newFolder();
       symlinkSync('/dev/stdin', `${folder}/link`);
-      const { code, lines } = await shell(`printf '1\\n2\\n' | ${MAP} --in ${name} --input-format ndjson`, folder);
+      const { code, lines } = await shell(`printf '1\\n2\\n' | ${MAP} --ordered --in ${name} --input-format ndjson`, folder);
       expect([code, lines.map(({ value }) => value)]).toEqual([0, [1, 2]]);
     },
   );

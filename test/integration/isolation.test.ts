@@ -52,7 +52,13 @@ describe('isolation', () => {
     symlinkSync(`${root}node_modules`, `${readable}/node_modules`);
     execFileSync('chmod', ['-R', 'a+rX', readable]);
     const everpool = (await import(pathToFileURL(`${readable}/dist/index.js`).href)) as typeof import('everpool');
-    await using pool = new everpool.Pool<typeof Isolated>({ module: `${readable}/isolated.js`, size: 1, uid: 65_534, gid: 65_534 });
+    await using pool = new everpool.Pool<typeof Isolated>({
+      module: `${readable}/isolated.js`,
+      size: 1,
+      uid: 65_534,
+      gid: 65_534,
+      execArgv: [],
+    });
     expect(await pool.run('ids')).toEqual([65_534, 65_534]);
     expect(await rejection(pool.run('write', [file]))).toMatchObject({ code: 'EACCES' });
     await pool.run('spin', [5]);
