@@ -94,7 +94,8 @@ class MapRun {
       const { task } = this.#options;
       await this.#output.write(`${task}(${list.map((each) => JSON.stringify(each)).join(', ')})`);
     }
-    await this.#endOutputs();
+    await this.#output.end();
+    if (this.#output.error !== undefined) this.#giveUp(this.#output.error);
     return this.#exitCode();
   }
 

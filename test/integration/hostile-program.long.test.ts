@@ -956,7 +956,7 @@ describe('the stack of a task that fails', () => {
     };
     for (const [name, error] of Object.entries(errors)) {
       expect(error.stack, name).not.toMatch(/everpool\/dist|dist\/(worker|pool|supervisor|shared)|node:async_hooks|node:internal/);
-      expect(error.stack, name).toMatch(/submitted:\n[\s\S]*hostile-program\.test/);
+      expect(error.stack, name).toMatch(/submitted:\n[\s\S]*hostile-program\.long\.test/);
     }
     expect(errors.boom.stack).toMatch(/at boom .*meets-hostile-code\.js/);
     expect(errors.deep.stack?.match(/at deep/g)).toHaveLength(7);
