@@ -35,8 +35,9 @@ program
 // Help and a dry run are worth a line that says what stopped them; a reader that has left needs none.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (process.stdout.listenerCount('error') > 1) return; // a run says it itself
-  if (error.code !== 'EPIPE') say(`the output cannot be written: ${error.message}`);
-  if (error.code !== 'EPIPE') process.exitCode ||= EXIT.failed;
+  if (error.code === 'EPIPE') return;
+  say(`the output cannot be written: ${error.message}`);
+  process.exitCode ||= EXIT.failed;
 });
 
 try {

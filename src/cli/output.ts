@@ -114,7 +114,7 @@ export function lineOf(outcome: BatchOutcome<unknown>): string {
   }
 }
 
-/** JSON makes `{}` of these. Bytes become a list of numbers, as those of a Buffer do. */
+/** JSON makes `{}` of these. Bytes become a list of numbers; those of a Buffer have been given such a list by its own `toJSON`. */
 function collections(_key: string, value: unknown): unknown {
   if (value instanceof Map || value instanceof Set || value instanceof Headers) return [...value];
   if (types.isTypedArray(value)) return [...(value as Uint8Array)];

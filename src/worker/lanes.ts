@@ -205,7 +205,8 @@ export class Lanes {
     try {
       this.#running.delete(attempt.seq);
       if (hasFailed) this.#host.replies.failure(attempt, value);
-      else this.#answerWithin(attempt, value);
+      else if (typeof value === 'object' && this.#host.current.isTracking) this.#answerWithin(attempt, value);
+      else this.#host.replies.result(attempt, value);
       this.#end();
       this.#pump();
     } catch (error) {
