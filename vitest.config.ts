@@ -39,6 +39,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: 'process',
+          include: ['test/process/**/*.test.ts'],
+          testTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...common,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 300_000,

@@ -1,13 +1,13 @@
 /**
- * Simulated doors (src/shared/doors.ts): workers that are no processes, and answer each attempt at once.
+ * Simulated doors (src/shared/platform.ts): workers that are no processes, and answer each attempt at once.
  *
  * What is measured over them is what the parent does for each task, and nothing else. They keep the rules that the pool relies on:
  * attempts start in the order in which they were sent, a start is noted before its revoke cell is read, nothing is told before
  * the next poll phase. They decode nothing, allocate next to nothing, and call nothing of dist/ that a figure is made of.
  */
-import { encode } from '../dist/ipc/codec.js';
+import { encode } from '../dist/ipc/codec/codec.js';
+import { RING } from '../dist/ipc/control-file-layout.js';
 import { Flag, FrameType, HEADER_BYTES, MAGIC } from '../dist/ipc/frame.js';
-import { RING } from '../dist/ipc/note-layout.js';
 import { doorsOf, Pool } from '../dist/pool/pool.js';
 import { NodeClock } from '../dist/shared/node-clock.js';
 

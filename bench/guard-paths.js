@@ -4,7 +4,7 @@
  * The parent's run over simulated doors in virtual time, the worker's over doors that swallow what is said: so each time
  * exactly the same is done.
  */
-import { encode } from '../dist/ipc/codec.js';
+import { encode } from '../dist/ipc/codec/codec.js';
 import { Flag, FrameType } from '../dist/ipc/frame.js';
 import { FrameWriter } from '../dist/ipc/frame-writer.js';
 import { Runner } from '../dist/worker/runner.js';

@@ -1,5 +1,5 @@
 /** One run of `everpool map`, from its items to its exit code. */
-import type { Batch, BatchOutcome } from '../pool/batch.js';
+import type { Batch, BatchOutcome } from '../pool/batch/batch.js';
 import { coreOf, Pool } from '../pool/pool.js';
 import { WorkerDiedError } from '../shared/errors.js';
 import { EXIT, exitCodeOf, SIGNALS, say, UsageError } from './exit.js';

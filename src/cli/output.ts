@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type InspectOptions, inspect, types } from 'node:util';
-import type { BatchOutcome } from '../pool/batch.js';
+import type { BatchOutcome } from '../pool/batch/batch.js';
 import { deferred } from '../shared/deferred.js';
 import { isStandard } from './files.js';
 

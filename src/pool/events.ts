@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import { invalid } from '../shared/check.js';
-import type { Clock } from '../shared/doors.js';
+import type { Clock } from '../shared/platform.js';
 import { guarded, inContext } from '../shared/program.js';
 import type { PoolEvents } from './types.js';
 

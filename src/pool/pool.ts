@@ -1,9 +1,15 @@
 import { OptionsError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
+import { custom, line, quoted } from '../shared/inspection.js';
 import { isAborted, offAbort, onAbort } from '../shared/signals.js';
 import type { WorkerInfo } from '../shared/types.js';
-import type { Batch } from './batch.js';
-import { encodedBoot } from './boot.js';
+import type { Batch } from './batch/batch.js';
+import { createBatch } from './batch/map.js';
+import { execName, execSource, execWork } from './handles/source.js';
+import { StreamSink, type TaskStream, TaskStreamHandle } from './handles/stream.js';
+import { namedWork, submitTask } from './handles/submit.js';
+import type { Task } from './handles/task.js';
+import { type Tasks, tasksProxy } from './handles/tasks-proxy.js';
 import {
   checkArgs,
   checkCloseOptions,
@@ -13,21 +19,13 @@ import {
   checkRestartOptions,
   checkTerminateOptions,
   checkWorkerId,
-} from './call-options.js';
-import type { AnyFunction } from './caller.js';
-import { Core, type Doors } from './core.js';
-import { custom, line, quoted } from './inspection.js';
-import { statsOf, workersOf } from './look.js';
-import { createBatch } from './map.js';
-import { nodeDoors } from './node-doors.js';
-import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options.js';
+} from './options/method-options.js';
+import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options/pool-options.js';
+import { resolveTaskOptions } from './options/task-options.js';
+import { Core, type Doors } from './pool-core.js';
 import { Scope, type ScopePool } from './scope.js';
-import { execName, execSource, execWork } from './source.js';
-import { StreamSink, type TaskStream, TaskStreamHandle } from './stream.js';
-import { namedWork, submitTask } from './submit.js';
-import type { Task } from './task.js';
-import { resolveTaskOptions } from './task-options.js';
-import { type Tasks, tasksProxy } from './tasks-proxy.js';
+import { statsOf, workersOf } from './snapshot.js';
+import type { AnyFunction } from './task/submission-stack.js';
 import type {
   CallRest,
   CloseOptions,
@@ -47,6 +45,8 @@ import type {
   TaskYield,
   TerminateOptions,
 } from './types.js';
+import { encodedBoot } from './workers/boot.js';
+import { nodeDoors } from './workers/node-platform.js';
 
 /** @internal What stands behind the next pool: a simulation puts its own doors here. */
 export const doorsOf: { make: (options: ResolvedPoolOptions) => Doors } = { make: nodeDoors };

@@ -2,14 +2,14 @@
 import { checkSignal, plainObject, readBy } from '../shared/check.js';
 import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
+import { custom, line, quoted } from '../shared/inspection.js';
 import { eitherOf, isAborted, offAbort, onAbort, reasonOf } from '../shared/signals.js';
-import type { Batch, BatchHandle } from './batch.js';
-import { checkScopeOptions } from './call-options.js';
-import type { AnyFunction } from './caller.js';
-import { custom, line, quoted } from './inspection.js';
-import type { TaskStream } from './stream.js';
-import type { Task } from './task.js';
-import { type Tasks, tasksProxy } from './tasks-proxy.js';
+import type { Batch, BatchHandle } from './batch/batch.js';
+import type { TaskStream } from './handles/stream.js';
+import type { Task } from './handles/task.js';
+import { type Tasks, tasksProxy } from './handles/tasks-proxy.js';
+import { checkScopeOptions } from './options/method-options.js';
+import type { AnyFunction } from './task/submission-stack.js';
 import type { CallRest, MapOptions, ScopeOptions, TaskArgs, TaskName, TaskOptions, TaskResult, TaskYield } from './types.js';
 
 /** The pool of a scope, as it is used here: who calls the scope has the types of the task module. */

@@ -6,7 +6,7 @@
  */
 import type { PoolBrokenError } from '../shared/errors.js';
 import type { Death, Percentiles } from '../shared/types.js';
-import type { TaskOptions } from './option-types.js';
+import type { TaskOptions } from './options/option-types.js';
 
 export type {
   BackoffOptions,
@@ -21,7 +21,7 @@ export type {
   RetryOptions,
   TaskDefaults,
   TaskOptions,
-} from './option-types.js';
+} from './options/option-types.js';
 
 // ---------------------------------------------------------------------------- the task module
 

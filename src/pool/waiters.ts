@@ -1,6 +1,6 @@
 /** Promises for a state of the pool (`ready`, `idle`, `room`): each keeps the process alive while it is pending. */
 import { type Deferred, deferred } from '../shared/deferred.js';
-import type { Clock } from '../shared/doors.js';
+import type { Clock } from '../shared/platform.js';
 
 /** True: resolve. An error: reject. False: go on waiting. */
 export type Condition = () => boolean | Error;

@@ -4,7 +4,7 @@
  * The timer is only ever moved to an earlier time. When the earliest deadline is cleared or put off, the
  * timer stays and finds nothing due: a task that ends before its deadline costs the heap, not a timer.
  */
-import type { Clock, Timer } from './doors.js';
+import type { Clock, Timer } from './platform.js';
 
 /** What has a deadline; only `Deadlines` writes the two numbers. */
 export interface Due {

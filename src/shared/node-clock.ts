@@ -4,7 +4,7 @@
  * Owns the one ref'd timer that keeps the parent alive while something holds. No other timer of it
  * ever keeps a process alive.
  */
-import type { Clock, Timer } from './doors.js';
+import type { Clock, Timer } from './platform.js';
 
 /** The longest delay that Node's timers take; a longer one would fire after 1 ms. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;

@@ -5,19 +5,19 @@
  * to give up. It knows nothing of tasks: what a death means for those, the tenants have decided before.
  */
 import type { FrameHeader, Message } from '../ipc/frame.js';
-import type { Clock, Spawner } from '../shared/doors.js';
 import { ignore } from '../shared/ignore.js';
+import type { Clock, Spawner } from '../shared/platform.js';
 import type { Death } from '../shared/types.js';
-import { backoffMs } from './backoff.js';
-import { type Berth, isReady, type RecycleCause } from './berth.js';
-import { Berths } from './berths.js';
-import { Breaker } from './breaker.js';
-import { SpawnLine } from './spawn-line.js';
-import { failedRestart, Succession } from './succession.js';
-import type { SupervisorRules, SupervisorUser } from './supervisor-user.js';
-import { Watches } from './watches.js';
-import { Worker } from './worker.js';
-import type { WorkerHost } from './worker-host.js';
+import { Watches } from './health/health-checks.js';
+import { Worker } from './lifecycle/worker.js';
+import type { WorkerHost } from './lifecycle/worker-state.js';
+import { failedRestart, Succession } from './replacement.js';
+import { backoffMs } from './restart/backoff.js';
+import { Breaker } from './restart/circuit-breaker.js';
+import { SpawnLine } from './restart/spawn-throttle.js';
+import { type Berth, isReady, type RecycleCause } from './slot.js';
+import { Berths } from './slots.js';
+import type { SupervisorRules, SupervisorUser } from './supervisor-listener.js';
 
 export type SupervisorState = 'open' | 'broken' | 'closing' | 'closed';
 

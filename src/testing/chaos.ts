@@ -3,7 +3,7 @@
 import { FrameType } from '../ipc/frame.js';
 import { coreOf, type Pool } from '../pool/pool.js';
 import { check, finiteNumber, integerFrom0, invalid, limitFrom1, periodMs, plainObject, Section } from '../shared/check.js';
-import type { Worker } from '../supervisor/worker.js';
+import type { Worker } from '../supervisor/lifecycle/worker.js';
 import { Random } from './random.js';
 
 /** `kill`: SIGKILL. `term`: SIGTERM. `stop`: SIGSTOP; it goes on after a while. `exit`: the process ends by itself, with code 1, as

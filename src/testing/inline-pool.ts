@@ -1,4 +1,4 @@
-import { nodeJournals } from '../pool/node-journal-store.js';
+import { nodeJournals } from '../pool/batch/node-journal-store.js';
 import { doorsOf, Pool } from '../pool/pool.js';
 import type { PoolOptions, TaskModule } from '../pool/types.js';
 import { NodeClock } from '../shared/node-clock.js';

@@ -4,10 +4,10 @@
  * Everything between pool and task is the real thing: the protocol, the codec, the runner. Only its end is not: code cannot
  * be killed here, so a killed worker is merely cut off, and what it still does is heard by nobody.
  */
-import type { AbortKind, Clock, Note, ProcessListener, Spawner, WorkerProcess } from '../shared/doors.js';
+import type { AbortKind, Clock, Note, ProcessListener, Spawner, WorkerProcess } from '../shared/platform.js';
 import { compile } from '../worker/compile.js';
-import type { WorkerDoors, WorkerNote } from '../worker/doors.js';
-import { installLink, workerLink } from '../worker/link.js';
+import { installLink, workerLink } from '../worker/global-hook.js';
+import type { WorkerDoors, WorkerNote } from '../worker/platform.js';
 import { Runner } from '../worker/runner.js';
 
 class InlineNote implements Note, WorkerNote {

@@ -4,9 +4,10 @@
  *
  * There is one per task, synchronous no-ops included, so what only some tasks need is made when it is asked for.
  */
-import type { AbortKind } from '../shared/doors.js';
+
 import { TaskCancelledError, TaskTimeoutError } from '../shared/errors.js';
-import type { WorkerDoors } from './doors.js';
+import type { AbortKind } from '../shared/platform.js';
+import type { WorkerDoors } from './platform.js';
 import type { TaskContext } from './task-context.js';
 
 /** How often `aborted()` looks at the note: a file read, cheap but not free. */

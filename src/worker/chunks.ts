@@ -1,9 +1,9 @@
 /** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
-import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
-import { encodeTogether, kept, opened } from '../ipc/codec-together.js';
+import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec/codec.js';
+import { encodeTogether, kept, opened } from '../ipc/codec/encode-together.js';
 import type { Attempt } from './attempt.js';
-import type { Current } from './current.js';
-import type { TaskFunction, WorkerDoors } from './doors.js';
+import type { Current } from './current-attempt.js';
+import type { TaskFunction, WorkerDoors } from './platform.js';
 import type { Replies } from './replies.js';
 
 /** What has been told of so long ago that the next item must not keep it waiting. */

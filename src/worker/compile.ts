@@ -1,5 +1,5 @@
 /** Makes functions of the sources that `exec` sends. */
-import type { TaskFunction } from './doors.js';
+import type { TaskFunction } from './platform.js';
 
 /** A function compiled by esbuild, and so by tsx, refers to this helper of its module. */
 function nameOf(target: object, value: string): object {

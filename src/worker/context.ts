@@ -1,6 +1,6 @@
 /** What a task sees of itself. */
 import type { Attempt } from './attempt.js';
-import type { WorkerDoors } from './doors.js';
+import type { WorkerDoors } from './platform.js';
 import type { TaskContext } from './task-context.js';
 
 export interface ContextHost {

@@ -6,9 +6,9 @@
  */
 import { enterWorker } from '../shared/nesting.js';
 import { setOwnPlace } from '../shared/own-frames.js';
-import { installLink } from './link.js';
+import { installLink } from './global-hook.js';
 import { readAll } from './node-channel.js';
-import { openNodeDoors, READ_FD } from './node-doors.js';
+import { openNodeDoors, READ_FD } from './node-platform.js';
 import { Runner } from './runner.js';
 
 /** How long the stop hooks may take when the parent is gone. */

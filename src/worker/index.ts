@@ -6,7 +6,7 @@
  */
 import { EverpoolError, OptionsError } from '../shared/errors.js';
 import { nesting } from '../shared/nesting.js';
-import { type WorkerLink, workerLink } from './link.js';
+import { type WorkerLink, workerLink } from './global-hook.js';
 import type { TaskContext } from './task-context.js';
 
 export type { TaskContext } from './task-context.js';

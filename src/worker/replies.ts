@@ -2,13 +2,13 @@
  * Everything that the worker says. Each reply is written in full before the call returns: before the
  * next attempt is noted as started (G2), and before anything can keep it from its caller (G11).
  */
-import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec.js';
+import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec/codec.js';
 import { Flag, FrameType } from '../ipc/frame.js';
 import { FrameWriter } from '../ipc/frame-writer.js';
 import { sizeOf } from '../ipc/stream-window.js';
 import { SerializationError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
-import type { WorkerDoors } from './doors.js';
+import type { WorkerDoors } from './platform.js';
 
 /** Each reply is written before anything else runs: what it shows of the program's memory cannot change meanwhile. */
 const SENT_NOW = true;

@@ -8,22 +8,22 @@
  */
 import { inspect } from 'node:util';
 import type { BootInfo } from '../ipc/boot-info.js';
-import { decode, describe } from '../ipc/codec.js';
+import { decode, describe } from '../ipc/codec/codec.js';
+import { ABORT_SOFT_TIMEOUT } from '../ipc/control-file-layout.js';
 import { FrameType, type Message } from '../ipc/frame.js';
 import { FrameReader } from '../ipc/frame-reader.js';
-import { ABORT_SOFT_TIMEOUT } from '../ipc/note-layout.js';
 import { EverpoolError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
+import { Lanes, type LanesHost } from './attempts.js';
 import { Chunks } from './chunks.js';
 import { type ContextHost, contextOf } from './context.js';
-import { Current } from './current.js';
-import type { WorkerDoors } from './doors.js';
+import { Current } from './current-attempt.js';
 import { Hooks } from './hooks.js';
-import { Lanes, type LanesHost } from './lanes.js';
+import type { WorkerDoors } from './platform.js';
 import { Replies } from './replies.js';
 import { Streams } from './streams.js';
 import type { TaskContext } from './task-context.js';
-import { Tasks } from './tasks.js';
+import { Tasks } from './task-registry.js';
 import { Title } from './title.js';
 
 type State = 'waiting' | 'booting' | 'ready' | 'leaving' | 'gone';

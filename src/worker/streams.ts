@@ -1,9 +1,9 @@
 /** The values of generator tasks: sent one by one, as far ahead of their reader as the window allows. */
-import { describe } from '../ipc/codec.js';
+import { describe } from '../ipc/codec/codec.js';
 import { StreamWindow } from '../ipc/stream-window.js';
 import type { Attempt } from './attempt.js';
-import type { Current } from './current.js';
-import type { WorkerDoors } from './doors.js';
+import type { Current } from './current-attempt.js';
+import type { WorkerDoors } from './platform.js';
 import type { Replies } from './replies.js';
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;

@@ -1,6 +1,6 @@
 import { WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, linesOf, newFolder, newPool, useKit } from '../kit.js';
+import { expectUsable, linesOf, newFolder, newPool, useKit } from '../kit/pools.js';
 
 const TASKS = process.env['EVERPOOL_CHAOS'] === 'long' ? 3000 : 1200;
 /** About as many as two workers do in 50 ms, however fast the machine is; more, while no worker holds a task when they settle. */

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, newPool, rejection, useKit } from '../kit.js';
+import { expectUsable, newPool, rejection, useKit } from '../kit/pools.js';
 
 /** `npm run test:chaos` takes five thousand, `npm run test:long` two hundred. */
 const RESPAWNS = process.env['EVERPOOL_CHAOS'] === 'long' ? 5000 : 200;

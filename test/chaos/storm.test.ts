@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { Pool, PoolBrokenError, type PoolOptions, type Task } from 'everpool';
 import { chaos } from 'everpool/testing';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, until, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, until, useKit } from '../kit/pools.js';
 
 /** `npm run test:chaos` runs five minutes, `npm test` a few seconds; both until enough tasks have succeeded and enough workers have died. */
 const isLong = process.env['EVERPOOL_CHAOS'] === 'long';

@@ -1,6 +1,6 @@
 import { SerializationError, TaskCancelledError, TaskTimeoutError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit/pools.js';
 
 describe('B. serialization, both directions', () => {
   useKit();

@@ -1,6 +1,6 @@
 import { type Task, TaskCancelledError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, isRunning, newPool, rejection, until, useKit } from '../kit.js';
+import { expectUsable, isRunning, newPool, rejection, until, useKit } from '../kit/pools.js';
 
 describe('C. timeouts, D. cancel: what callbacks hear', () => {
   useKit();

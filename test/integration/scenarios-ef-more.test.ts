@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PoolClosedError, TaskCancelledError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit/pools.js';
 
 function program(name: string, ...args: string[]): ChildProcess {
   return spawn(process.execPath, [new URL(`../fixtures/${name}`, import.meta.url).pathname, ...args], { stdio: 'ignore', detached: true });

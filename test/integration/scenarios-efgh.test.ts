@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PoolBrokenError, PoolClosedError, TaskCancelledError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, rejection, until, useKit } from '../kit/pools.js';
 
 describe('E. close, terminate, shutdown', () => {
   useKit();

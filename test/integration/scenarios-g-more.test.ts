@@ -1,7 +1,7 @@
 import { OptionsError, PoolBrokenError } from 'everpool';
 import { onStart, onStop } from 'everpool/worker';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, linesOf, newFolder, newPool, next, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, linesOf, newFolder, newPool, next, rejection, until, useKit } from '../kit/pools.js';
 
 const HOWS = ['exit0', 'exit3', 'abort', 'segv', 'term', 'uncaught', 'unhandled', 'heap'] as const;
 const ENDS: Record<(typeof HOWS)[number], object> = {

@@ -1,6 +1,6 @@
 import { WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { expectUsable, fixture, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit.js';
+import { expectUsable, fixture, linesOf, newFolder, newPool, rejection, until, useKit } from '../kit/pools.js';
 
 describe('O. what no Node pool holds', () => {
   useKit();

@@ -1,5 +1,5 @@
 /** What the user of a simulated pool can do. */
-import type { TaskOptions } from '../../src/pool/option-types.js';
+import type { TaskOptions } from '../../src/pool/options/option-types.js';
 import type { SimTaskName } from './tasks.js';
 
 /** How the user ends a task soon after its submission: about when it ends by itself. */

@@ -7,7 +7,7 @@
  */
 import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
 import type { Random } from '../../src/testing/random.js';
-import type { WorkerDoors } from '../../src/worker/doors.js';
+import type { WorkerDoors } from '../../src/worker/platform.js';
 import { Runner } from '../../src/worker/runner.js';
 import { Forger, type Forgery } from './forger.js';
 import type { Ledger, Witnessed } from './ledger.js';

@@ -1,10 +1,10 @@
 /** What must be true of a pool's inside after every step, and of every choice that it makes. */
 import { WINDOW_VALUES } from '../../src/ipc/stream-window.js';
-import { Lane } from '../../src/pool/lane.js';
+import { Lane } from '../../src/pool/dispatch/worker-leases.js';
+import { StreamSink } from '../../src/pool/handles/stream.js';
 import { coreOf, type Pool } from '../../src/pool/pool.js';
-import type { TaskRecord } from '../../src/pool/record.js';
-import { Settlement } from '../../src/pool/settlement.js';
-import { StreamSink } from '../../src/pool/stream.js';
+import { Settlement } from '../../src/pool/settle/settlement.js';
+import type { TaskRecord } from '../../src/pool/task/task-record.js';
 import type { Ledger } from './ledger.js';
 import { textOf } from './text.js';
 import type { World } from './world.js';

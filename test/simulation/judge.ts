@@ -1,6 +1,7 @@
 /** What the user makes of how a task ended: of what the pool says, beside what the processes have written down. */
+
+import type { Task } from '../../src/pool/handles/task.js';
 import type { Pool } from '../../src/pool/pool.js';
-import type { Task } from '../../src/pool/task.js';
 import { PoolBrokenError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from '../../src/shared/errors.js';
 import type { Ledger, TaskEntry } from './ledger.js';
 import { nameOf } from './text.js';

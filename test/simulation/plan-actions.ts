@@ -1,5 +1,5 @@
 /** What the user of one seed will do, and when. */
-import type { TaskOptions } from '../../src/pool/option-types.js';
+import type { TaskOptions } from '../../src/pool/options/option-types.js';
 import type { Random } from '../../src/testing/random.js';
 import type { Action, End } from './action.js';
 import { type SimTaskName, TASK_NAMES } from './tasks.js';

@@ -1,5 +1,5 @@
 /** What a seed stands for: a pool, a user, and a machine, all drawn before anything begins, so that parts can be left out. */
-import type { PoolOptions } from '../../src/pool/option-types.js';
+import type { PoolOptions } from '../../src/pool/options/option-types.js';
 import type { Random } from '../../src/testing/random.js';
 import type { Action, Ending } from './action.js';
 import { type FaultRates, NO_FAULTS } from './fate.js';

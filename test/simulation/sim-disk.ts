@@ -1,5 +1,5 @@
 /** The files of journals in memory and in virtual time, on a disk that may fail at each call. */
-import type { JournalHandle, JournalStore } from '../../src/pool/journal-store.js';
+import type { JournalHandle, JournalStore } from '../../src/pool/batch/journal-store.js';
 import type { Random } from '../../src/testing/random.js';
 import type { World } from './world.js';
 

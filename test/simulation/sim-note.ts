@@ -1,6 +1,6 @@
 /** A worker's note in memory: what the parent and the worker would read and write in the file that they share. */
-import type { AbortKind, Note } from '../../src/shared/doors.js';
-import type { WorkerNote } from '../../src/worker/doors.js';
+import type { AbortKind, Note } from '../../src/shared/platform.js';
+import type { WorkerNote } from '../../src/worker/platform.js';
 
 export class SimNote implements Note, WorkerNote {
   #started = 0;

@@ -3,7 +3,7 @@
  * and the end of its output in any order, a descendant that holds its pipes. What it runs is in child.ts.
  */
 import { FrameType } from '../../src/ipc/frame.js';
-import type { ProcessListener, Vitals, WorkerProcess } from '../../src/shared/doors.js';
+import type { ProcessListener, Vitals, WorkerProcess } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
 import { Child, type ChildHost } from './child.js';
 import type { Fate } from './fate.js';

@@ -1,5 +1,5 @@
 /** Starts simulated processes; each has a fate of its own, drawn from the seed and its number. */
-import type { ProcessListener, Spawner, WorkerProcess } from '../../src/shared/doors.js';
+import type { ProcessListener, Spawner, WorkerProcess } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
 import { type FaultRates, fateOf, NO_FAULTS } from './fate.js';
 import type { Ledger } from './ledger.js';

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { nodeJournals } from '../../src/pool/node-journal-store.js';
+import { nodeJournals } from '../../src/pool/batch/node-journal-store.js';
 import { doorsOf, Pool } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
 import { NO_FAULTS } from './fate.js';

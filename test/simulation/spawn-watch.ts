@@ -4,8 +4,8 @@
  * spawned when those that boot already, should they all be charged, are more than the pool survives.
  */
 import type { Pool } from '../../src/pool/pool.js';
-import { Breaker } from '../../src/supervisor/breaker.js';
-import { Worker } from '../../src/supervisor/worker.js';
+import { Worker } from '../../src/supervisor/lifecycle/worker.js';
+import { Breaker } from '../../src/supervisor/restart/circuit-breaker.js';
 import type { SimProcess } from './sim-process.js';
 import type { SimSpawner } from './sim-spawner.js';
 import type { World } from './world.js';

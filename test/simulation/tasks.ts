@@ -1,5 +1,5 @@
 /** The task module of the simulation. Every result says whose it is, so that none can be credited to another. */
-import type { TaskFunction } from '../../src/worker/doors.js';
+import type { TaskFunction } from '../../src/worker/platform.js';
 import type { TaskContext } from '../../src/worker/task-context.js';
 import type { Ledger, Witnessed } from './ledger.js';
 

@@ -4,9 +4,9 @@
  * Every promise that the pool gave is remembered: in the end none may be left open.
  */
 
-import type { TaskOptions } from '../../src/pool/option-types.js';
+import type { Task } from '../../src/pool/handles/task.js';
+import type { TaskOptions } from '../../src/pool/options/option-types.js';
 import type { Pool } from '../../src/pool/pool.js';
-import type { Task } from '../../src/pool/task.js';
 import type { PoolEvents } from '../../src/pool/types.js';
 import type { Action, Ending } from './action.js';
 import { chunks, flood, leaveScope, type MapAction, map, stream } from './bulk.js';

@@ -5,7 +5,7 @@
  * While the parent is in a callback, the others go on: they catch up, each at its own time, before it has its next one.
  * One callback is one turn of the real event loop, so that every promise behind it is settled before the next.
  */
-import type { Clock, Timer } from '../../src/shared/doors.js';
+import type { Clock, Timer } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
 import { Agenda, type Entry } from './agenda.js';
 import type { Story } from './story.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Deadlines, type Due } from '../../../src/shared/deadlines.js';
-import type { Clock, Timer } from '../../../src/shared/doors.js';
+import type { Clock, Timer } from '../../../src/shared/platform.js';
 
 /** A clock that is moved by hand; knows how many timers there are and were. */
 class HandClock implements Clock {

@@ -1,0 +1,106 @@
+/** Those who wait for a whole batch: `await` takes the values, `settled` every outcome. Both take each outcome as it comes. */
+import { type Deferred, deferred } from '../../shared/deferred.js';
+import type { BatchRun } from './batch-run.js';
+import { type Consumer, isOfBatch } from './item.js';
+import type { Outcome } from './outcome.js';
+import { Stretch } from './outcome-buffer.js';
+
+/** All values in the order of the items, or why there are none. */
+export class ValueCollector implements Consumer {
+  readonly #run: BatchRun;
+  readonly #all: Deferred<unknown[]> = deferred();
+  #values: unknown[] = [];
+  readonly #failures: { readonly index: number; readonly reason: unknown }[] = [];
+
+  constructor(run: BatchRun) {
+    this.#run = run;
+    run.attach(this);
+  }
+
+  get promise(): Promise<unknown[]> {
+    return this.#all.promise;
+  }
+
+  consume(): void {
+    const run = this.#run;
+    let count = 0;
+    for (const piece of run.outlet.takeAll()) {
+      count += this.#take(piece);
+    }
+    if (count > 0) run.free(count);
+    const { verdict } = run;
+    if (verdict?.isPrompt === true || (verdict !== undefined && run.isOver)) {
+      run.outlet.close();
+      this.#values = [];
+      this.#all.reject(verdict.error());
+    } else if (run.isOver) this.#finish();
+  }
+
+  /** Gives how many it were. */
+  #take(piece: Outcome | Stretch): number {
+    const values = this.#values;
+    padTo(values, piece.index);
+    if (!(piece instanceof Stretch)) {
+      if (piece.status === 'fulfilled') values[piece.index] = piece.value;
+      else this.#failures.push(piece);
+      return 1;
+    }
+    const { index, length } = piece;
+    for (let offset = 0; offset < length; offset += 1) values[index + offset] = piece.takeValue(offset);
+    for (const failure of piece.failures) this.#failures.push(failure);
+    return length;
+  }
+
+  #finish(): void {
+    if (this.#failures.length === 0) {
+      this.#all.resolve(this.#values);
+      return;
+    }
+    const errors = this.#failures.sort((a, b) => a.index - b.index).map(({ reason }) => reason);
+    const { id, name, meter } = this.#run;
+    this.#all.reject(new AggregateError(errors, `${errors.length} of ${meter.done} items of batch ${id} (${name}) failed`));
+  }
+}
+
+/** Every outcome in the order of the items; never rejects. */
+export class OutcomeCollector implements Consumer {
+  readonly #run: BatchRun;
+  readonly #all: Deferred<PromiseSettledResult<unknown>[]> = deferred();
+  readonly #outcomes: PromiseSettledResult<unknown>[] = [];
+
+  constructor(run: BatchRun) {
+    this.#run = run;
+    run.attach(this);
+  }
+
+  get promise(): Promise<PromiseSettledResult<unknown>[]> {
+    return this.#all.promise;
+  }
+
+  consume(): void {
+    const run = this.#run;
+    let count = 0;
+    for (const piece of run.outlet.takeAll()) {
+      padTo(this.#outcomes, piece.index);
+      const length = piece instanceof Stretch ? piece.length : 1;
+      for (let offset = 0; offset < length; offset += 1) this.#put(piece instanceof Stretch ? piece.take(offset) : piece);
+      count += length;
+    }
+    if (count > 0) run.free(count);
+    if (!run.isOver) return;
+    const { verdict } = run;
+    // It does not reject, so what cut the batch short stands where the next item would.
+    if (isOfBatch(verdict)) this.#outcomes.push({ status: 'rejected', reason: verdict.error() });
+    this.#all.resolve(this.#outcomes);
+  }
+
+  #put(outcome: Outcome): void {
+    this.#outcomes[outcome.index] =
+      outcome.status === 'fulfilled' ? { status: 'fulfilled', value: outcome.value } : { status: 'rejected', reason: outcome.reason };
+  }
+}
+
+/** What comes before its turn leaves a gap behind, and an array with a gap of a thousand is a slow one (V8): so it is filled. */
+function padTo(list: unknown[], length: number): void {
+  while (list.length < length) list.push(undefined);
+}

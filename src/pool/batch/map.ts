@@ -1,0 +1,23 @@
+/** `map` and `starmap`: checks what they were given, and starts the batch. */
+import { invalid } from '../../shared/check.js';
+import { resolveMapOptions } from '../options/task-options.js';
+import type { Core } from '../pool-core.js';
+import type { MapOptions } from '../types.js';
+import { type Batch, BatchHandle } from './batch.js';
+import { BatchRun } from './batch-run.js';
+import { sourceOf } from './input.js';
+import type { ToArgs } from './item.js';
+
+/** @throws OptionsError for a wrong option, or items that cannot be iterated; for nothing else */
+export function createBatch<T, R>(
+  core: Core,
+  name: string,
+  items: Iterable<T> | AsyncIterable<T>,
+  toArgs: ((item: T) => readonly unknown[]) | undefined,
+  options: MapOptions | undefined,
+): Batch<R> {
+  const resolved = resolveMapOptions(options, core.options.task);
+  const source = sourceOf(items);
+  if (source === undefined) throw invalid('items', 'an iterable or an async iterable', items);
+  return new BatchHandle<R>(new BatchRun(core, name, source, toArgs as ToArgs | undefined, resolved, createBatch));
+}

@@ -1,0 +1,94 @@
+/** The items of a batch that go one by one, each as a task of its own; chunker.ts has those that go together. */
+
+import { encodeArgs } from '../handles/submit.js';
+import type { ResolvedTaskOptions } from '../options/task-options.js';
+import type { Core } from '../pool-core.js';
+import type { NameStats } from '../task/task-durations.js';
+import { type Settler, type TaskRecord, tookMs } from '../task/task-record.js';
+import { isFinal, type Journal } from './journal.js';
+import { fulfilled, type Outcome, rejected } from './outcome.js';
+
+export interface SinglesUser {
+  onItemsSettled(outcome: Outcome): void;
+  /** One was submitted. */
+  onSubmitted(record: TaskRecord): void;
+}
+
+export class Singles {
+  readonly #core: Core;
+  readonly #task: ResolvedTaskOptions;
+  readonly #journal: Journal | undefined;
+  readonly #user: SinglesUser;
+  readonly #inFlight = new Set<Single>();
+
+  constructor(core: Core, task: ResolvedTaskOptions, journal: Journal | undefined, user: SinglesUser) {
+    this.#core = core;
+    this.#task = task;
+    this.#journal = journal;
+    this.#user = user;
+  }
+
+  get isEmpty(): boolean {
+    return this.#inFlight.size === 0;
+  }
+
+  records(): TaskRecord[] {
+    return [...this.#inFlight].flatMap(({ record }) => record ?? []);
+  }
+
+  /** What keeps it from being submitted is how it ends. */
+  submit(index: number, name: NameStats, args: readonly unknown[]): void {
+    const item = new Single(this, index);
+    this.#inFlight.add(item);
+    try {
+      this.#submit(item, name, args);
+    } catch (error) {
+      this.#report(item, rejected(index, error));
+    }
+  }
+
+  #submit(item: Single, name: NameStats, args: readonly unknown[]): void {
+    const core = this.#core;
+    const encoded = encodeArgs(name.name, args);
+    if (this.#journal !== undefined) {
+      const { isKnown, key } = this.#journal.recall(item.index, encoded, (outcome) => this.#report(item, outcome));
+      item.key = key;
+      if (isKnown) return;
+    }
+    // The user's code ran while arguments were encoded, and may have ended the pool: it would never start there.
+    if (core.supervisor.state !== 'open') throw core.refusal();
+    item.record = core.submit(name, 0, encoded, this.#task, item);
+    this.#user.onSubmitted(item.record);
+  }
+
+  /** Called in the middle of a settlement: only notes it, once it stands in the journal. */
+  onSettled(item: Single, outcome: Outcome, record: TaskRecord | undefined): void {
+    const { key } = item;
+    if (this.#journal === undefined || key === undefined || record === undefined || !isFinal(outcome, record)) this.#report(item, outcome);
+    else this.#journal.keep(outcome, key, (kept) => this.#report(item, kept));
+  }
+
+  #report(item: Single, outcome: Outcome): void {
+    if (this.#inFlight.delete(item)) this.#user.onItemsSettled(outcome);
+  }
+}
+
+/** One item on its way through the pool. */
+class Single implements Settler {
+  readonly index: number;
+  readonly #user: Singles;
+  record: TaskRecord | undefined;
+  /** With a journal: that of its arguments. */
+  key: string | undefined;
+
+  constructor(user: Singles, index: number) {
+    this.#user = user;
+    this.index = index;
+  }
+  resolve(value: unknown, record: TaskRecord): void {
+    this.#user.onSettled(this, fulfilled(this.index, value, record.starts, tookMs(record)), record);
+  }
+  reject(reason: unknown, record?: TaskRecord): void {
+    this.#user.onSettled(this, rejected(this.index, reason, record?.starts, tookMs(record)), record);
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The leases of one worker: which attempts are with it, and which of them have started.
+ *
+ * The worker starts attempts strictly in the order in which they were sent, `concurrency` at once. So without a word from it the first
+ * ones are presumed to run. What it has noted is known; both it and its note may lie, and what cannot be true ends it.
+ */
+import type { Worker } from '../../supervisor/lifecycle/worker.js';
+import type { Lease } from '../task/task-record.js';
+import type { LaneUser } from './lane-user.js';
+import { LeaseRing } from './lease-ring.js';
+
+/**
+ * How the worker keeps up, until its next answer. It `flows`, or what it was sent was taken back from it:
+ * - `holds`: its running attempts are long; nothing is sent ahead of them
+ * - `spins`: they keep those beside them from their start; it is sent nothing
+ * - `hangs`: nothing runs in it, and nothing starts; it is sent what no other worker has a place for
+ */
+type Pace = 'flows' | 'holds' | 'spins' | 'hangs';
+
+export abstract class LaneLeases {
+  readonly worker: Worker;
+  protected readonly user: LaneUser<LaneLeases>;
+  protected readonly ring: LeaseRing = new LeaseRing();
+  /** Names with an id up to this are known to the worker. */
+  definedNames = 0;
+  /** It may be given attempts. */
+  isOpen = false;
+  /** Microseconds of work estimated to be ahead of what runs. */
+  aheadUs = 0;
+  /** Since when it has been idle, or has not answered. */
+  since = 0;
+  /** How many it may still be sent (recycle.afterTasks). */
+  allowance: number = Number.POSITIVE_INFINITY;
+  /** Resident memory above which it is replaced (recycle.aboveRssBytes). */
+  rssLimit: number = Number.POSITIVE_INFINITY;
+  protected presumed = 0; // attempts up to this one are presumed to have started
+  protected known = 0; // attempts up to this one have started or were dropped: the worker answered, or noted it
+  protected open = 0;
+  /** Open, and presumed to have started. */
+  running = 0;
+  protected pace: Pace = 'flows';
+  protected hungSince = 0;
+  protected long = 0; // open, and of a name that is not known to be short
+
+  constructor(worker: Worker, user: LaneUser<LaneLeases>) {
+    this.worker = worker;
+    this.user = user;
+    this.since = user.now();
+  }
+
+  get load(): number {
+    return this.open;
+  }
+  /** Sent ahead of what runs. */
+  get ahead(): number {
+    return this.open - this.running;
+  }
+  /** Among the lanes with a free place, the lower ones are given attempts first; -1: it has none. */
+  get rank(): number {
+    const { running } = this;
+    const { concurrency } = this.user;
+    if (running >= concurrency || !this.isOpen || this.allowance <= 0 || this.pace === 'spins' || this.ring.isFull) return -1;
+    return this.pace === 'hangs' ? running + concurrency : running;
+  }
+  /** More may be sent ahead: everything that is there is short, and the worker takes what it is sent. */
+  get takesAhead(): boolean {
+    if (this.long > 0 || this.pace !== 'flows' || !this.isOpen || this.allowance <= 0) return false;
+    return !this.ring.isFull && this.worker.unsentBytes === 0;
+  }
+
+  countStarted(): number {
+    if (this.open === 0) return 0;
+    const started = this.started();
+    let count = 0;
+    for (const lease of this.leases()) if (lease.seq <= started) count += 1;
+    return count;
+  }
+
+  /** Since when it has started nothing of what it was given; undefined while something runs, or nothing is to start. */
+  owesSince(): number | undefined {
+    if (this.open === 0) return this.pace === 'hangs' ? this.hungSince : undefined;
+    if (this.countStarted() > 0) return undefined;
+    return this.leases()[0]?.startedAt;
+  }
+
+  /** The open leases, oldest first. */
+  leases(): Lease[] {
+    return this.open === 0 ? [] : this.ring.after(0);
+  }
+
+  // ---- its note
+
+  /** Attempts up to this one have started or were dropped. Undefined: the note cannot be believed, and the worker ends for it. */
+  protected noted(): number | undefined {
+    const noted = this.worker.note.started();
+    // It never falls, and never passes the last one sent.
+    if (noted >= this.known && noted <= this.ring.last && Number.isInteger(noted)) {
+      this.known = noted;
+      return noted;
+    }
+    this.worker.fail('protocol', 'its note of what it has started was written by something else');
+    return undefined;
+  }
+
+  /** The same; without a note, all that can have started: what runs by what it said, or all, if it says what cannot be understood. */
+  protected started(): number {
+    return this.noted() ?? (this.worker.link.fault !== undefined ? this.ring.last : this.presumed);
+  }
+
+  /** True if it has started, by the worker's note; an open lease only. */
+  look(lease: Lease): boolean {
+    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= (this.noted() ?? 0))
+      this.confirmStart(lease, lease.startedAt || this.user.now());
+    return lease.hasStarted;
+  }
+
+  protected confirmStart(lease: Lease, at: number): void {
+    if (lease.hasStarted) return;
+    lease.hasStarted = true;
+    lease.startedAt = at;
+    lease.record.starts += 1;
+    this.user.onStarted(lease);
+  }
+
+  protected close(lease: Lease): void {
+    lease.lane = undefined;
+    this.ring.free(lease.seq);
+    this.open -= 1;
+    if (lease.seq <= this.presumed) this.running -= 1;
+    else this.aheadUs -= lease.estimateUs;
+    if (lease.isLong) this.long -= 1;
+    if (this.open === 0) this.aheadUs = 0;
+  }
+
+  /** It has answered: the next ones run now. */
+  protected advance(now: number): void {
+    this.since = now;
+    this.pace = 'flows';
+    this.presume(now);
+    this.user.onRoom(this);
+  }
+
+  /** As many as it runs at once are presumed to run. */
+  protected presume(now: number): void {
+    const { concurrency } = this.user;
+    const { last } = this.ring;
+    while (this.running < concurrency && this.presumed < last) {
+      this.presumed += 1;
+      const lease = this.ring.at(this.presumed);
+      if (lease === undefined) continue;
+      this.running += 1;
+      this.aheadUs -= lease.estimateUs;
+      if (!lease.hasStarted) lease.startedAt = now;
+      this.user.onPresumedStart(lease);
+    }
+  }
+}

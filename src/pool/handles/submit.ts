@@ -1,0 +1,76 @@
+/** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
+import { describe, type Encoded, encode, NO_ARGS, UnserialisableError } from '../../ipc/codec/codec.js';
+import { Flag } from '../../ipc/frame.js';
+import { SerializationError } from '../../shared/errors.js';
+import { isAborted, reasonOf } from '../../shared/signals.js';
+import type { ResolvedTaskOptions } from '../options/task-options.js';
+import type { Core } from '../pool-core.js';
+import { unknownTask } from '../settle/error-messages.js';
+import { type AnyFunction, captureCaller, isWorthCapturing } from '../task/submission-stack.js';
+import type { NameStats } from '../task/task-durations.js';
+import type { StreamSink } from './stream.js';
+import { Task } from './task.js';
+
+/** What a task runs: a function that the module exports, or one given by its source. */
+export interface Work {
+  readonly stats: NameStats;
+  readonly isExec: boolean;
+}
+
+export function namedWork(core: Core, name: string): Work | Error {
+  if (core.exports !== undefined && !core.exports.has(name)) return unknownTask(name, core.exports);
+  return { stats: core.names.of(name), isExec: false };
+}
+
+/** @throws SerializationError that names the path */
+export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
+  if (args.length === 0) return NO_ARGS;
+  try {
+    return encode(args, 'args');
+  } catch (cause) {
+    const text = cause instanceof UnserialisableError ? cause.message : describe(cause);
+    throw new SerializationError(`the arguments of ${name} cannot be sent to a worker: ${text}`, { side: 'arguments', cause });
+  }
+}
+
+/** Submits a task and gives its promise; refusals reject it. */
+export function submitTask<R>(
+  core: Core,
+  name: string,
+  work: Work | Error,
+  args: readonly unknown[],
+  options: ResolvedTaskOptions,
+  below: AnyFunction,
+  stream?: StreamSink,
+): Task<R> {
+  const { signal, tag } = options;
+  if (signal !== undefined && isAborted(signal)) return Task.refused(reasonOf(signal), name, tag, 'cancelled');
+  let encoded: Encoded;
+  try {
+    if (mayRefuse(core)) throwRefusal(core);
+    if (!('stats' in work)) throw work;
+    encoded = encodeArgs(name, args);
+    // Getters among the arguments are code of the program: it may have filled the queue. If it has ended the pool, the task settles at once.
+    if (core.options.queueLimit !== Number.POSITIVE_INFINITY) throwRefusal(core);
+  } catch (error) {
+    return Task.refused(error, name, tag);
+  }
+  const { stats, isExec } = work;
+  const flags = (isExec ? Flag.Exec : 0) | (stream === undefined ? 0 : Flag.Stream);
+  const task = Task.pending<R>();
+  const record = core.submit(stats, flags, encoded, options, task, stream);
+  // Nobody awaits the task of a stream, so nothing could be found out later.
+  if (stream !== undefined || isWorthCapturing(stats, core.outstanding)) record.caller = captureCaller(below);
+  if (stream !== undefined) stream.record = record;
+  return task.bind(core, record);
+}
+
+/** Whether it is worth asking: nearly always it is not. */
+function mayRefuse(core: Core): boolean {
+  return core.life.stage !== 'open' || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
+}
+
+function throwRefusal(core: Core): void {
+  const refusal = core.refusal();
+  if (refusal !== undefined) throw refusal;
+}

@@ -1,0 +1,105 @@
+/**
+ * Ends tasks that someone wants ended, and no other (G5, G6).
+ *
+ * A task that has not started never starts. A running one is asked first (its signal fires), and when
+ * the grace is over its worker is killed, if by then the same attempt still runs in it.
+ */
+import { type Encoded, encode } from '../../ipc/codec/codec.js';
+import { TaskCancelledError } from '../../shared/errors.js';
+import type { Cancelling, Rooms } from '../pool-context.js';
+import type { Ending, Lease, TaskRecord } from '../task/task-record.js';
+import { aboutTask, because } from './error-messages.js';
+
+export class Canceller implements Cancelling {
+  readonly #core: Rooms;
+
+  constructor(core: Rooms) {
+    this.#core = core;
+  }
+
+  cancel(record: TaskRecord, reason: unknown): Promise<void> {
+    this.end(record, this.#cancellation(record, reason), 'cancel');
+    return this.#core.settlement.whenOver(record);
+  }
+
+  kill(record: TaskRecord, reason: unknown): Promise<void> {
+    this.end(record, this.#cancellation(record, reason), 'kill');
+    return this.#core.settlement.whenOver(record);
+  }
+
+  /** Its AbortSignal fired: as `cancel`, but it rejects with the signal's own reason. */
+  abort(record: TaskRecord, reason: unknown): void {
+    this.end(record, { at: this.#core.clock.now(), state: 'cancelled', error: () => reason, reason }, 'cancel');
+  }
+
+  #cancellation(record: TaskRecord, reason: unknown): Ending {
+    const why = because(reason); // now, as it may run code of the program: later it would be in the middle of a decision
+    const error = (isForced: boolean): TaskCancelledError => {
+      const how = isForced ? 'was cancelled; it did not stop in time, so its worker was killed' : 'was cancelled';
+      return new TaskCancelledError(`${aboutTask(record)} ${how}${why}`, { reason, forced: isForced });
+    };
+    return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
+  }
+
+  /** The first reason stays; a later call only takes from what is left of the grace: `kill` all of it. */
+  end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void {
+    const core = this.#core;
+    // First, as it may run code of the program: then the state is looked at.
+    const reason = record.lease === undefined || record.ending !== undefined ? undefined : encodedReason(ending.reason);
+    const isNew = record.ending === undefined;
+    if (record.isSettled) return;
+    if (!isNew && how === 'cancel') {
+      const overAt = core.clock.now() + (graceMs ?? Number.POSITIVE_INFINITY);
+      if (record.heapIndex >= 0 && overAt < record.dueAt) core.deadlines.set(record, overAt);
+      return;
+    }
+    record.ending ??= ending;
+    if (record.state === 'queued' || record.state === 'waiting') {
+      core.queue.remove(record);
+      try {
+        core.settlement.end(record);
+      } catch (error) {
+        core.settlement.torn(record, error);
+      }
+      core.waiters.check();
+      return;
+    }
+    const { lease } = record;
+    const lane = lease?.lane;
+    if (lease === undefined || lane === undefined) return; // the end of its attempt is being dealt with
+    if (isNew && lane.withdraw(lease)) return; // it never starts
+    lease.target ??= 'cancel';
+    if (how === 'kill') {
+      this.forceEnd(lease);
+      return;
+    }
+    core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));
+    lane.abort(lease, 'cancel', reason);
+    lane.withdrawAhead();
+  }
+
+  /** Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its way. */
+  forceEnd(lease: Lease): void {
+    const lane = lease.lane;
+    if (lane === undefined || !lane.mayKillFor(lease)) return;
+    lease.record.gone = lane.worker.whenGone();
+    lane.worker.kill();
+  }
+
+  /** The grace of a cancelled task is over. What is already in the pipe is read first. */
+  graceOver(record: TaskRecord): void {
+    const lease = record.lease;
+    this.#core.clock.afterPoll(() => {
+      if (lease !== undefined && record.lease === lease) this.forceEnd(lease);
+    });
+  }
+}
+
+function encodedReason(reason: unknown): Encoded | undefined {
+  if (reason === undefined) return undefined;
+  try {
+    return encode(reason);
+  } catch {
+    return undefined; // it cannot travel: the worker's signal gets its default reason
+  }
+}

@@ -1,0 +1,73 @@
+/** The words of errors: what happened, to which task and worker, and what to do about it. */
+
+import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../../shared/errors.js';
+import { isError, safeRead, textOf } from '../../shared/program.js';
+import { show } from '../../shared/show.js';
+import { stackOf } from '../../shared/stack.js';
+import type { Death } from '../../shared/types.js';
+import { describeDeath, isHeapAbort } from '../../supervisor/lifecycle/death.js';
+import type { ResolvedPoolOptions } from '../options/pool-options.js';
+import type { Lease, TaskRecord } from '../task/task-record.js';
+import { setupMistake } from './setup-mistakes.js';
+
+type BrokenOptions = Pick<ResolvedPoolOptions, 'name' | 'module' | 'restart'>;
+
+export function aboutTask(record: TaskRecord): string {
+  const tag = record.options.tag === undefined ? '' : `, tag '${record.options.tag}'`;
+  return `task ${record.id} (${record.name.name}${tag})`;
+}
+
+/** Why someone ended it, to be put behind a message. The reason is the user's, and may be anything. */
+export function because(reason: unknown): string {
+  if (reason === undefined) return '';
+  if (typeof reason === 'string') return `: ${reason}`;
+  const message = isError(reason) ? safeRead(reason, 'message') : undefined;
+  return `: ${typeof message === 'string' ? message : show(reason)}`;
+}
+
+function tailOf(death: Death): string {
+  const tail = death.stderrTail.trimEnd();
+  return tail === '' ? '' : `\nThe end of its stderr:\n${tail}`;
+}
+
+export function diedError(record: TaskRecord, death: Death, epoch: number): WorkerDiedError {
+  const attempts = record.attempts(epoch);
+  const details = { death, taskId: record.id, taskName: record.name.name, attempts };
+  const allowed = record.options.retries.crash;
+  const advice =
+    allowed === 0
+      ? 'It was not started again; if starting it twice does no harm, say so with retries: { crash: n }.'
+      : `It had been started ${record.starts} times; retries.crash is ${allowed}.`;
+  const last = attempts.at(-1);
+  const worker = last === undefined ? 'its worker' : `worker ${last.workerId}`;
+  const text = `${aboutTask(record)}: ${worker} ${describeDeath(death)}. ${advice}${tailOf(death)}`;
+  return death.cause === 'memory' || isHeapAbort(death) ? new OutOfMemoryError(text, details) : new WorkerDiedError(text, details);
+}
+
+export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError {
+  const timeoutMs = record.options.timeoutMs as number;
+  const where = lease.hasStarted ? `worker ${lease.workerId} was killed for it` : `worker ${lease.workerId} did not even start it`;
+  const { stack } = lease;
+  const text = `${aboutTask(record)} ran for more than ${timeoutMs} ms; ${where}${stack === undefined ? '' : `. It was here:\n${stack}`}`;
+  return new TaskTimeoutError(text, { kind: 'run', timeoutMs, ...(stack === undefined ? {} : { workerStack: stack }) });
+}
+
+export function brokenError({ name, module, restart }: BrokenOptions, death: Death, bootError: unknown): PoolBrokenError {
+  const mistake = setupMistake(death, bootError, module);
+  const isThrown = isError(bootError) && death.cause !== 'spawn';
+  const why = isThrown ? `\nIt threw: ${stackOf(bootError) ?? textOf(bootError)}` : '';
+  const what =
+    mistake === undefined
+      ? `its workers keep dying without finishing a task (more than ${restart.intensity} deaths, restart.periodMs is ${restart.periodMs}). ` +
+        `The last one ${describeDeath(death)}.`
+      : `its workers cannot start. ${mistake.reason.replace(/\.$/, '')}. ${mistake.remedy}`.trimEnd();
+  const again = 'It tries again by itself (restart.probeMs), or at once with revive().';
+  const text = `the pool '${name}' is broken: ${what} ${again}${why}${mistake !== undefined && isThrown ? '' : tailOf(death)}`;
+  return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });
+}
+
+export function unknownTask(name: string, exports: Iterable<string>): UnknownTaskError {
+  const list = [...exports];
+  const text = list.length === 0 ? 'the pool has no task module, or it exports no function' : `the task module exports ${list.join(', ')}`;
+  return new UnknownTaskError(`there is no task named '${name}': ${text}`, { taskName: name, exports: list });
+}

@@ -1,0 +1,326 @@
+/**
+ * What becomes of a task when an attempt at it has ended: by a reply, by its worker's death, or
+ * without having started. Here and nowhere else a task settles (G1) or goes back to the queue (G2, G3).
+ */
+
+import { decode, describe } from '../../ipc/codec/codec.js';
+import { Flag, FrameType, type Message } from '../../ipc/frame.js';
+import { release } from '../../ipc/spare-memory.js';
+import { deferred } from '../../shared/deferred.js';
+import { EverpoolError, SerializationError } from '../../shared/errors.js';
+import { ignore } from '../../shared/ignore.js';
+import { guarded, reportThrown } from '../../shared/program.js';
+import type { Death } from '../../shared/types.js';
+import type { Worker } from '../../supervisor/lifecycle/worker.js';
+import type { Rooms, Settling } from '../pool-context.js';
+import { addCaller } from '../task/submission-stack.js';
+import { observe } from '../task/task-durations.js';
+import { failuresOf, type Lease, pastOf, type TaskRecord, toAttempt } from '../task/task-record.js';
+import { areSentAgain, partsAtDeath } from './chunk-parts.js';
+import { aboutTask, diedError, timeoutError } from './error-messages.js';
+import { afterDeath } from './orphan-policy.js';
+import { thrownOf } from './thrown.js';
+
+const NONE: readonly Buffer[] = [];
+
+export class Settlement implements Settling {
+  readonly #core: Rooms;
+
+  constructor(core: Rooms) {
+    this.#core = core;
+  }
+
+  // ---- the ends of an attempt
+
+  onStarted(lease: Lease): void {
+    const { record } = lease;
+    const core = this.#core;
+    if (record.state === 'sent') record.state = 'running';
+    if (record.starts === 1) core.queueMs.record(lease.startedAt - record.submittedAt);
+    if (record.started !== undefined && record.starts === 1) record.started.resolve(toAttempt(lease, core.clock.epoch));
+    if (core.events.has('taskStarted')) {
+      core.events.emit('taskStarted', {
+        taskId: record.id,
+        name: record.name.name,
+        attempt: lease.number,
+        workerId: lease.workerId,
+        ...tagOf(record),
+      });
+    }
+  }
+
+  onReply(lease: Lease, message: Message, worker: Worker): void {
+    const { record } = lease;
+    const runMs = message.a / 1000 / lease.items;
+    observe(record.name, runMs);
+    this.#core.runMs.record(runMs, lease.items);
+    if (message.type === FrameType.Result) this.#onResult(lease, message);
+    else this.#onFailure(lease, message, worker);
+  }
+
+  #onResult(lease: Lease, message: Message): void {
+    const { record } = lease;
+    if (this.#endedBefore(record, message)) {
+      lease.outcome = 'cancelled';
+      this.#end(record, false);
+      return;
+    }
+    let value: unknown;
+    try {
+      value = decode(message.codec, message.body, message.attachments);
+    } catch (cause) {
+      lease.outcome = 'error';
+      this.fail(
+        record,
+        new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${describe(cause)}`, { side: 'result', cause }),
+      );
+      return;
+    }
+    lease.outcome = 'ok';
+    this.#finish(record, 'succeeded');
+    record.settler.resolve(value, record);
+  }
+
+  #onFailure(lease: Lease, message: Message, worker: Worker): void {
+    const { record } = lease;
+    if (this.#endedBefore(record, message)) {
+      lease.outcome = 'cancelled';
+      this.#end(record, false);
+      return;
+    }
+    lease.outcome = 'error';
+    if ((message.flags & Flag.Undecodable) !== 0 && areSentAgain(this.#core, lease, worker)) return;
+    const { error, mayRetry } = thrownOf(record, message);
+    // One that was cancelled meanwhile is not started again (G6).
+    if (!mayRetry || mustNotRepeat(record) || (record.past?.errors ?? 0) >= record.options.retries.error)
+      this.#fail(record, error, mayRetry);
+    else if (record.ending !== undefined) this.#end(record, false);
+    else {
+      pastOf(record).errors += 1;
+      this.#retry(lease, error);
+    }
+  }
+
+  /** The task was cancelled, and its reply was not sent before that. */
+  #endedBefore(record: TaskRecord, message: Message): boolean {
+    return record.ending !== undefined && message.time >= record.ending.at;
+  }
+
+  unreadable({ record }: Lease, cause: unknown): void {
+    const why = `${aboutTask(record)}: a value of its stream could not be decoded: ${describe(cause)}`;
+    const error = new SerializationError(why, { side: 'result', cause });
+    this.#core.canceller.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
+  }
+
+  /** It never started. */
+  onWithdrawn(lease: Lease): void {
+    const { record } = lease;
+    record.lease = undefined;
+    if (record.ending !== undefined) this.#end(record, false);
+    else if (lease.target === 'timeout') this.#timedOut(lease);
+    else this.#core.enqueue(record, 'front');
+  }
+
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void {
+    const parts = partsAtDeath(lease, worker).reverse(); // each then finds its place at the very front of the queue (G14)
+    for (const part of parts) {
+      try {
+        this.#orphaned(part, death, worker);
+      } catch (error) {
+        this.torn(part.record, error);
+      }
+    }
+    if (parts.length > 0) return;
+    this.#finish(lease.record, 'succeeded'); // everything was told
+    lease.record.settler.resolve(undefined, lease.record);
+  }
+
+  #orphaned(lease: Lease, death: Death, worker: Worker): void {
+    const { record } = lease;
+    const { retries } = record.options;
+    const { crashes = 0, timeouts = 0 } = record.past ?? {};
+    const decision = afterDeath({
+      started: lease.hasStarted,
+      target: record.ending !== undefined ? 'cancel' : lease.target,
+      crashRetriesLeft: mustNotRepeat(record) ? 0 : retries.crash - crashes,
+      timeoutRetriesLeft: mustNotRepeat(record) ? 0 : retries.timeout - timeouts,
+    });
+    if (lease.hasStarted) {
+      record.gone = worker.whenGone(); // who asked for its end waits for that (G7)
+      lease.outcome = decision === 'cancelled' ? 'cancelled' : lease.target === 'timeout' ? 'timeout' : 'orphaned';
+      record.name.shortStreak = 0;
+    } else record.lease = undefined;
+    switch (decision) {
+      case 'redispatch':
+        this.#core.enqueue(record, 'front');
+        return;
+      case 'cancelled':
+        this.#end(record, lease.target === 'cancel' || lease.hasStarted);
+        return;
+      case 'timeout':
+      case 'retry-timeout':
+        this.#timedOut(lease);
+        return;
+      case 'retry-crash':
+        pastOf(record).crashes += 1;
+        this.#retry(lease, diedError(record, death, this.#core.clock.epoch), death.requested ? 'front' : 'back');
+        return;
+      case 'died':
+        this.fail(record, diedError(record, death, this.#core.clock.epoch));
+        return;
+    }
+  }
+
+  #timedOut(lease: Lease): void {
+    const { record } = lease;
+    const error = timeoutError(record, lease);
+    if (!mustNotRepeat(record) && (record.past?.timeouts ?? 0) < record.options.retries.timeout) {
+      pastOf(record).timeouts += 1;
+      this.#retry(lease, error);
+    } else this.fail(record, error);
+  }
+
+  #retry(lease: Lease, cause: unknown, where: 'front' | 'back' = 'back'): void {
+    const core = this.#core;
+    const { record } = lease;
+    if (lease.hasStarted) pastOf(record).attempts.push(lease);
+    record.lease = undefined;
+    record.stream?.lost?.();
+    record.isSoftPast = false;
+    core.deadlines.clear(record);
+    core.counts.retried += 1;
+    if (core.events.has('taskRetried')) {
+      core.events.emit('taskRetried', { taskId: record.id, name: record.name.name, attempt: record.starts + 1, cause: cause as Error });
+    }
+    const { delayMs } = record.options.retries;
+    if (delayMs === 0 || !core.mayGoOn(record)) {
+      core.enqueue(record, where);
+      return;
+    }
+    record.state = 'waiting';
+    core.waiting.add(record);
+    if (typeof delayMs === 'number') core.deadlines.set(record, core.clock.now() + delayMs);
+    else core.events.after(() => this.#askDelay(record, delayMs, where));
+  }
+
+  /** The program's own function is asked when the decision about the failed attempt is made: it may end this task, or its pool. */
+  #askDelay(record: TaskRecord, delayMs: (attempt: number) => number, where: 'front' | 'back'): void {
+    let answer = 0;
+    guarded('retries.delayMs', () => {
+      const given: unknown = delayMs(failuresOf(record));
+      answer = Number(given);
+      return given;
+    });
+    const core = this.#core;
+    if (record.state !== 'waiting') return;
+    // What is no delay is none: Infinity would be a wait for what never comes (G1).
+    if (answer > 0 && answer < Number.POSITIVE_INFINITY) {
+      core.deadlines.set(record, core.clock.now() + answer);
+      return;
+    }
+    core.waiting.delete(record);
+    core.enqueue(record, where);
+  }
+
+  // ---- settling
+
+  fail(record: TaskRecord, error: unknown): void {
+    this.#fail(record, error, false);
+  }
+
+  /** To find out what awaits it takes some microtasks, so that is done only where nobody waits for its end: `cancel`, `close` … resolve after it has settled. */
+  #fail(record: TaskRecord, error: unknown, isThrown: boolean): void {
+    const { caller } = record;
+    const isUrgent = record.ending !== undefined || record.over !== undefined || this.#core.supervisor.state !== 'open';
+    this.#finish(record, 'failed');
+    // Only now: it may run code of the program.
+    if (caller !== undefined) addCaller(error, caller, aboutTask(record));
+    reject(record, error, !isThrown || isUrgent || caller !== undefined);
+  }
+
+  /** Ends a task that is with no worker, as was asked for. */
+  end(record: TaskRecord): void {
+    this.#end(record, false);
+  }
+
+  #end(record: TaskRecord, isForced: boolean): void {
+    const ending = record.ending as NonNullable<TaskRecord['ending']>;
+    this.#finish(record, ending.state);
+    reject(record, ending.error(isForced), true);
+  }
+
+  /**
+   * What deals with one task has thrown: a fault of the pool's own, or code of the program that runs where none should. The
+   * task settles with that, and for every other and the pool nothing has happened.
+   */
+  torn(record: TaskRecord, cause: unknown): void {
+    const text = `${aboutTask(record)} failed within the pool, which is a fault of everpool's or of what the program has replaced: ${describe(cause)}`;
+    const error = new EverpoolError(text, 'ERR_EVERPOOL_INTERNAL', { cause });
+    if (record.isSettled) reportThrown(`the end of ${aboutTask(record)}`, error);
+    else {
+      guarded(`the end of ${aboutTask(record)}`, () => {
+        this.#core.queue.remove(record);
+        this.#finish(record, 'failed');
+      });
+    }
+    // It may have settled here and not yet for its caller.
+    guarded(`the end of ${aboutTask(record)}`, () => reject(record, error, true));
+  }
+
+  #finish(record: TaskRecord, state: 'succeeded' | 'failed' | 'cancelled'): void {
+    const core = this.#core;
+    if (record.isSettled) throw new Error(`task ${record.id} is ${record.state}: it cannot settle again as ${state}`);
+    record.state = state;
+    record.body = undefined;
+    // It was answered, so its worker has read them to the end; otherwise a socket may still hold them.
+    if (state === 'succeeded') release(record.attachments);
+    record.attachments = NONE;
+    record.caller = undefined;
+    try {
+      core.counts[state] += record.stream?.left ?? 1;
+      if (core.events.has('taskSettled')) {
+        core.events.emit('taskSettled', {
+          taskId: record.id,
+          name: record.name.name,
+          outcome: state,
+          attempts: record.starts,
+          ...tagOf(record),
+        });
+      }
+      settleOver(record);
+    } finally {
+      core.forget(record); // whatever threw: else the pool would wait for this one for ever
+    }
+  }
+
+  /** Resolves when the task runs nowhere. */
+  whenOver(record: TaskRecord): Promise<void> {
+    if (record.over === undefined) {
+      record.over = deferred();
+      record.over.promise.catch(ignore); // heard by whoever asked, if anyone still listens
+      if (record.isSettled) settleOver(record);
+    }
+    return record.over.promise;
+  }
+}
+
+/** It has settled: who waits for it to run nowhere waits for the process it ended with, if any. */
+function settleOver({ over, gone }: TaskRecord): void {
+  if (over === undefined) return;
+  if (gone === undefined) over.resolve();
+  else gone.then(over.resolve, over.reject);
+}
+
+/** Values of its stream were taken: started again, it would give them twice. */
+function mustNotRepeat({ stream }: TaskRecord): boolean {
+  return stream?.hasTaken === true;
+}
+
+function tagOf(record: TaskRecord): { tag?: string } {
+  return record.options.tag === undefined ? {} : { tag: record.options.tag };
+}
+
+function reject(record: TaskRecord, error: unknown, isComplete: boolean): void {
+  if (record.starts === 0) record.started?.reject(error);
+  record.settler.reject(error, record, isComplete);
+}

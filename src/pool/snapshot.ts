@@ -1,0 +1,72 @@
+/** What users see of a pool: its workers and its figures, as they are at this moment. */
+import type { WorkerInfo } from '../shared/types.js';
+import type { Worker } from '../supervisor/lifecycle/worker.js';
+import type { Lane } from './dispatch/worker-leases.js';
+import type { Rooms } from './pool-context.js';
+import type { PoolStats } from './types.js';
+
+export function workersOf(core: Rooms): WorkerInfo[] {
+  const now = core.clock.now();
+  const list: WorkerInfo[] = [];
+  for (const { worker, slot } of core.supervisor.living()) {
+    list.push({
+      id: worker.id,
+      slot,
+      pid: worker.pid,
+      state: stateOf(worker),
+      tasks: tasksOf(worker.tenant as Lane | undefined, now),
+      completed: worker.completed,
+      uptimeMs: now - worker.spawnedAt,
+      rssBytes: worker.rssBytes,
+    });
+  }
+  return list;
+}
+
+function stateOf(worker: Worker): WorkerInfo['state'] {
+  switch (worker.state) {
+    case 'starting':
+    case 'draining':
+      return worker.state;
+    case 'ready':
+      return (worker.tenant?.load ?? 0) > 0 ? 'busy' : 'idle';
+    default:
+      return 'stopping';
+  }
+}
+
+function tasksOf(lane: Lane | undefined, now: number): WorkerInfo['tasks'] {
+  if (lane === undefined) return [];
+  return [...lane.leases()].map((lease) => ({
+    id: lease.record.id,
+    name: lease.record.name.name,
+    attempt: lease.number,
+    runningMs: lane.look(lease) ? Math.max(0, now - lease.startedAt) : 0,
+  }));
+}
+
+export function statsOf(core: Rooms): PoolStats {
+  let started = 0;
+  for (const lane of core.dispatcher.lanes) started += lane.running;
+  const { submitted, succeeded, failed, cancelled, retried } = core.counts;
+  const waiting = core.waiting.size;
+  const left = submitted - succeeded - failed - cancelled - waiting;
+  const running = Math.min(started, left); // of a chunk all may be told already
+  return {
+    size: core.supervisor.size,
+    spares: core.supervisor.spareCount,
+    // Of a chunk one item runs, and the others wait.
+    queued: left - running,
+    running,
+    waiting,
+    submitted,
+    succeeded,
+    failed,
+    cancelled,
+    retried,
+    spawned: core.supervisor.spawnedCount,
+    deaths: core.supervisor.deathCount,
+    queueMs: core.queueMs.percentiles(),
+    runMs: core.runMs.percentiles(),
+  };
+}

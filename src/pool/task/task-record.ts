@@ -1,0 +1,244 @@
+/**
+ * What the pool knows of one task, and of each time it was sent to a worker.
+ *
+ *   queued → sent → running → succeeded | failed | cancelled
+ *                   running → waiting → queued   (a retry)
+ *            sent → queued                       (withdrawn, or its worker died before it started)
+ *
+ * `sent`: with a worker, and not known to have started. Users see it as `queued`.
+ */
+
+import type { Encoded } from '../../ipc/codec/codec.js';
+import type { Due } from '../../shared/deadlines.js';
+import type { Deferred } from '../../shared/deferred.js';
+import type { AbortKind } from '../../shared/platform.js';
+import type { Attempt } from '../../shared/types.js';
+import type { Worker } from '../../supervisor/lifecycle/worker.js';
+import type { ResolvedTaskOptions } from '../options/task-options.js';
+import type { Caller } from './submission-stack.js';
+import type { NameStats } from './task-durations.js';
+import type { Level, Queued } from './task-queue.js';
+
+export type RecordState = 'queued' | 'sent' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
+
+/** What settles a task: the functions of its promise, or those of a batch. */
+export interface Settler {
+  resolve(value: unknown, record: TaskRecord): void;
+  /** `isComplete`: the error tells who asked for the task, or need not. */
+  reject(error: unknown, record: TaskRecord, isComplete: boolean): void;
+}
+
+/** The lane of a lease, as it may be asked about it (lane.ts says how). */
+export interface LeaseLane {
+  readonly worker: Worker;
+  look(lease: Lease): boolean;
+  withdraw(lease: Lease): boolean;
+  withdrawAhead(): void;
+  mayKillFor(lease: Lease): boolean;
+  mayKillAsHung(): boolean;
+  abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
+  tellTaken(lease: Lease, count: number): void;
+  /** How many of its attempts have started, by the worker's note. */
+  countStarted(): number;
+}
+
+/** The parent's record that an attempt is with a worker. */
+export class Lease {
+  readonly seq: number;
+  readonly record: TaskRecord;
+  lane: LeaseLane | undefined; // undefined once it is closed
+  readonly workerId: number;
+  readonly pid: number;
+  /** The attempt's number, if it starts. */
+  readonly number: number;
+  /** Microseconds of work, in whole numbers, that it was estimated to be when it was sent ahead; 0 if it was not. */
+  readonly estimateUs: number;
+  /** Its name is not known to be short: nothing is sent ahead behind it. */
+  readonly isLong: boolean;
+  /** The parent knows that it has started: the worker said so, or its note. */
+  hasStarted = false;
+  /** Of a running attempt: when it started, on the clock of the pool. */
+  startedAt = 0;
+  endedAt: number | undefined;
+  outcome: Attempt['outcome'];
+  /** Of one that timed out: where its JavaScript was. */
+  stack: string | undefined;
+  /** More than one: a chunk. */
+  readonly items: number;
+  /** It is to be ended, and its worker may be killed for it. */
+  target: 'cancel' | 'timeout' | undefined;
+  /** Its revoke cell is written: it will be reported as dropped if it has not started. */
+  isRevoked = false;
+
+  constructor(seq: number, record: TaskRecord, lane: LeaseLane, estimateUs: number, isLong: boolean) {
+    this.seq = seq;
+    this.record = record;
+    this.lane = lane;
+    this.workerId = lane.worker.id;
+    this.pid = lane.worker.pid ?? 0;
+    this.number = record.starts + 1;
+    this.estimateUs = estimateUs;
+    this.isLong = isLong;
+    this.items = Math.max(record.stream?.left ?? 1, 1);
+  }
+}
+
+/** The end that someone asked for, until the task has settled. */
+export interface Ending {
+  readonly at: number;
+  readonly state: 'cancelled' | 'failed';
+  /** Why: what the task's signal is given. */
+  readonly reason: unknown;
+  /** What the task rejects with. */
+  readonly error: (isForced: boolean) => unknown;
+}
+
+/** What went wrong with a task until now. */
+export class Past {
+  /** Started attempts before the present one. */
+  readonly attempts: Lease[] = [];
+  crashes = 0;
+  timeouts = 0;
+  errors = 0;
+}
+
+/** Where that goes which a task tells before its end. */
+export interface TaskOutput {
+  /** Something of it was read: it would come twice. */
+  readonly hasTaken: boolean;
+  /** Items of a chunk that were not told. */
+  readonly left: number;
+  put(value: unknown, bytes: number): void;
+  /** The attempt has failed, and another follows. */
+  lost?(): void;
+  /** Of a chunk whose attempt is lost (chunk.ts): the attempt as each item sees it that goes on. */
+  split?(lease: Lease, started: number): Lease[];
+}
+
+/** As small as it can be: a million of them may be queued, and the collector copies each that lives twice. */
+export class TaskRecord implements Due, Queued<TaskRecord> {
+  readonly id: number;
+  readonly name: NameStats;
+  /** Of its Run frames. */
+  flags: number;
+  codec: number;
+  /** The encoded arguments; let go when it settles (G12). */
+  body: string | Buffer | undefined;
+  attachments: readonly Buffer[];
+  readonly options: ResolvedTaskOptions;
+  readonly submittedAt: number;
+  state: RecordState = 'queued';
+  readonly settler: Settler;
+  /** Where it was submitted (caller.ts). It holds what the calling functions see, so it is let go when the task settles. */
+  caller: Caller | undefined;
+
+  lease: Lease | undefined;
+  /** Undefined while nothing went wrong. */
+  past: Past | undefined;
+  /** It had been sent before, and stands at the front of the queue. */
+  isBack = false;
+  /** Started attempts. */
+  starts = 0;
+  ending: Ending | undefined;
+  /** Who waits for it to run nowhere. */
+  over: Deferred<void> | undefined;
+  /** Settles when the process that is killed for it, or died with it, is gone. */
+  gone: Promise<void> | undefined;
+  /** Where the values of a generator task go, or the ends of the items of a chunk. */
+  stream: TaskOutput | undefined;
+  started: Deferred<Attempt> | undefined;
+  /** What its deadline is for follows from its state (deadline.ts). */
+  dueAt = 0;
+  heapIndex = -1;
+  isSoftPast = false;
+
+  // Queued
+  queuePrev: TaskRecord | undefined;
+  queueNext: TaskRecord | undefined;
+  queueLevel: Level<TaskRecord> | undefined;
+
+  constructor(
+    id: number,
+    name: NameStats,
+    flags: number,
+    encoded: { codec: number; body: string | Buffer | undefined; attachments: readonly Buffer[] },
+    options: ResolvedTaskOptions,
+    submittedAt: number,
+    settler: Settler,
+  ) {
+    this.id = id;
+    this.name = name;
+    this.flags = flags;
+    this.codec = encoded.codec;
+    this.body = encoded.body;
+    this.attachments = encoded.attachments;
+    this.options = options;
+    this.submittedAt = submittedAt;
+    this.settler = settler;
+  }
+
+  get isSettled(): boolean {
+    return this.state === 'succeeded' || this.state === 'failed' || this.state === 'cancelled';
+  }
+
+  get priority(): number {
+    return this.options.priority;
+  }
+
+  /** The started attempts as users see them. */
+  attempts(epoch: number): Attempt[] {
+    const past = this.past?.attempts ?? [];
+    const leases = this.lease?.hasStarted === true ? [...past, this.lease] : past;
+    return leases.map((lease) => toAttempt(lease, epoch));
+  }
+}
+
+export function pastOf(record: TaskRecord): Past {
+  record.past ??= new Past();
+  return record.past;
+}
+
+/** The number of the failed attempt, from 1. */
+export function failuresOf({ past }: TaskRecord): number {
+  return past === undefined ? 1 : past.crashes + past.timeouts + past.errors;
+}
+
+/** The attempt at a chunk as one of its items sees it, which goes on as a task of its own. */
+export function partOf(lease: Lease, record: TaskRecord): Lease {
+  const worker = { id: lease.workerId, pid: lease.pid } as Worker;
+  const part = new Lease(lease.seq, record, { worker } as LeaseLane, 0, lease.isLong);
+  part.lane = undefined;
+  part.startedAt = lease.startedAt;
+  part.endedAt = lease.endedAt;
+  record.lease = part;
+  return part;
+}
+
+/** The attempt had started; what of it is the record's own is known only now. */
+export function setStarted(lease: Lease, hasStarted: boolean): void {
+  if (lease.hasStarted === hasStarted) return;
+  lease.hasStarted = hasStarted;
+  lease.record.starts += hasStarted ? 1 : -1;
+}
+
+/** Its present attempt has not started before that. */
+export function earliestStart(record: TaskRecord): number {
+  return record.past?.attempts.at(-1)?.endedAt ?? record.submittedAt;
+}
+
+/** Of its last attempt. */
+export function tookMs(record: TaskRecord | undefined): number {
+  const lease = record?.lease;
+  return lease?.endedAt === undefined ? 0 : Math.max(0, lease.endedAt - lease.startedAt);
+}
+
+export function toAttempt(lease: Lease, epoch: number): Attempt {
+  return {
+    number: lease.number,
+    workerId: lease.workerId,
+    pid: lease.pid,
+    startedAt: lease.startedAt + epoch,
+    ...(lease.endedAt === undefined ? {} : { endedAt: lease.endedAt + epoch }),
+    ...(lease.outcome === undefined ? {} : { outcome: lease.outcome }),
+  };
+}

@@ -1,0 +1,223 @@
+/** What the pool does when its workers come and go: the supervisor's user. It opens and closes lanes. */
+
+import { decode } from '../../ipc/codec/codec.js';
+import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
+import { sizeOf } from '../../ipc/stream-window.js';
+import { reportThrown } from '../../shared/program.js';
+import type { Death } from '../../shared/types.js';
+import type { Worker } from '../../supervisor/lifecycle/worker.js';
+import type { Tenant } from '../../supervisor/lifecycle/worker-client.js';
+import type { RecycleCause } from '../../supervisor/slot.js';
+import type { SupervisorUser } from '../../supervisor/supervisor-listener.js';
+import type { LaneUser } from '../dispatch/lane-user.js';
+import { Lane } from '../dispatch/worker-leases.js';
+import type { Rooms } from '../pool-context.js';
+import { brokenError } from '../settle/error-messages.js';
+import { setupMistake } from '../settle/setup-mistakes.js';
+import { armRunDeadlines } from '../settle/task-deadline.js';
+import type { Lease } from '../task/task-record.js';
+
+/** How often a worker tells its resident memory, if it has to. */
+const REPORT_MS = 100;
+
+export class Staff implements SupervisorUser, LaneUser<Lane> {
+  readonly concurrency: number;
+  readonly #core: Rooms;
+  readonly #lanes = new Map<Worker, Lane>();
+
+  constructor(core: Rooms) {
+    this.#core = core;
+    this.concurrency = core.options.concurrency;
+  }
+
+  // ---- workers (SupervisorUser)
+
+  createTenant(worker: Worker): Tenant {
+    const lane = new Lane(worker, this);
+    this.#lanes.set(worker, lane);
+    this.#core.dispatcher.lanes.add(lane);
+    return lane;
+  }
+
+  /** Encoded once, when the pool was made: code of the program that ran here could not be answered to. */
+  boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
+    const { limits, recycle } = this.#core.options;
+    // Where the system does not tell it, the worker does.
+    const isAsked = (limits.rssBytes ?? recycle.aboveRssBytes) !== undefined && worker.vitals() === undefined;
+    const { codec, body, attachments } = this.#core.boot;
+    return { header: { type: FrameType.Boot, codec, a: worker.id, b: isAsked ? REPORT_MS : 0 }, body, attachments };
+  }
+
+  onSpawned(worker: Worker): void {
+    this.#core.events.emit('workerSpawned', { workerId: worker.id, pid: worker.pid as number });
+  }
+
+  onReady(worker: Worker, message: Message): void {
+    const core = this.#core;
+    core.exports = exportsOf(message);
+    core.growth.onBoot(worker.readyAt - worker.spawnedAt);
+    core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs: worker.readyAt - worker.spawnedAt });
+  }
+
+  onBootFailed(worker: Worker, message: Message): void {
+    try {
+      worker.bootError = decode(message.codec, message.body, message.attachments);
+    } catch (error) {
+      worker.bootError = error; // the tail of its stderr tells what it was
+    }
+  }
+
+  onUsable(worker: Worker): void {
+    const lane = this.#lanes.get(worker);
+    if (lane === undefined || worker.state !== 'ready') return;
+    this.#core.upkeep.onUsable(lane);
+    this.#core.dispatcher.open(lane);
+    this.#core.waiters.check();
+  }
+
+  onDied(worker: Worker, death: Death): void {
+    const lane = this.#lanes.get(worker);
+    if (lane === undefined) return;
+    this.#lanes.delete(worker);
+    this.#core.dispatcher.close(lane);
+    this.#core.upkeep.onGone(lane);
+    this.#core.events.emit('workerDied', { workerId: worker.id, death, orphans: lane.orphans });
+  }
+
+  onSettled(): void {
+    this.#core.waiters.check();
+    this.#core.dispatcher.schedule();
+  }
+
+  onRecycled(worker: Worker, why: RecycleCause): void {
+    this.#core.events.emit('workerRecycled', { workerId: worker.id, why });
+  }
+
+  onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    if (this.#core.options[stream] === 'pipe') this.#core.events.emit(stream, { workerId: worker.id, chunk });
+  }
+
+  isHopeless(worker: Worker, death: Death, wasEverReady: boolean): boolean {
+    if (wasEverReady && death.phase === 'boot') return false; // it may be in the middle of being replaced
+    return setupMistake(death, worker.bootError, this.#core.options.module) !== undefined;
+  }
+
+  onBroken(death: Death, bootError: unknown): Error {
+    const core = this.#core;
+    core.brokenBy = brokenError(core.options, death, bootError);
+    // Not the one of which those of the tasks are made: the program may change it.
+    core.events.emit('broken', { error: core.brokenError() });
+    const error = core.brokenError();
+    for (const record of [...core.queue, ...core.waiting]) {
+      if (core.brokenBy === undefined) break; // code of the program has revived the pool: the others go on
+      if (record.isSettled) continue; // by what followed from one before it
+      try {
+        if (record.state === 'queued') core.queue.remove(record);
+        core.settlement.fail(record, core.brokenError());
+      } catch (error) {
+        core.settlement.torn(record, error);
+      }
+    }
+    core.waiters.check();
+    return error;
+  }
+
+  onRecovered(): void {
+    this.#core.brokenBy = undefined;
+    this.#core.events.emit('recovered', {});
+  }
+
+  hasWork(): boolean {
+    return this.#core.queue.size > 0 || this.#core.waiting.size > 0;
+  }
+
+  // ---- lanes (LaneUser). One net around each lease: what happens to one task stops neither the others nor the pool
+
+  now(): number {
+    return this.#core.clock.now();
+  }
+
+  onPresumedStart(lease: Lease): void {
+    lease.record.state = 'running';
+    armRunDeadlines(this.#core, lease);
+  }
+
+  onStarted(lease: Lease): void {
+    try {
+      this.#core.settlement.onStarted(lease);
+    } catch (error) {
+      reportThrown(`the start of task ${lease.record.id}`, error); // its attempt goes on
+    }
+  }
+
+  onReply(lease: Lease, message: Message, worker: Worker): void {
+    try {
+      this.#core.supervisor.onUseful(worker);
+      this.#core.settlement.onReply(lease, message, worker);
+    } catch (error) {
+      this.#core.settlement.torn(lease.record, error);
+    }
+  }
+
+  onProgress(lease: Lease, message: Message): void {
+    const { onProgress } = lease.record.options;
+    if (onProgress === undefined) return;
+    let value: unknown;
+    try {
+      value = decode(message.codec, message.body, message.attachments);
+    } catch {
+      return; // a progress value that cannot be read is lost; the task is not
+    }
+    this.#core.events.after(() => onProgress(value));
+  }
+
+  onValue(lease: Lease, message: Message): void {
+    const { record } = lease;
+    try {
+      const value: unknown = decode(message.codec, message.body, message.attachments);
+      record.stream?.put(value, sizeOf(message.body, message.attachments));
+    } catch (cause) {
+      if (cause instanceof ProtocolError) throw cause; // more values than there is room for, or none of what a chunk tells
+      this.#core.settlement.unreadable(lease, cause);
+    }
+  }
+
+  onWithdrawn(lease: Lease): void {
+    try {
+      this.#core.settlement.onWithdrawn(lease);
+    } catch (error) {
+      this.#core.settlement.torn(lease.record, error);
+    }
+  }
+
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void {
+    try {
+      this.#core.settlement.onOrphaned(lease, death, worker);
+    } catch (error) {
+      this.#core.settlement.torn(lease.record, error);
+    }
+  }
+
+  onRoom(lane: Lane): void {
+    this.#core.dispatcher.update(lane);
+    if (lane.load === 0) {
+      if (lane.worker.state === 'draining') this.#core.supervisor.drained(lane.worker);
+      else this.#core.upkeep.onIdle();
+    }
+  }
+
+  onRead(): void {
+    this.#core.dispatcher.schedule();
+  }
+}
+
+/** @throws ProtocolError: a worker whose words cannot be read dies of it, and the parent does not (G9) */
+function exportsOf(message: Message): Set<string> {
+  try {
+    const names: unknown = decode(message.codec, message.body, message.attachments);
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return new Set(names as string[]);
+  } catch (cause) {
+    throw new ProtocolError('a worker that is ready, with a list of exports that cannot be read', { cause });
+  }
+  throw new ProtocolError('a worker that is ready, with exports that are no list of names');
+}

@@ -1,0 +1,329 @@
+/**
+ * One worker, from the spawn to the end of its process: its state, its boot, its death, its kill ladder.
+ *
+ * It knows bytes and messages, and nothing of tasks but its tenant. It never decides what follows
+ * a death: it tells the supervisor, once, when everything the worker had sent has been read (G4).
+ *
+ *   starting → ready → draining → stopping → exited → gone
+ *
+ * Any state may be left for `stopping`, `exited` or `gone`; none is ever entered twice.
+ */
+import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
+import { Link } from '../../ipc/message-channel.js';
+import { ignore } from '../../shared/ignore.js';
+import type { Note, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
+import type { MemorySample } from '../../shared/types.js';
+import { Climb } from './climb.js';
+import { buildDeath, type Fault } from './death.js';
+import { Departure } from './group-reaper.js';
+import { ladderFrom } from './kill-ladder.js';
+import { Patience } from './patience.js';
+import { Tail } from './stderr-tail.js';
+import type { Tenant } from './worker-client.js';
+import { ORDER, type WorkerHost, type WorkerState } from './worker-state.js';
+
+/** How long after the exit the read side may stay open before what it holds is given up. A descendant that inherited it keeps it open. */
+const DRAIN_LIMIT_MS = 1000;
+/** How long after the end of the read side the exit may come before the process counts as disconnected. */
+const DISCONNECT_LIMIT_MS = 250;
+
+export class Worker implements ProcessListener {
+  readonly id: number;
+  /** The place of its spawn among all spawns and charged deaths (restart-window.ts). */
+  readonly ordinal: number;
+  readonly spawnedAt: number;
+  /** It has finished a task: set by the supervisor. */
+  isUseful = false;
+  /** Set by whoever creates it, at once. */
+  tenant: Tenant | undefined;
+  readyAt = 0;
+  /** It was never ready: until its death is told, that may be charged, whatever is left of the process. */
+  isBooting = true;
+  /** The pool ends it, and not through its own fault: nobody is charged with its death. */
+  isRequested = false;
+  completed = 0;
+  /** When something came from it last. */
+  heardAt = 0;
+  /** What the boot threw (`BootFailed`), or the system when it could not start the process. */
+  bootError: unknown;
+
+  readonly #host: WorkerHost<Worker>;
+  readonly #process: WorkerProcess;
+  readonly link: Link;
+  readonly #departure: Departure;
+  readonly #stderr = new Tail();
+  #asked = 0;
+  #onAnswer: () => void = ignore;
+  #state: WorkerState = 'starting';
+  readonly #patience: Patience; // of the present state: with its boot, its leaving, a signal, its last words
+  readonly #climb: Climb;
+  #evidence: { readonly detail: string | undefined; readonly samples: readonly MemorySample[] | undefined } | undefined; // of the fault
+  #reportedRss: number | undefined;
+  #fault: Fault | undefined; // why it is being ended, if through its own fault
+  #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
+  #hasReadEnded = false;
+  #leaveBy: number | undefined; // it was asked to leave in peace, and is given that long
+
+  constructor(host: WorkerHost<Worker>, id: number, ordinal: number) {
+    this.#host = host;
+    this.id = id;
+    this.ordinal = ordinal;
+    this.spawnedAt = host.clock.now();
+    this.#patience = new Patience(host.clock);
+    this.#process = host.spawner.spawn(id, this);
+    this.link = new Link(this.#process, (message) => this.#onMessage(message));
+    // What SIGKILL does not end sleeps uninterruptibly: it is given up, and told as a death (G7).
+    this.#climb = new Climb(this.#process, this.#patience, () => this.#bury());
+    this.#departure = new Departure(this.#process, id);
+    this.#awaitBoot();
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+  get note(): Note {
+    return this.#process.note;
+  }
+  get unsentBytes(): number {
+    return this.#process.unsentBytes;
+  }
+  vitals(): Vitals | undefined {
+    return this.isAlive ? this.#process.vitals() : undefined;
+  }
+  /** Resident memory: as the system tells it, or else as the worker last did. */
+  get rssBytes(): number | undefined {
+    return this.isAlive ? (this.#process.vitals()?.rssBytes ?? this.#reportedRss) : undefined;
+  }
+  get isAlive(): boolean {
+    return ORDER[this.#state] < ORDER.exited;
+  }
+
+  // ---- sending
+
+  /** Adds a message to the next `flush`. */
+  add(header: FrameHeader, body?: string | Buffer, attachments?: readonly Buffer[]): void {
+    this.link.add(header, body, attachments);
+  }
+  flush(): void {
+    if (!this.link.flush()) this.fail('protocol', this.link.fault?.message);
+  }
+
+  // ---- ending
+
+  /** Takes no more tasks, and stays until its tenant is done; `leave` ends it. */
+  drain(): void {
+    if (this.#state !== 'ready') return;
+    this.#become('draining');
+  }
+
+  /** Asks it to leave: it runs its stop hooks and exits; after `graceMs` the ladder follows. */
+  leave(graceMs: number = this.#host.rules.graceMs): void {
+    if (ORDER[this.#state] >= ORDER.stopping) return;
+    this.#leaveBy = this.#host.clock.now() + graceMs;
+    this.#stop();
+    if (this.isBooting) {
+      this.#climb.begin(this.#host.rules.killLadder);
+      return;
+    }
+    this.add({ type: FrameType.Leave });
+    this.flush();
+    this.#patience.start(graceMs, () => this.#climb.begin(this.#host.rules.killLadder));
+  }
+
+  /** The kill ladder from its first step, or from the given signal. A stronger kill overtakes a weaker one. */
+  kill(signal?: NodeJS.Signals): void {
+    if (ORDER[this.#state] >= ORDER.exited) return;
+    if (this.#state !== 'stopping') this.#stop();
+    const ladder = this.#host.rules.killLadder;
+    this.#climb.begin(signal === undefined ? ladder : ladderFrom(ladder, signal));
+  }
+
+  /** Ends it through its own fault: at once, and not as requested. */
+  fail(fault: Fault, detail?: string, samples?: readonly MemorySample[]): void {
+    this.#evidence ??= { detail, samples };
+    this.#fail(fault);
+  }
+
+  /** Asks for a sign of life. */
+  ping(): void {
+    this.add({ type: FrameType.Ping });
+    this.flush();
+  }
+  /** Calls back when the worker has answered, which any turn of its event loop does. Asked again, only the last one is told. */
+  ask(onAnswer: () => void): void {
+    this.#onAnswer = onAnswer;
+    this.add({ type: FrameType.Ping, seq: ++this.#asked });
+    this.flush();
+  }
+  /** Where its JavaScript is, if that can be found out in this time. */
+  stack(limitMs: number): Promise<string | undefined> {
+    return this.#process.stack(limitMs);
+  }
+
+  // Two faults for `everpool/testing`: nothing is recorded of them.
+
+  signal(signal: NodeJS.Signals): boolean {
+    return this.isAlive && this.#process.signal(signal);
+  }
+  disconnect(): void {
+    if (this.isAlive) this.#process.disconnect();
+  }
+
+  /** Resolves when nothing of its process group runs any more; rejects if something outlived the ladder (G7). */
+  whenGone(): Promise<void> {
+    return this.#departure.whenGone();
+  }
+
+  // ---- what the process tells
+
+  onSpawned(): void {
+    if (this.#state !== 'starting') return;
+    const { header, body, attachments } = this.#host.boot(this);
+    this.add(header, body, attachments);
+    this.flush();
+    this.#awaitBoot(); // it counts from here: what came before was no fault of the module
+    this.#host.onSpawned(this);
+  }
+
+  onSpawnError(error: Error): void {
+    if (ORDER[this.#state] >= ORDER.exited) return;
+    this.bootError = error;
+    this.#hasReadEnded = true;
+    this.#exit = { exitCode: null, signal: null };
+    this.#departure.skip();
+    this.#become('exited');
+    this.#bury();
+  }
+
+  get room(): Buffer | undefined {
+    return this.link.room;
+  }
+
+  onData(chunk: Buffer, bytes: number = chunk.length): void {
+    if (this.#state === 'gone') return;
+    this.heardAt = this.#host.clock.now();
+    if (!this.link.receive(chunk, bytes)) this.fail('protocol', this.link.fault?.message);
+    this.tenant?.onRead();
+  }
+
+  onReadEnd(): void {
+    if (this.#hasReadEnded || this.#state === 'gone') return;
+    this.#hasReadEnded = true;
+    if (this.#exit !== undefined) {
+      this.#buryAfterPoll();
+    } else {
+      // The exit usually follows within a millisecond. If not, the process lives behind a closed channel.
+      if (ORDER[this.#state] < ORDER.stopping) {
+        this.#become('stopping');
+        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));
+      }
+    }
+  }
+
+  onExit(exitCode: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#exit !== undefined || this.#state === 'gone') return;
+    this.#exit = { exitCode, signal };
+    this.#become('exited');
+    this.#departure.sweep(this.#flushMs);
+    if (this.#hasReadEnded) this.#buryAfterPoll();
+    else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());
+  }
+
+  onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    if (stream === 'stderr') this.#stderr.push(chunk);
+    this.#host.onOutput(this, stream, chunk);
+  }
+
+  onDrain(): void {
+    if (this.isAlive) this.tenant?.onRead();
+  }
+
+  // ---- its own business
+
+  #awaitBoot(): void {
+    this.#patience.start(this.#host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
+  }
+
+  #onMessage(message: Message): void {
+    const { type } = message;
+    switch (type) {
+      case FrameType.Ready:
+      case FrameType.BootFailed:
+        if (!this.isBooting) throw new ProtocolError('the end of a second boot');
+        if (type === FrameType.BootFailed) this.#host.onBootFailed(this, message);
+        else if (this.#state === 'starting') {
+          this.readyAt = this.#host.clock.now();
+          this.#become('ready');
+          this.#host.onReady(this, message);
+        }
+        return;
+      case FrameType.Pong:
+        if (message.seq === this.#asked) this.#onAnswer(); // of the others it is enough that they came
+        return;
+      case FrameType.Memory:
+        this.#reportedRss = message.a * 1024;
+        return;
+      default:
+        this.tenant?.onMessage(message);
+    }
+  }
+
+  /** The only place where the state changes; leaving a state ends its timer, and the tenant learns once that it takes no more. */
+  #become(state: WorkerState): void {
+    if (ORDER[state] <= ORDER[this.#state]) throw new Error(`worker ${this.id}: ${this.#state} → ${state} is no transition`);
+    const wasUsable = ORDER[this.#state] <= ORDER.ready;
+    if (state === 'ready') this.isBooting = false;
+    this.#state = state;
+    this.#patience.stop();
+    if (wasUsable && ORDER[state] > ORDER.ready) this.tenant?.onLost();
+  }
+
+  #stop(): void {
+    this.isRequested = true;
+    this.#become('stopping');
+  }
+
+  #fail(fault: Fault): void {
+    if (!this.isRequested) this.#fault ??= fault; // of one that has ended too: what it wrote may be read only then
+    if (ORDER[this.#state] >= ORDER.exited) return;
+    if (this.#state !== 'stopping') this.#become('stopping');
+    this.#climb.begin(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
+  }
+
+  /** How long its output may take to reach a slow reader. A kill is not waited for. */
+  get #flushMs(): number {
+    if (!this.isRequested) return this.#host.rules.graceMs;
+    return this.#leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, this.#leaveBy - this.#host.clock.now());
+  }
+
+  /** What the worker wrote last to stderr may still be in its pipe. */
+  #buryAfterPoll(): void {
+    this.#patience.stop();
+    this.#host.clock.afterPoll(() => this.#bury());
+  }
+
+  #bury(): void {
+    if (this.#state === 'gone') return;
+    const hasStarted = (this.tenant?.countStarted() ?? 0) > 0;
+    const death = buildDeath({
+      phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#leaveBy !== undefined ? 'stopping' : 'idle',
+      requested: this.isRequested,
+      pid: this.pid,
+      exitCode: this.#exit?.exitCode ?? null,
+      signal: this.#exit?.signal ?? null,
+      uptimeMs: this.#host.clock.now() - this.spawnedAt,
+      stderrTail: this.#stderr.toString(),
+      fault: this.#fault,
+      spawnError: this.pid === undefined ? (this.bootError as Error | undefined) : undefined,
+      ...(this.#fault === undefined ? {} : this.#evidence),
+    });
+    if (this.#state !== 'exited') this.#become('exited');
+    this.#become('gone');
+    this.#host.onGone(this, death);
+    this.#departure.sweep(0);
+    this.#departure.release();
+  }
+}

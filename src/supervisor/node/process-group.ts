@@ -1,0 +1,104 @@
+/**
+ * Signals to processes and process groups, and the confirmation that nothing of a group runs any more (G7).
+ *
+ * Holds nothing. Never signals pid 0 or 1 or their groups: `kill(-1)` reaches every process there is.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import type { Clock } from '../../shared/platform.js';
+
+/** `sent`: something received it. `gone`: nothing is there. `denied`: something is there that may not be signalled. */
+export type Reach = 'sent' | 'gone' | 'denied';
+
+const hasGroups: boolean = process.platform !== 'win32';
+const FIRST_POLL_MS = 5;
+const LONGEST_POLL_MS = 100;
+/** A group of zombies can still be signalled, and where the reaper is Node they stay: from this poll on, look at states. */
+const POLLS_BEFORE_SCAN = 3;
+/** How many states are read before the event loop gets a turn: about 2 ms. */
+const SCAN_SLICE = 200;
+
+const { signals } = constants;
+/** The system call under `process.kill`, which looks it up each time: so a program that replaces it would keep its workers from every kill. */
+const systemKill: (pid: number, signal: number) => number = (process as unknown as { _kill: typeof systemKill })._kill;
+
+/** Signals one process, or with `tree` its whole group. 0 only asks. Never throws. */
+export function signalProcess(pid: number, signal: NodeJS.Signals | 0, tree: boolean): Reach {
+  if (!Number.isInteger(pid) || pid <= 1) return 'gone';
+  const number = signal === 0 ? 0 : signals[signal];
+  if (number === undefined) return 'gone'; // a signal that this system does not have reaches nobody
+  try {
+    const code = systemKill(tree && hasGroups ? -pid : pid, number);
+    if (code === 0) return 'sent';
+    return getSystemErrorName(code) === 'EPERM' ? 'denied' : 'gone';
+  } catch {
+    return 'denied'; // it was replaced before the import: nobody knows what is there
+  }
+}
+
+export interface Ending {
+  /** The process, which leads its group if it is in one. */
+  readonly pid: number;
+  readonly tree: boolean;
+  /** Whether the process itself has been reaped. */
+  readonly exited: () => boolean;
+  readonly boundMs: number;
+  readonly clock: Clock;
+}
+
+/** SIGKILLs what is left of a process (with `tree`: of its group) until nothing of it runs; false if something outlived the bound. */
+export async function endGroup({ pid, tree, exited, boundMs, clock }: Ending): Promise<boolean> {
+  let leftMs = boundMs;
+  let pollMs = FIRST_POLL_MS;
+  for (let polls = 0; ; polls++) {
+    if (!tree && exited()) return true;
+    // Again at every poll: a group that still exists keeps its number from being given away.
+    const reach = signalProcess(pid, 'SIGKILL', tree);
+    if (reach === 'gone') return true;
+    // macOS refuses to signal a group in which only zombies are left.
+    if (reach === 'denied' && process.platform === 'darwin' && exited()) return true;
+    const isLast = leftMs <= 0;
+    if ((isLast || polls >= POLLS_BEFORE_SCAN) && !(await isRunning(pid, tree, clock))) return true;
+    if (isLast) return false;
+    const since = clock.now();
+    await new Promise<void>((resolve) => clock.setTimer(resolve, Math.max(1, Math.min(pollMs, leftMs))));
+    // A pause of this process says nothing about that one.
+    leftMs -= Math.min(clock.now() - since, 2 * pollMs);
+    pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS);
+  }
+}
+
+/** Whether a process that is not a zombie is left, as far as this system tells: where it does not, what can be signalled runs. */
+async function isRunning(pid: number, tree: boolean, clock: Clock): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  if (!tree) return runsInGroup(String(pid), undefined);
+  let names: string[];
+  try {
+    names = readdirSync('/proc');
+  } catch {
+    return true; // no /proc here
+  }
+  const group = String(pid);
+  let left = SCAN_SLICE;
+  for (const name of names) {
+    if (!/^\d+$/.test(name)) continue;
+    if (runsInGroup(name, group)) return true;
+    if (--left > 0) continue;
+    left = SCAN_SLICE;
+    await new Promise<void>((resolve) => clock.afterPoll(resolve));
+  }
+  return false;
+}
+
+function runsInGroup(pid: string, group: string | undefined): boolean {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return false; // ended meanwhile
+  }
+  // "pid (name) state ppid pgrp …": the name may hold spaces and brackets.
+  const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 3);
+  return (group === undefined || pgrp === group) && state !== 'Z' && state !== 'X' && state !== 'x';
+}

@@ -1,0 +1,53 @@
+/**
+ * A berth: a place that is to hold one worker. Its worker may change, the berth stays.
+ *
+ * `slot`: one of the pool's places. `spare`: a place in reserve. `successor`: the place in which the
+ * replacement of a living worker boots; it takes over the slot when it is ready, and is gone then.
+ *
+ *   vacant → pacing → occupied → vacant | backing-off → vacant;  any → retired
+ */
+import type { Timer } from '../shared/platform.js';
+import type { Worker } from './lifecycle/worker.js';
+
+export type BerthState = 'vacant' | 'pacing' | 'occupied' | 'backing-off' | 'retired';
+export type RecycleCause = 'tasks' | 'age' | 'rss' | 'idle' | 'restart' | 'resize';
+
+export class Berth {
+  readonly role: 'slot' | 'spare' | 'successor';
+  /** 0 … size-1 of a slot; -1 of a spare; of a successor that of its slot. */
+  readonly index: number;
+  state: BerthState = 'vacant';
+  worker: Worker | undefined;
+  /** Charged deaths here since a worker was proven here: they lengthen the back-off. */
+  failures = 0;
+  timer: Timer | undefined;
+  /** Of a slot: where its replacement boots. */
+  successor: Berth | undefined;
+  /** Of a successor: the slot that it is for, and why. */
+  readonly heirOf: Berth | undefined;
+  readonly cause: RecycleCause | undefined;
+  /** Of a successor: who waits for it to take over (no error), or to fail. */
+  readonly outcomes: ((error?: Error) => void)[] = [];
+
+  constructor(role: 'slot' | 'spare' | 'successor', index: number, heirOf?: Berth, cause?: RecycleCause) {
+    this.role = role;
+    this.index = index;
+    this.heirOf = heirOf;
+    this.cause = cause;
+  }
+
+  settle(error?: Error): void {
+    for (const tell of this.outcomes.splice(0)) tell(error);
+  }
+}
+
+/** What is given up first when the pool shrinks: empty places, then booting, idle and busy workers. */
+export function worth(slot: Berth): number {
+  if (slot.worker === undefined) return 0;
+  if (slot.worker.state === 'starting') return 1;
+  return (slot.worker.tenant?.load ?? 0) === 0 ? 2 : 3;
+}
+
+export function isReady(berth: Berth): boolean {
+  return berth.worker?.state === 'ready';
+}

@@ -1,0 +1,105 @@
+/** The real doors of a worker process. */
+import { inspect } from 'node:util';
+import { checkBuffers } from '../ipc/frame.js';
+import { compile } from './compile.js';
+import { writeAll } from './node-channel.js';
+import { NodeNote } from './node-control-file.js';
+import type { WorkerDoors } from './platform.js';
+import { watchOutput, whenWritten } from './standard-output.js';
+
+/** The descriptors that the parent gives. */
+export const READ_FD = 3;
+const WRITE_FD = 4;
+const NOTE_FD = 5;
+const STDERR_FD = 2;
+/** How long a worker that fails to boot waits for a stderr that takes nothing. */
+const PRINT_LIMIT_MS = 500;
+
+// Captured: task modules may replace them (fake timers, mocks).
+const hrtime: () => [seconds: number, nanoseconds: number] = process.hrtime.bind(process);
+const after: typeof setTimeout = setTimeout;
+const every: typeof setInterval = setInterval;
+const immediately: typeof setImmediate = setImmediate;
+const rss: () => number = process.memoryUsage.rss.bind(process.memoryUsage);
+const exitAsNode: (code: number) => never = process.exit.bind(process);
+/** Without the listeners of 'exit'. Node's types do not know it. */
+const exitNow: (code: number) => never = (process as unknown as { reallyExit(code: number): never }).reallyExit.bind(process);
+
+/** The clock that the parent reads too (node-clock.ts). Not `performance`: naming it loads a module, 1.7 ms of each boot. */
+function now(): number {
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
+export function openNodeDoors(): WorkerDoors {
+  watchOutput();
+  return {
+    now,
+    note: new NodeNote(NOTE_FD),
+    send: (parts) => {
+      try {
+        checkBuffers();
+        writeAll(WRITE_FD, parts);
+      } catch (error) {
+        // The parent is gone (EPIPE), or user code has closed the descriptor: either way nothing can be said any more.
+        if ((error as NodeJS.ErrnoException).code !== 'EPIPE') print(`everpool: the channel to the parent failed: ${error}\n`);
+        exit(1);
+      }
+    },
+    exit,
+    whenWritten,
+    load: async (module) => (module === undefined ? {} : await import(module)),
+    compile,
+    title: (text) => {
+      try {
+        process.title = text;
+      } catch {
+        // A task has frozen `process`, or made a property of its own of the title: it stays as it is.
+      }
+    },
+    later: (callback, delayMs) => {
+      after(callback, delayMs).unref();
+    },
+    reportMemory: (everyMs, report) => {
+      every(() => report(rss()), everyMs).unref();
+    },
+    crash,
+    print,
+  };
+}
+
+/** The task module's listeners of 'exit' may throw, and it may have frozen or replaced what `process.exit` uses: the process ends all the same. */
+function exit(code: number): never {
+  try {
+    exitAsNode(code);
+  } catch (error) {
+    tell(error);
+  }
+  return exitNow(code === 0 ? 1 : code);
+}
+
+function tell(error: unknown): void {
+  try {
+    print(`${inspect(error)}\n`);
+  } catch {
+    // it cannot even be shown
+  }
+}
+
+/** Where a module cannot be parsed is known to Node alone, and it writes that only of an error that nobody has caught. */
+function crash(error: unknown): boolean {
+  if (!(error instanceof SyntaxError)) return false;
+  immediately(() => {
+    immediately(() => exit(1)); // the module may have a handler for it
+    throw error;
+  });
+  return true;
+}
+
+function print(text: string): void {
+  try {
+    writeAll(STDERR_FD, [Buffer.from(text)], PRINT_LIMIT_MS);
+  } catch {
+    // There is no other place to complain to.
+  }
+}

@@ -1,0 +1,61 @@
+/** What can be called: the functions of the task module by the parent's name ids, and those of `exec` by their source. */
+import type { TaskFunction, WorkerDoors } from './platform.js';
+import { taskFunctions } from './task-functions.js';
+
+/** Enough for every function a program sends, and a bound for one that makes up its sources. */
+const MAX_COMPILED = 500;
+
+/** Stands for the name's id where a task has none. */
+export const EXEC = -1;
+
+export class Tasks {
+  readonly #doors: WorkerDoors;
+  readonly #names = new Map<number, string>();
+  /** An array, as the parent counts the ids; never gone through, as bytes that went astray may name any. */
+  readonly #byId: (TaskFunction | undefined)[] = [];
+  readonly #compiled = new Map<string, TaskFunction>();
+  #functions: Map<string, TaskFunction> = new Map();
+
+  constructor(doors: WorkerDoors) {
+    this.#doors = doors;
+  }
+
+  get exports(): string[] {
+    return [...this.#functions.keys()];
+  }
+
+  /** Takes the functions of the task module; names may have been defined before. */
+  use(namespace: Record<string, unknown>): void {
+    this.#functions = taskFunctions(namespace);
+    for (const [id, name] of this.#names) this.define(id, name);
+  }
+
+  define(id: number, name: string): void {
+    this.#names.set(id, name);
+    this.#byId[id] = this.#functions.get(name);
+  }
+
+  byId(id: number): TaskFunction | undefined {
+    return this.#byId[id];
+  }
+
+  nameOf(id: number): string {
+    if (id === EXEC) return 'exec';
+    return this.#names.get(id) ?? `#${id}`;
+  }
+
+  /** @throws SyntaxError */
+  compiled(source: string): TaskFunction {
+    const known = this.#compiled.get(source);
+    if (known !== undefined) return known;
+    const fn = this.#doors.compile(source);
+    if (this.#compiled.size >= MAX_COMPILED) {
+      for (const oldest of this.#compiled.keys()) {
+        this.#compiled.delete(oldest);
+        break;
+      }
+    }
+    this.#compiled.set(source, fn);
+    return fn;
+  }
+}

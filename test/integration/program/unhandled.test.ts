@@ -1,0 +1,98 @@
+/** Whatever the program does with a pool, its own rejections alone can end it. */
+import { writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { linesOf, newFolder, newPool, next, rejection, until, useKit } from '../../kit/pools.js';
+
+describe('nothing is an unhandled rejection', () => {
+  useKit();
+
+  const rejects = async (): Promise<never> => {
+    throw new Error('on purpose');
+  };
+
+  test('a callback that is an async function, and rejects, is a warning', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    try {
+      const pool = newPool({ size: 1 });
+      pool.on('workerReady', rejects);
+      pool.once('taskStarted', rejects);
+      pool.on('taskSettled', rejects);
+      await pool.run('progress', [[1]] as never, { onProgress: rejects });
+      const batch = pool.map('echo', [1]);
+      batch.onProgress(rejects);
+      await batch;
+      await rejection(pool.run('throws', [], { retries: { error: 1, delayMs: rejects as never } }));
+      await until(
+        'each has warned',
+        () => new Set(warnings.map((warning) => (warning as { detail?: string }).detail)).size >= 5 && warnings.length >= 7,
+      );
+      expect(warnings.every(({ message }) => message === 'on purpose')).toBe(true);
+    } finally {
+      process.off('warning', onWarning);
+    }
+  });
+
+  test('what the language looks up on pool.tasks submits nothing: a pool can be logged as JSON', async () => {
+    const pool = newPool({ size: 1, name: 'logged' });
+    expect(JSON.parse(JSON.stringify({ pool, scope: pool.scope() }))).toMatchObject({ pool: { name: 'logged' } });
+    expect(JSON.stringify(pool.tasks)).toBe('{}');
+    expect(() => `${pool.tasks}`).toThrow(TypeError);
+    expect(await pool.tasks.add(1, 2)).toBe(3);
+    expect(pool.stats().submitted).toBe(1);
+  });
+
+  test('.started of a task that was refused rejects with the task, and is the same each time', async () => {
+    const pool = newPool({ size: 1 });
+    const refused = [pool.run('echo', [() => 1] as never), pool.run('echo', [1], { signal: AbortSignal.abort() })];
+    for (const task of refused) {
+      const { started } = task;
+      expect(task.started).toBe(started);
+      const error = await rejection(task);
+      expect(await rejection(started)).toBe(error);
+    }
+    const unread = pool.run('echo', [() => 1] as never);
+    void unread.started;
+    await rejection(unread);
+    await pool.close();
+    const late = pool.run('echo', [1]);
+    void late.started;
+    await rejection(late); // an unhandled rejection would fail this file
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+});
+
+describe('the note of a worker', () => {
+  useKit();
+
+  const swap = `
+    import { appendFileSync, closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+    export const warm = () => {};
+    export const mark = (file) => appendFileSync(file, 'x');
+    export const swaps = (file) => { closeSync(5); return openSync(file, 'w+'); };
+    export const cuts = () => ftruncateSync(5, 0);
+    export const clears = () => writeSync(5, Buffer.alloc(24 * 1024), 0, 24 * 1024, 64);
+  `;
+  for (const how of ['swaps', 'cuts', 'clears'] as const) {
+    test(`that task code ${how} ends that worker before another task starts in it`, async () => {
+      const folder = newFolder();
+      const file = `${folder}/tasks.mjs`;
+      writeFileSync(file, swap);
+      const pool = newPool({ module: pathToFileURL(file).href, size: 1 } as never) as never as {
+        run(name: string, args?: unknown[]): Promise<unknown>;
+        workers(): { pid?: number }[];
+      };
+      await pool.run('warm');
+      const died = next(pool as never, 'workerDied');
+      await pool.run(how, [`${folder}/other`]);
+      const [{ status }] = (await Promise.allSettled([pool.run('mark', [`${folder}/marks`])])) as [{ status: string }];
+      await died;
+      await pool.run('warm');
+      // In the file that the parent reads it had not started, so it was sent again; or it had, and was never called.
+      expect(linesOf(`${folder}/marks`)).toEqual(how === 'swaps' ? ['x'] : []);
+      expect(status).toBe(how === 'swaps' ? 'fulfilled' : 'rejected');
+    });
+  }
+});

@@ -1,0 +1,89 @@
+/**
+ * Pools whose protection is switched off, at their doors: to show that an experiment that finds no harm would find it.
+ *
+ * The pool is the same; it only learns less, as a pool without that protection would.
+ */
+import type { Pool } from 'everpool';
+import * as internals from '../../dist/pool/pool.js';
+import { FrameType, type Message } from '../../src/ipc/frame.js';
+import { FrameReader } from '../../src/ipc/frame-reader.js';
+import type { doorsOf as DoorsOf } from '../../src/pool/pool.js';
+import type { Note, ProcessListener, WorkerProcess } from '../../src/shared/platform.js';
+import { isRunning } from './pools.js';
+
+/** The published types leave it out. */
+const { doorsOf } = internals as unknown as { doorsOf: typeof DoorsOf };
+
+type Wrap = (process: WorkerProcess, answered: () => number) => Partial<WorkerProcess>;
+
+/** What `make` gives, its workers' processes seen through `wrap`, which is told how many attempts they have answered. */
+export function weakened<T extends Pool<object>>(make: () => T, wrap: Wrap): T {
+  const real = doorsOf.make;
+  doorsOf.make = (options) => {
+    const doors = real(options);
+    const { spawner } = doors;
+    return {
+      ...doors,
+      spawner: {
+        spawn: (id: number, listener: ProcessListener) => {
+          let answered = 0;
+          const reader = new FrameReader((message: Message) => {
+            if (message.type === FrameType.Result || message.type === FrameType.Failure) answered = Math.max(answered, message.seq);
+          });
+          const process = spawner.spawn(id, {
+            onData: (chunk: Buffer, bytes: number = chunk.length) => {
+              reader.push(Buffer.from(chunk.subarray(0, bytes)));
+              listener.onData(chunk, bytes);
+            },
+            onReadEnd: () => listener.onReadEnd(),
+            onExit: (code, signal) => listener.onExit(code, signal),
+            onSpawnError: (error) => listener.onSpawnError(error),
+            onSpawned: () => listener.onSpawned(),
+            onOutput: (stream, chunk) => listener.onOutput(stream, chunk),
+            onDrain: () => listener.onDrain(),
+          });
+          return overlaid(
+            process,
+            wrap(process, () => answered),
+          );
+        },
+        close: () => spawner.close(),
+      },
+    };
+  };
+  try {
+    return make();
+  } finally {
+    doorsOf.make = real;
+  }
+}
+
+function overlaid(process: WorkerProcess, changes: Partial<WorkerProcess>): WorkerProcess {
+  return new Proxy(process, {
+    get: (target, key) => {
+      const source = key in changes ? changes : target;
+      const value: unknown = Reflect.get(source, key, source);
+      return typeof value === 'function' ? value.bind(source) : value;
+    },
+  });
+}
+
+/** Without a note: what has started is only guessed from the answers, and nothing can be revoked. */
+export const withoutNote: Wrap = (_process, answered) => {
+  const note: Note = {
+    started: () => answered() + 1,
+    revoke: () => undefined,
+    abort: () => undefined,
+    expectItems: () => undefined,
+    startedItems: () => 0,
+  };
+  return { note };
+};
+
+/** With one socket for both directions: a write to a dead worker fails, and destroys what was still to be read. */
+export const withSharedSocket: Wrap = (process) => ({
+  send: (parts) => {
+    if (process.pid !== undefined && !isRunning(process.pid)) process.disconnect();
+    return process.send(parts);
+  },
+});

@@ -1,0 +1,110 @@
+/** What a deadline does to an attempt that started just as it was taken back: the rest is shown by the simulation. */
+import { expect, it } from 'vitest';
+import type { Rooms } from '../../../../src/pool/pool-context.js';
+import { armRunDeadlines, onDeadline } from '../../../../src/pool/settle/task-deadline.js';
+import type { Lease, TaskRecord } from '../../../../src/pool/task/task-record.js';
+
+interface Seen {
+  dueAt: number | undefined;
+  graceOver: number;
+  forced: number;
+}
+
+function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; lease: Lease; seen: Seen } {
+  const seen: Seen = { dueAt: undefined, graceOver: 0, forced: 0 };
+  const whole = {
+    options: {},
+    heapIndex: -1,
+    starts: 0,
+    submittedAt: 0,
+    dueAt: 100,
+    isSoftPast: true,
+    state: 'running',
+    ...record,
+  } as TaskRecord;
+  const lease = { record: whole, lane, startedAt: 0, hasStarted: false, isRevoked: false } as unknown as Lease;
+  whole.lease = lease;
+  const core = {
+    clock: { now: () => 100, afterPoll: (run: () => void) => run() },
+    options: { diagnose: false },
+    deadlines: {
+      set: (_record: TaskRecord, at: number) => {
+        seen.dueAt = at;
+      },
+      clear: () => {
+        seen.dueAt = undefined;
+      },
+    },
+    canceller: {
+      graceOver: () => {
+        seen.graceOver += 1;
+      },
+      forceEnd: () => {
+        seen.forced += 1;
+      },
+    },
+  } as unknown as Rooms;
+  return { core, lease, seen };
+}
+
+const ending = { at: 0, state: 'cancelled', reason: undefined, error: () => undefined } as const;
+
+it('a grace that was over before its task was presumed to run is over at once then', () => {
+  const { core, lease, seen } = setUp({ ending, state: 'sent' });
+  onDeadline(core, lease.record);
+  expect(seen.graceOver).toBe(0); // what runs there may yet be another task
+  lease.record.state = 'running';
+  armRunDeadlines(core, lease);
+  expect(seen.dueAt).toBe(100);
+  onDeadline(core, lease.record);
+  expect(seen.graceOver).toBe(1);
+});
+
+it('a grace that is not over yet stays as it is', () => {
+  const { core, lease, seen } = setUp({ ending, heapIndex: 0, dueAt: 500 });
+  armRunDeadlines(core, lease);
+  expect(seen.dueAt).toBeUndefined();
+});
+
+it('an attempt that was started as it was taken back is asked about once, and then timed out', () => {
+  const lane = { look: () => false, countStarted: () => 1, withdraw: () => false };
+  const { core, lease, seen } = setUp({ options: { timeoutMs: 1 } as never }, lane);
+  onDeadline(core, lease.record);
+  expect(seen).toMatchObject({ forced: 0, dueAt: 101 }); // it has started just now
+  lease.isRevoked = true; // by that very question
+  lease.startedAt = 0;
+  onDeadline(core, lease.record);
+  expect(seen.forced).toBe(1);
+});
+
+it.each([true, false])('a worker that kept a task from its start for its whole time is killed only if it is hung (%s)', (isHung) => {
+  let killed = 0;
+  const worker = { kill: () => (killed += 1) };
+  const lane = { look: () => false, countStarted: () => 0, withdraw: () => true, mayKillAsHung: () => isHung, worker };
+  const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, lane);
+  onDeadline(core, lease.record);
+  expect(killed).toBe(isHung ? 1 : 0); // else it has gone on meanwhile, and runs a bystander
+});
+
+it.each([
+  ['a run', { options: { timeoutMs: 60 } as never }],
+  ['a soft limit', { options: { timeoutMs: 900, softTimeoutMs: 60 } as never, isSoftPast: false }],
+])('%s that is over while this process stands still gets that time back, once', (_what, record) => {
+  const aborts: string[] = [];
+  const lane = { look: () => true, withdraw: () => false, abort: (_lease: Lease, kind: string) => aborts.push(kind) };
+  const { core, lease, seen } = setUp({ ...record, dueAt: 20 }, lane);
+  onDeadline(core, lease.record);
+  expect(seen).toMatchObject({ forced: 0, dueAt: 160 }); // it was late by 80, and the limit is 60
+  lease.record.dueAt = 20;
+  onDeadline(core, lease.record);
+  expect(seen.forced + aborts.length).toBe(1);
+});
+
+it('so does the grace of a cancel', () => {
+  const { core, lease, seen } = setUp({ ending, dueAt: 40 });
+  Object.assign(core.options, { graceMs: 500 });
+  onDeadline(core, lease.record);
+  expect(seen).toMatchObject({ graceOver: 0, dueAt: 160 });
+  onDeadline(core, lease.record);
+  expect(seen.graceOver).toBe(1);
+});

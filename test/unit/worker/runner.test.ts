@@ -1,0 +1,414 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { Codec, encode } from '../../../src/ipc/codec/codec.js';
+import { Flag, FrameType, HEADER_BYTES } from '../../../src/ipc/frame.js';
+import { bytesOf, FakeParent } from '../../fixtures/worker/fake-parent.js';
+
+/** A task that ends when the test says so. */
+function gate(): { task: () => Promise<unknown>; open: (value?: unknown) => void; calls: () => number } {
+  const opens: ((value?: unknown) => void)[] = [];
+  let calls = 0;
+  return {
+    task: () => {
+      calls += 1;
+      return new Promise((resolve) => opens.push(resolve));
+    },
+    open: (value) => opens.shift()?.(value),
+    calls: () => calls,
+  };
+}
+
+function* items(): Generator<number> {
+  yield 1;
+}
+async function* itemsLater(): AsyncGenerator<number> {
+  yield 1;
+}
+
+describe('boot', () => {
+  it('imports the module, runs the start hooks in order, and says which functions there are', async () => {
+    const parent = new FakeParent({ one: () => 1, two: async () => 2, notOne: 3, default: () => 0 });
+    const seen: unknown[] = [];
+    parent.runner.hooks.onStart(async (data) => {
+      await null;
+      seen.push(['first', data]);
+    });
+    parent.runner.hooks.onStart((data) => void seen.push(['second', data]));
+    parent.boot({ workerData: { a: 1 } });
+    await parent.until(() => parent.replies.length > 0);
+    expect(parent.replies).toMatchObject([{ type: 'Ready', value: ['one', 'two', 'default'] }]);
+    expect(seen).toEqual([
+      ['first', { a: 1 }],
+      ['second', { a: 1 }],
+    ]);
+    expect(parent.titles).toEqual(['mill: worker 7']);
+    expect(() => parent.runner.hooks.onStart(() => undefined)).toThrow(expect.objectContaining({ code: 'ERR_EVERPOOL_TOO_LATE' }));
+  });
+
+  it('takes the members of what a CommonJS module exports, also those that Node does not detect', async () => {
+    const sum = (): number => 1;
+    const module = { sum, twice: () => 2, name: 'x' };
+    const parent = new FakeParent({ sum, default: module, 'module.exports': module });
+    parent.boot();
+    await parent.until(() => parent.replies.length > 0);
+    expect(parent.replies[0]?.value).toEqual(['sum', 'twice']);
+  });
+
+  it('leaves the default object of an ES module alone', async () => {
+    const parent = new FakeParent({ sum: () => 1, default: { helper: () => 2 } });
+    parent.boot();
+    await parent.until(() => parent.replies.length > 0);
+    expect(parent.replies[0]?.value).toEqual(['sum']);
+  });
+
+  it('reports what a hook threw on stderr and to the parent, and exits with 1', async () => {
+    const parent = new FakeParent({});
+    parent.runner.hooks.onStart(() => {
+      throw new RangeError('no database');
+    });
+    parent.boot();
+    expect(await parent.exit()).toBe(1);
+    expect(parent.story).toEqual(['BootFailed 0', 'exit 1']);
+    expect(parent.replies[0]?.value).toBeInstanceOf(RangeError);
+    expect(parent.printed.join('')).toMatch(/RangeError: no database\n +at /);
+  });
+
+  it('reports a boot failure also when what was thrown cannot be sent', async () => {
+    const parent = new FakeParent({});
+    parent.runner.hooks.onStart(() => {
+      throw () => undefined;
+    });
+    parent.boot();
+    expect(await parent.exit()).toBe(1);
+    expect((parent.replies[0]?.value as Error | undefined)?.message).toBe('a function');
+  });
+
+  it('starts what came before it was ready once it is', async () => {
+    const parent = new FakeParent({ one: () => 1 });
+    parent.boot();
+    parent.run(1, 'one');
+    expect(parent.story).toEqual([]);
+    await parent.reply(1);
+    expect(parent.story).toEqual(['Ready 0', 'note 1', 'look 1', 'Result 1']);
+  });
+});
+
+describe('starting', () => {
+  it('notes the start when the header is there, before the body', async () => {
+    const parent = await FakeParent.of({ echo: (value: unknown) => value });
+    parent.run(1, 'echo');
+    parent.forget();
+    const bytes = parent.runBytes(2, 'echo', ['hello'], { flags: Flag.WantStarted });
+    parent.runner.receive(bytes.subarray(0, HEADER_BYTES - 1));
+    expect(parent.story).toEqual([]);
+    parent.runner.receive(bytes.subarray(HEADER_BYTES - 1, HEADER_BYTES + 2));
+    expect(parent.story).toEqual(['note 2', 'look 2', 'Started 2']);
+    parent.runner.receive(bytes.subarray(HEADER_BYTES + 2));
+    expect(parent.story).toEqual(['note 2', 'look 2', 'Started 2', 'Result 2']);
+    expect(parent.replies[1]?.value).toBe('hello');
+  });
+
+  it('drops a revoked attempt, skips its body, and goes on', async () => {
+    const calls: number[] = [];
+    const parent = await FakeParent.of({ call: (n: number) => void calls.push(n) });
+    parent.revoked.add(2);
+    parent.runner.receive(Buffer.concat([1, 2, 3].map((seq) => parent.runBytes(seq, 'call', [seq], { flags: Flag.WantStarted }))));
+    expect(calls).toEqual([1, 3]);
+    expect(parent.story).toEqual([
+      ...['note 1', 'look 1', 'Started 1', 'Result 1'],
+      ...['note 2', 'look 2', 'Dropped 2'],
+      ...['note 3', 'look 3', 'Started 3', 'Result 3'],
+    ]);
+  });
+
+  it('answers each before it notes the next, in one chunk too', async () => {
+    const parent = await FakeParent.of({ one: () => 1 });
+    parent.runner.receive(Buffer.concat([1, 2].map((seq) => parent.runBytes(seq, 'one'))));
+    expect(parent.story).toEqual(['note 1', 'look 1', 'Result 1', 'note 2', 'look 2', 'Result 2']);
+  });
+
+  it('keeps what was sent ahead unnoted until its turn, and drops what was revoked meanwhile', async () => {
+    const { task, open } = gate();
+    const parent = await FakeParent.of({ task, one: () => 1 });
+    parent.run(1, 'task');
+    for (const seq of [2, 3, 4, 5]) parent.run(seq, 'one');
+    expect(parent.story).toEqual(['note 1', 'look 1']);
+    parent.revoked.add(2).add(4);
+    open();
+    await parent.reply(5);
+    expect(parent.story.slice(2)).toEqual([
+      ...['Result 1', 'note 2', 'look 2', 'Dropped 2', 'note 3', 'look 3', 'Result 3'],
+      ...['note 4', 'look 4', 'Dropped 4', 'note 5', 'look 5', 'Result 5'],
+    ]);
+  });
+
+  it('notes an attempt whose body is still on its way when its turn comes', async () => {
+    const { task, open } = gate();
+    const parent = await FakeParent.of({ task, echo: (value: unknown) => value });
+    parent.run(1, 'task');
+    const bytes = parent.runBytes(2, 'echo', ['whole']);
+    parent.runner.receive(bytes.subarray(0, bytes.length - 3));
+    open();
+    await parent.until(() => parent.story.includes('look 2'));
+    expect(parent.story.slice(2)).toEqual(['Result 1', 'note 2', 'look 2']);
+    parent.runner.receive(bytes.subarray(bytes.length - 3));
+    expect((await parent.reply(2)).value).toBe('whole');
+  });
+
+  it('skips the rest of a body that was revoked when its turn came', async () => {
+    const { task, open } = gate();
+    const parent = await FakeParent.of({ task, one: () => 1 });
+    parent.run(1, 'task');
+    parent.run(2, 'one');
+    const bytes = parent.runBytes(3, 'one', ['long']);
+    parent.runner.receive(bytes.subarray(0, bytes.length - 1));
+    parent.revoked.add(3);
+    open();
+    await parent.until(() => parent.story.includes('Dropped 3'));
+    parent.runner.receive(bytes.subarray(bytes.length - 1));
+    parent.run(4, 'one');
+    expect((await parent.reply(4)).value).toBe(1);
+    expect(parent.replies.some((reply) => reply.type === 'Result' && reply.seq === 3)).toBe(false);
+  });
+
+  it('runs two at once with concurrency 2, and starts the third when either ends', async () => {
+    const { task, open, calls } = gate();
+    const parent = await FakeParent.of({ task }, 2);
+    for (const seq of [1, 2, 3]) parent.run(seq, 'task');
+    expect(calls()).toBe(2);
+    expect(parent.story).toEqual(['note 1', 'look 1', 'note 2', 'look 2']);
+    open('a');
+    expect((await parent.reply(1)).value).toBe('a');
+    expect(calls()).toBe(3);
+    expect(parent.story.slice(4)).toEqual(['Result 1', 'note 3', 'look 3']);
+  });
+});
+
+describe('running', () => {
+  it('says how long the attempt took, in microseconds, and when it ended', async () => {
+    const parent: FakeParent = await FakeParent.of({
+      slow: () => {
+        parent.time += 2.5;
+      },
+    });
+    parent.run(1, 'slow');
+    expect(parent.replies).toMatchObject([{ type: 'Result', seq: 1, a: 2500, time: parent.time, value: undefined }]);
+    const forever: FakeParent = await FakeParent.of({
+      slow: () => {
+        forever.time += 1e9;
+      },
+    });
+    forever.run(1, 'slow');
+    expect(forever.replies[0]?.a).toBe(0xffff_ffff);
+  });
+
+  it('awaits promises and other thenables, and takes what they reject with', async () => {
+    const thenable = (value: unknown, isGood: boolean) => () => ({
+      // biome-ignore lint/suspicious/noThenProperty: a thenable that is no promise is the point
+      then(resolve: (value: unknown) => void, reject: (value: unknown) => void): void {
+        if (isGood) resolve(value);
+        else reject(value);
+      },
+    });
+    const parent = await FakeParent.of({ promise: async () => 1, good: thenable(2, true), bad: thenable('three', false) });
+    parent.run(1, 'promise');
+    parent.run(2, 'good');
+    parent.run(3, 'bad');
+    expect((await parent.reply(1)).value).toBe(1);
+    expect((await parent.reply(2)).value).toBe(2);
+    expect(await parent.reply(3)).toMatchObject({ type: 'Failure', flags: 0, value: 'three' });
+  });
+
+  it('carries whatever is thrown', async () => {
+    const thrown = [new TypeError('x', { cause: 1 }), 'text', undefined, null, 0, { code: 5 }];
+    const parent = await FakeParent.of({
+      fail: (at: number) => {
+        throw thrown[at];
+      },
+    });
+    for (const at of thrown.keys()) parent.run(at + 1, 'fail', [at]);
+    expect(parent.replies.map(({ type, flags }) => `${type} ${flags}`)).toEqual(thrown.map(() => 'Failure 0'));
+    expect(parent.replies.map(({ value }) => value)).toEqual(thrown);
+  });
+
+  it('fails one task alone when its arguments cannot be decoded', async () => {
+    const parent = await FakeParent.of({ one: () => 1 });
+    parent.runEncoded(1, 'one', { codec: Codec.Json, body: '[1,', attachments: [], bytes: 3 });
+    parent.run(2, 'one');
+    expect(parent.replies).toMatchObject([
+      { type: 'Failure', seq: 1, flags: Flag.Undecodable, value: { name: 'SyntaxError' } },
+      { type: 'Result', seq: 2, value: 1 },
+    ]);
+  });
+
+  it('names what the module exports when it does not export the task', async () => {
+    const parent = await FakeParent.of({ one: () => 1 });
+    parent.run(1, 'toString');
+    parent.run(2, 'one');
+    expect(parent.replies).toMatchObject([
+      { type: 'Failure', flags: Flag.UnknownTask, value: { name: 'toString', exports: ['one'] } },
+      { type: 'Result' },
+    ]);
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ['a function', () => ({ user: { save: () => undefined } }), 'result.user.save'],
+    ['a generator', items, 'result'],
+    ['an async generator', itemsLater, 'result'],
+    ['an iterator', () => [1].values(), 'result'],
+    [
+      'a getter that throws',
+      () => ({
+        get x(): never {
+          throw new Error('no');
+        },
+      }),
+      'result.x',
+    ],
+  ])('fails one task alone when its result is %s', async (_what, task, path) => {
+    const parent = await FakeParent.of({ task, one: () => 1 });
+    parent.run(1, 'task');
+    parent.run(2, 'one');
+    expect(await parent.reply(1)).toMatchObject({ type: 'Failure', flags: Flag.Unserialisable, value: { side: 'result', path } });
+    expect(await parent.reply(2)).toMatchObject({ type: 'Result', value: 1 });
+  });
+
+  it('describes a thrown value that cannot be sent', async () => {
+    const thrown: unknown = { callback: () => undefined };
+    const parent = await FakeParent.of({
+      fail: () => {
+        throw thrown;
+      },
+    });
+    parent.run(1, 'fail');
+    expect(parent.replies[0]).toMatchObject({
+      flags: Flag.Unserialisable,
+      value: { side: 'error', path: 'error.callback', message: expect.any(String), thrown: 'an object' },
+    });
+  });
+
+  it('survives a result whose `then` throws', async () => {
+    const parent = await FakeParent.of({
+      odd: () => ({
+        // biome-ignore lint/suspicious/noThenProperty: a `then` that throws is the point
+        get then(): never {
+          throw new RangeError('then');
+        },
+      }),
+    });
+    parent.run(1, 'odd');
+    expect(parent.replies).toMatchObject([{ type: 'Failure', flags: 0, value: { name: 'RangeError' } }]);
+  });
+
+  it('runs a function by its source', async () => {
+    const parent = await FakeParent.of({});
+    const exec = (seq: number, source: string, args: unknown[]) => parent.run(seq, 'exec', [source, args], { flags: Flag.Exec });
+    exec(1, '(a, b) => a + b', [1, 2]);
+    exec(2, 'async (a) => a * 2', [4]);
+    exec(3, '(a) => a +', [1]);
+    exec(4, '() => { throw new TypeError("mine") }', []);
+    expect(await parent.reply(1)).toMatchObject({ type: 'Result', value: 3 });
+    expect(await parent.reply(2)).toMatchObject({ type: 'Result', value: 8 });
+    expect(await parent.reply(3)).toMatchObject({ type: 'Failure', flags: 0, value: { name: 'SyntaxError' } });
+    expect(await parent.reply(4)).toMatchObject({ type: 'Failure', flags: 0, value: { message: 'mine' } });
+  });
+});
+
+describe('memory', () => {
+  it.each([
+    ['synchronous', (keep: (value: object) => object) => (value: object) => keep(value)],
+    ['asynchronous', (keep: (value: object) => object) => async (value: object) => keep(value)],
+  ])('holds neither arguments nor results of a %s task that has ended', async (_what, taskOf) => {
+    const kept: WeakRef<object>[] = [];
+    const task = taskOf((value) => {
+      const result = { twice: value };
+      kept.push(new WeakRef(value), new WeakRef(result));
+      return result;
+    });
+    const parent = await FakeParent.of({ task });
+    parent.run(1, 'task', [{ name: 'x' }]);
+    await parent.reply(1);
+    parent.forget();
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef holds until the end of the turn
+    gc();
+    expect(kept.map((ref) => ref.deref())).toEqual([undefined, undefined]);
+  });
+});
+
+describe('leaving', () => {
+  it('answers a ping with its seq and time', async () => {
+    const parent = await FakeParent.of({});
+    parent.give({ type: FrameType.Ping, seq: 5, time: 123.5 });
+    expect(parent.replies).toMatchObject([{ type: 'Pong', seq: 5, time: 123.5 }]);
+  });
+
+  it('leaves at once when idle and without hooks', async () => {
+    const parent = await FakeParent.of({});
+    parent.give({ type: FrameType.Leave });
+    expect(parent.story).toEqual(['exit 0']);
+  });
+
+  it('finishes what runs, starts nothing more, and runs every stop hook before it exits', async () => {
+    const { task, open } = gate();
+    const parent = await FakeParent.of({ task, one: () => 1 });
+    parent.runner.hooks.onStop(async () => {
+      await null;
+      parent.story.push('hook 1');
+      throw new Error('hook failed');
+    });
+    parent.runner.hooks.onStop(() => void parent.story.push('hook 2'));
+    parent.run(1, 'task');
+    parent.run(2, 'one');
+    parent.give({ type: FrameType.Leave });
+    parent.run(3, 'one');
+    expect(parent.story).toEqual(['note 1', 'look 1']);
+    open('done');
+    expect(await parent.exit()).toBe(0);
+    expect(parent.story.slice(2)).toEqual(['Result 1', 'hook 1', 'hook 2', 'exit 0']);
+    expect(parent.printed.join('')).toContain('hook failed');
+  });
+
+  it('runs the stop hooks when the parent is gone and nothing runs', async () => {
+    const parent = await FakeParent.of({});
+    parent.runner.hooks.onStop(() => void parent.story.push('hook'));
+    parent.runner.parentGone();
+    expect(await parent.exit()).toBe(0);
+    expect(parent.story).toEqual(['hook', 'exit 0']);
+  });
+
+  it('exits at once when the parent is gone and a task runs', async () => {
+    const parent = await FakeParent.of({ task: gate().task });
+    parent.runner.hooks.onStop(() => void parent.story.push('hook'));
+    parent.run(1, 'task');
+    parent.runner.parentGone();
+    expect(parent.story).toEqual(['note 1', 'look 1', 'exit 1']);
+  });
+
+  it('leaves when the parent is gone in the middle of a message', async () => {
+    const parent = await FakeParent.of({ one: () => 1 });
+    const bytes = parent.runBytes(1, 'one', ['cut']);
+    parent.runner.receive(bytes.subarray(0, bytes.length - 2));
+    parent.runner.parentGone();
+    expect(parent.story).toEqual(['note 1', 'look 1', 'exit 0']);
+  });
+
+  it('leaves in the middle of its boot', async () => {
+    const parent = new FakeParent({});
+    parent.runner.hooks.onStart(() => new Promise(() => undefined));
+    parent.boot();
+    parent.give({ type: FrameType.Leave });
+    expect(parent.story).toEqual(['exit 0']);
+  });
+
+  it('dies of bytes that are no frame, and says so', async () => {
+    const parent = await FakeParent.of({});
+    parent.runner.receive(Buffer.alloc(64, 7));
+    expect(parent.exitCode).toBe(1);
+    expect(parent.printed.join('')).toContain('ProtocolError');
+    parent.runner.receive(bytesOf({ type: FrameType.Ping }, encode(undefined)));
+    expect(parent.replies).toEqual([]);
+  });
+});
