@@ -3,7 +3,7 @@
  * simulated doors. The same number of tasks is done beforehand for each, so that a short measurement is not of colder code.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { simulatedPool, TASK } from './doors.js';
+import { simulatedPool, TASK } from './platform.js';
 
 const WARM_TASKS = 50_000;
 /** Small numbers are measured again and again until it is so many tasks: each then has its share of the collections. */

@@ -8,7 +8,7 @@ import { encode } from '../dist/ipc/codec/codec.js';
 import { Flag, FrameType } from '../dist/ipc/frame.js';
 import { FrameWriter } from '../dist/ipc/frame-writer.js';
 import { Runner } from '../dist/worker/runner.js';
-import { simulatedPool, TASK, VirtualClock } from './doors.js';
+import { simulatedPool, TASK, VirtualClock } from './platform.js';
 
 const IN_FLIGHT = 512;
 const CHUNK = 1000;
@@ -57,18 +57,18 @@ async function mapped() {
 /** A runner that has booted, and a chunk of bytes that it may be given again and again. */
 async function runner(frames) {
   let now = 1000;
-  const doors = {
+  const platform = {
     now: () => {
       now += 0.0005;
       return now;
     },
-    note: { start: noop, startItems: noop, isRevoked: () => false, abortKind: noop },
+    controlFile: { start: noop, startItems: noop, isRevoked: () => false, abortKind: noop },
     send: noop,
     exit: noop,
     load: async () => ({ [TASK]: noop }),
     compile: noop,
   };
-  const worker = new Runner(doors);
+  const worker = new Runner(platform);
   const writer = new FrameWriter();
   const bytesOf = (add) => {
     add();

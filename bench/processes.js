@@ -75,9 +75,9 @@ function processIds() {
 }
 
 /** Undefined where the process has ended meanwhile, or is another user's. */
-function read(look) {
+function read(hasStarted) {
   try {
-    return look();
+    return hasStarted();
   } catch {
     return undefined;
   }

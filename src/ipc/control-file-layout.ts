@@ -12,7 +12,7 @@
 export const RING = 1024;
 /** RING is a power of two: `seq & RING_MASK` is the remainder, of any whole number, without a division of doubles. */
 export const RING_MASK: number = RING - 1;
-export const NOTE_BYTES: number = 64 + RING * 24;
+export const CONTROL_FILE_BYTES: number = 64 + RING * 24;
 export const STARTED_AT = 0;
 /** Of the pair: the number, and its confirmation. */
 export const STARTED_BYTES = 16;
@@ -22,8 +22,8 @@ export const CONFIRMATION_OF_0: number = -1;
 /** What the parent puts into each cell before the worker gets the file. Zeros, from task code or from a file of its own, are no such cell. */
 export const FRESH_CELL: number = -1;
 
-export function freshNote(): Float64Array {
-  const cells = new Float64Array(NOTE_BYTES / 8).fill(FRESH_CELL);
+export function freshControlFile(): Float64Array {
+  const cells = new Float64Array(CONTROL_FILE_BYTES / 8).fill(FRESH_CELL);
   cells[STARTED_AT / 8] = 0;
   cells[STARTED_AT / 8 + 1] = CONFIRMATION_OF_0;
   return cells;

@@ -39,7 +39,7 @@ export class FrameReader {
   }
 
   /** Where the next bytes belong, in the middle of a large body: whoever reads them there saves a copy, and then pushes that very part. */
-  get room(): Buffer | undefined {
+  get receiveBuffer(): Buffer | undefined {
     const target = this.#target;
     if (target === undefined || target.length - this.#filled < LEAST_ROOM_BYTES) return undefined;
     return target.subarray(this.#filled);

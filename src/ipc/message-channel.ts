@@ -5,7 +5,7 @@ import { checkBuffers, type FrameHeader, type Message, ProtocolError } from './f
 import { FrameReader } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
 
-export class Link {
+export class FramedChannel {
   readonly #process: WorkerProcess;
   readonly #reader: FrameReader;
   readonly #writer = new FrameWriter();
@@ -43,10 +43,10 @@ export class Link {
   }
 
   /** Where the next bytes belong, in the middle of a large message. */
-  get room(): Buffer | undefined {
+  get receiveBuffer(): Buffer | undefined {
     if (this.#fault !== undefined) return undefined;
     try {
-      return this.#reader.room;
+      return this.#reader.receiveBuffer;
     } catch (error) {
       this.#spoil('read', error);
       return undefined;

@@ -12,10 +12,10 @@ import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/lifecycle/worker.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { AbortSignals } from './abort-signals.js';
-import type { Growth } from './dispatch/autoscaler.js';
+import type { Autoscaler } from './dispatch/autoscaler.js';
 import type { Dispatcher } from './dispatch/dispatcher.js';
 import type { StartWatch } from './dispatch/start-watch.js';
-import type { Lane } from './dispatch/worker-leases.js';
+import type { WorkerLeases } from './dispatch/worker-leases.js';
 import type { Events } from './events.js';
 import type { ResolvedPoolOptions } from './options/pool-options.js';
 import type { NameTable } from './task/task-names.js';
@@ -32,15 +32,15 @@ export interface Counts {
 }
 
 /** settlement.ts */
-export interface Settling {
+export interface TaskSettlement {
   onStarted(lease: Lease): void;
   onReply(lease: Lease, message: Message, worker: Worker): void;
   onWithdrawn(lease: Lease): void;
   /** A value of its stream cannot be decoded: it is to end. */
-  unreadable(lease: Lease, cause: unknown): void;
+  onUnreadableValue(lease: Lease, cause: unknown): void;
   onOrphaned(lease: Lease, death: Death, worker: Worker): void;
   /** What deals with it has thrown: it settles with that. Never throws. */
-  torn(record: TaskRecord, cause: unknown): void;
+  failInternally(record: TaskRecord, cause: unknown): void;
   fail(record: TaskRecord, error: unknown): void;
   /** Ends a task that is with no worker, as was asked for. */
   end(record: TaskRecord): void;
@@ -49,24 +49,24 @@ export interface Settling {
 }
 
 /** canceller.ts */
-export interface Cancelling {
+export interface TaskCancellation {
   cancel(record: TaskRecord, reason: unknown): Promise<void>;
   kill(record: TaskRecord, reason: unknown): Promise<void>;
   abort(record: TaskRecord, reason: unknown): void;
   end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void;
   forceEnd(lease: Lease): void;
-  graceOver(record: TaskRecord): void;
+  onGraceOver(record: TaskRecord): void;
 }
 
 /** upkeep.ts */
-export interface Keeping {
-  onUsable(lane: Lane): void;
+export interface WorkerRecycling {
+  onUsable(leases: WorkerLeases): void;
   onIdle(): void;
-  onGone(lane: Lane): void;
+  onDied(leases: WorkerLeases): void;
   stop(): void;
 }
 
-export interface Rooms {
+export interface PoolContext {
   readonly clock: Clock;
   readonly options: ResolvedPoolOptions;
   /** The body of each worker's Boot message. */
@@ -84,11 +84,11 @@ export interface Rooms {
   readonly signals: AbortSignals<TaskRecord>;
   readonly dispatcher: Dispatcher;
   readonly supervisor: Supervisor;
-  readonly settlement: Settling;
-  readonly canceller: Cancelling;
-  readonly upkeep: Keeping;
-  readonly growth: Growth;
-  readonly starts: StartWatch;
+  readonly settlement: TaskSettlement;
+  readonly cancellation: TaskCancellation;
+  readonly recycling: WorkerRecycling;
+  readonly autoscaler: Autoscaler;
+  readonly startWatch: StartWatch;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */

@@ -8,40 +8,31 @@ import type { Encoded } from '../ipc/codec/codec.js';
 import { Deadlines } from '../shared/deadlines.js';
 import { PoolBrokenError, PoolClosedError, QueueFullError } from '../shared/errors.js';
 import { Histogram } from '../shared/histogram.js';
-import type { Clock, Spawner } from '../shared/platform.js';
+import type { Clock } from '../shared/platform.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { AbortSignals } from './abort-signals.js';
 import type { JournalStore } from './batch/journal-store.js';
-import { Growth } from './dispatch/autoscaler.js';
+import { Autoscaler } from './dispatch/autoscaler.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { StartWatch } from './dispatch/start-watch.js';
 import { Events } from './events.js';
 import type { ResolvedPoolOptions } from './options/pool-options.js';
 import type { ResolvedTaskOptions } from './options/task-options.js';
-import type { Counts, Rooms } from './pool-context.js';
-import { Canceller } from './settle/cancellation.js';
+import type { PoolPlatform } from './platform.js';
+import type { Counts, PoolContext } from './pool-context.js';
+import { Cancellation } from './settle/cancellation.js';
 import { Settlement } from './settle/settlement.js';
 import { onDeadline } from './settle/task-deadline.js';
-import { Life } from './shutdown.js';
+import { Shutdown } from './shutdown.js';
 import type { NameStats } from './task/task-durations.js';
 import { NameTable } from './task/task-names.js';
 import { TaskQueue } from './task/task-queue.js';
-import { type Settler, type TaskOutput, TaskRecord } from './task/task-record.js';
+import { type Settler, TaskRecord, type TaskSink } from './task/task-record.js';
 import { Waiters } from './waiters.js';
-import { Upkeep } from './workers/recycling.js';
-import { Staff } from './workers/worker-listener.js';
+import { Recycling } from './workers/recycling.js';
+import { WorkerListener } from './workers/worker-listener.js';
 
-/** The doors, and what else a simulation replaces. */
-export interface Doors {
-  readonly clock: Clock;
-  readonly spawner: Spawner;
-  readonly journals: JournalStore;
-  readonly random: () => number;
-  /** Workers that may boot at once. */
-  readonly spawnConcurrency: number;
-}
-
-export class Core implements Rooms {
+export class PoolCore implements PoolContext {
   readonly clock: Clock;
   readonly journals: JournalStore;
   readonly options: ResolvedPoolOptions;
@@ -59,12 +50,12 @@ export class Core implements Rooms {
   readonly signals: AbortSignals<TaskRecord>;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
-  readonly canceller: Canceller;
+  readonly cancellation: Cancellation;
   readonly supervisor: Supervisor;
-  readonly life: Life;
-  readonly upkeep: Upkeep;
-  readonly growth: Growth;
-  readonly starts: StartWatch;
+  readonly shutdown: Shutdown;
+  readonly recycling: Recycling;
+  readonly autoscaler: Autoscaler;
+  readonly startWatch: StartWatch;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
   /** Why the pool broke, while it is broken. */
@@ -72,41 +63,41 @@ export class Core implements Rooms {
   #lastTaskId = 0;
   #outstanding = 0; // submitted and not settled
 
-  constructor(options: ResolvedPoolOptions, doors: Doors, boot: Encoded) {
-    this.clock = doors.clock;
-    this.journals = doors.journals;
+  constructor(options: ResolvedPoolOptions, platform: PoolPlatform, boot: Encoded) {
+    this.clock = platform.clock;
+    this.journals = platform.journals;
     this.options = options;
     this.boot = boot;
-    this.deadlines = new Deadlines(doors.clock, (record) => {
+    this.deadlines = new Deadlines(platform.clock, (record) => {
       try {
         onDeadline(this, record);
       } catch (error) {
-        this.settlement.torn(record, error);
+        this.settlement.failInternally(record, error);
       }
     });
-    this.events = new Events(doors.clock);
-    this.waiters = new Waiters(doors.clock);
-    this.starts = new StartWatch(doors.clock);
+    this.events = new Events(platform.clock);
+    this.waiters = new Waiters(platform.clock);
+    this.startWatch = new StartWatch(platform.clock);
     this.settlement = new Settlement(this);
-    this.canceller = new Canceller(this);
-    this.signals = new AbortSignals((record, reason) => this.canceller.abort(record, reason));
-    this.upkeep = new Upkeep(this, doors.random);
-    this.growth = new Growth(doors.clock, {
+    this.cancellation = new Cancellation(this);
+    this.signals = new AbortSignals((record, reason) => this.cancellation.abort(record, reason));
+    this.recycling = new Recycling(this, platform.random);
+    this.autoscaler = new Autoscaler(platform.clock, {
       backlog: () => ({ waiting: this.queue.size, meanMs: this.queue.peek()?.name.meanMs ?? 0 }),
       places: () => this.supervisor.size * options.concurrency,
       grow: (count) => this.supervisor.grow(count),
     });
-    this.dispatcher = new Dispatcher(doors.clock, this.queue, this.names, options, {
-      onShort: () => {
-        if (this.isElastic) this.growth.onShort();
-        this.supervisor.onShort();
+    this.dispatcher = new Dispatcher(platform.clock, this.queue, this.names, options, {
+      onBacklog: () => {
+        if (this.isElastic) this.autoscaler.onBacklog();
+        this.supervisor.onBacklog();
       },
-      onSpent: (lane) => this.upkeep.onSpent(lane),
-      onPumped: () => this.waiters.check(),
+      onAllowanceSpent: (leases) => this.recycling.onSpent(leases),
+      onDispatched: () => this.waiters.check(),
     });
-    const rules = { ...options, spawnConcurrency: doors.spawnConcurrency };
-    this.supervisor = new Supervisor(doors.clock, doors.spawner, rules, new Staff(this), doors.random);
-    this.life = new Life(this);
+    const rules = { ...options, spawnConcurrency: platform.spawnConcurrency };
+    this.supervisor = new Supervisor(platform.clock, platform.spawner, rules, new WorkerListener(this), platform.random);
+    this.shutdown = new Shutdown(this);
     this.supervisor.start();
   }
 
@@ -137,7 +128,7 @@ export class Core implements Rooms {
 
   /** If it is closing or closed. */
   closedError(what = ''): PoolClosedError | undefined {
-    if (this.life.stage === 'open') return undefined;
+    if (this.shutdown.stage === 'open') return undefined;
     return new PoolClosedError(`the pool '${this.options.name}' is ${this.supervisor.state}${what}`);
   }
 
@@ -179,7 +170,7 @@ export class Core implements Rooms {
       this.signals.watch(options.signal, record);
       if (record.isSettled) return record;
     }
-    if (this.life.takesTasks && this.brokenBy === undefined) {
+    if (this.shutdown.takesTasks && this.brokenBy === undefined) {
       this.queue.push(record);
       this.#queued(record);
     } else this.settlement.fail(record, this.refusal() ?? this.brokenError());
@@ -187,7 +178,7 @@ export class Core implements Rooms {
   }
 
   /** A part of another task, and so no new one; it is in no queue yet. */
-  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskOutput): TaskRecord {
+  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskSink): TaskRecord {
     const record = new TaskRecord(++this.#lastTaskId, of.name, of.flags, encoded, of.options, of.submittedAt, settler);
     record.stream = settler;
     record.caller = of.caller;
@@ -197,7 +188,7 @@ export class Core implements Rooms {
 
   /** Into the queue, from wherever it was; what may not go on settles. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void {
-    if (!this.life.takesTasks || record.ending !== undefined || this.brokenBy !== undefined) {
+    if (!this.shutdown.takesTasks || record.ending !== undefined || this.brokenBy !== undefined) {
       this.#refuse(record);
       return;
     }
@@ -223,7 +214,7 @@ export class Core implements Rooms {
 
   mayGoOn(record: TaskRecord): boolean {
     // A pool that ends its tasks knows those that it finds: not one about which was being decided when code of the program ended the pool.
-    if (!this.life.takesTasks) record.ending ??= this.life.endingOf(record);
+    if (!this.shutdown.takesTasks) record.ending ??= this.shutdown.endingOf(record);
     return record.ending === undefined && this.brokenBy === undefined;
   }
 
@@ -243,13 +234,13 @@ export class Core implements Rooms {
     if (this.#outstanding > 0) return;
     this.clock.release();
     this.waiters.check();
-    this.life.onIdle();
+    this.shutdown.onIdle();
   }
 
   /** Every task that has not settled. */
   *records(): Iterable<TaskRecord> {
     yield* this.queue;
     yield* this.waiting;
-    for (const lane of this.dispatcher.lanes) for (const lease of lane.leases()) yield lease.record;
+    for (const leases of this.dispatcher.workers) for (const lease of leases.list()) yield lease.record;
   }
 }

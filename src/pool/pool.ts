@@ -5,9 +5,8 @@ import { isAborted, offAbort, onAbort } from '../shared/signals.js';
 import type { WorkerInfo } from '../shared/types.js';
 import type { Batch } from './batch/batch.js';
 import { createBatch } from './batch/map.js';
-import { execName, execSource, execWork } from './handles/source.js';
 import { StreamSink, type TaskStream, TaskStreamHandle } from './handles/stream.js';
-import { namedWork, submitTask } from './handles/submit.js';
+import { execName, execSource, execWork, namedWork, submitTask } from './handles/submit.js';
 import type { Task } from './handles/task.js';
 import { type Tasks, tasksProxy } from './handles/tasks-proxy.js';
 import {
@@ -22,9 +21,10 @@ import {
 } from './options/method-options.js';
 import { type ResolvedPoolOptions, resolvePoolOptions, resolveSize } from './options/pool-options.js';
 import { resolveTaskOptions } from './options/task-options.js';
-import { Core, type Doors } from './pool-core.js';
+import type { PoolPlatform } from './platform.js';
+import { PoolCore } from './pool-core.js';
 import { Scope, type ScopePool } from './scope.js';
-import { statsOf, workersOf } from './snapshot.js';
+import { statsSnapshot, workersSnapshot } from './snapshot.js';
 import type { AnyFunction } from './task/submission-stack.js';
 import type {
   CallRest,
@@ -46,16 +46,16 @@ import type {
   TerminateOptions,
 } from './types.js';
 import { encodedBoot } from './workers/boot.js';
-import { nodeDoors } from './workers/node-platform.js';
+import { nodePlatform } from './workers/node-platform.js';
 
 /** @internal What stands behind the next pool: a simulation puts its own doors here. */
-export const doorsOf: { make: (options: ResolvedPoolOptions) => Doors } = { make: nodeDoors };
+export const platformOf: { make: (options: ResolvedPoolOptions) => PoolPlatform } = { make: nodePlatform };
 
-const cores = new WeakMap<object, Core>();
+const cores = new WeakMap<object, PoolCore>();
 
 /** @internal What is behind a pool, for the faults of `everpool/testing`. */
-export function coreOf(pool: object): Core {
-  return cores.get(pool) as Core;
+export function coreOf(pool: object): PoolCore {
+  return cores.get(pool) as PoolCore;
 }
 
 /**
@@ -67,14 +67,14 @@ export function coreOf(pool: object): Core {
 export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   readonly name: string;
   readonly #tasks: Tasks<M>;
-  readonly #core: Core;
+  readonly #core: PoolCore;
 
   /** @throws OptionsError (ERR_EVERPOOL_OPTIONS) naming the option, the rule and the value */
   constructor(options?: PoolOptions) {
     const resolved = resolvePoolOptions(options);
     const boot = encodedBoot(resolved);
     this.name = resolved.name;
-    this.#core = new Core(resolved, doorsOf.make(resolved), boot);
+    this.#core = new PoolCore(resolved, platformOf.make(resolved), boot);
     cores.set(this, this.#core);
     this.#tasks = tasksProxy<M>((name, args) => (this as unknown as ScopePool).run(name, args));
     const { signal } = resolved;
@@ -178,12 +178,12 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const { tag, queued, running, reason } = checkKillTasksOptions(options);
     const core = this.#core;
     const matching = [...core.records()].filter((record) => {
-      const isRunning = record.lease?.lane?.look(record.lease) === true;
+      const isRunning = record.lease?.holder?.hasStarted(record.lease) === true;
       return (tag === undefined || record.options.tag === tag) && (isRunning ? running : queued);
     });
     // The queued ones first: none of them may take the place of one that is killed.
     matching.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
-    const ends = matching.map((record) => core.canceller.kill(record, reason));
+    const ends = matching.map((record) => core.cancellation.kill(record, reason));
     await core.waiters.hold(Promise.all(ends));
     return matching.filter((record) => record.state === 'cancelled').length;
   }
@@ -203,7 +203,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
       return; // it has gone already
     }
     worker.kill(signal);
-    await waiters.hold(worker.whenGone());
+    await waiters.hold(worker.whenReaped());
   }
 
   // ---- size and life
@@ -211,7 +211,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** Changes the number of workers at any moment; one that is to leave finishes its task first. @throws OptionsError */
   resize(size: number | { min: number; max: number }): void {
     const { min, max } = resolveSize(size);
-    if (this.#core.life.stage !== 'open') return;
+    if (this.#core.shutdown.stage !== 'open') return;
     this.#core.supervisor.resize(min, max);
     this.#core.dispatcher.schedule();
     this.#core.waiters.check();
@@ -234,7 +234,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 
   /** Stops starting tasks; running ones go on. A pool that is closing finishes what it has: it is not paused any more. */
   pause(): void {
-    if (this.#core.life.stage === 'open') this.#core.dispatcher.pause();
+    if (this.#core.shutdown.stage === 'open') this.#core.dispatcher.pause();
   }
   resume(): void {
     this.#core.dispatcher.resume();
@@ -271,17 +271,17 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 
   /** Takes no more tasks, finishes those it has (or cancels the queued ones), lets workers exit. */
   close(options?: CloseOptions): Promise<void> {
-    return this.#core.life.close(checkCloseOptions(options));
+    return this.#core.shutdown.close(checkCloseOptions(options));
   }
 
   /** Aborts running tasks, then the kill ladder: `graceMs` for the abort, SIGTERM, SIGKILL. */
   terminate(options?: TerminateOptions): Promise<void> {
-    return this.#core.life.terminate(checkTerminateOptions(options));
+    return this.#core.shutdown.terminate(checkTerminateOptions(options));
   }
 
   /** SIGKILL to everything, now. */
   kill(): Promise<void> {
-    return this.#core.life.kill();
+    return this.#core.shutdown.kill();
   }
 
   /** `terminate()`, as Python's `with Pool()` does. */
@@ -293,11 +293,11 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 
   /** Every living worker, also those that are starting or leaving. */
   workers(): WorkerInfo[] {
-    return workersOf(this.#core);
+    return workersSnapshot(this.#core);
   }
 
   stats(): PoolStats {
-    return statsOf(this.#core);
+    return statsSnapshot(this.#core);
   }
 
   /** @throws OptionsError for a name that is no event, or a listener that is no function; `once` and `off` too */
@@ -328,9 +328,9 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 }
 
 /** `PoolOptions.signal`. */
-function endWith(signal: AbortSignal, { life, events }: Core): void {
+function endWith(signal: AbortSignal, { shutdown, events }: PoolCore): void {
   const end = (): void => {
-    life.terminate({ graceMs: undefined }).catch(ignore); // what outlives the ladder is told to those who call terminate themselves
+    shutdown.terminate({ graceMs: undefined }).catch(ignore); // what outlives the ladder is told to those who call terminate themselves
   };
   if (isAborted(signal)) {
     end();

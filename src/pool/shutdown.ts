@@ -7,15 +7,15 @@ import { type Deferred, deferred } from '../shared/deferred.js';
 import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import type { Timer } from '../shared/platform.js';
-import type { Rooms } from './pool-context.js';
+import type { PoolContext } from './pool-context.js';
 import { aboutTask } from './settle/error-messages.js';
 import type { Ending, TaskRecord } from './task/task-record.js';
 
 type Stage = 'open' | 'closing' | 'terminating' | 'killing' | 'ended';
 const ORDER: Record<Stage, number> = { open: 0, closing: 1, terminating: 2, killing: 3, ended: 4 };
 
-export class Life {
-  readonly #core: Rooms;
+export class Shutdown {
+  readonly #core: PoolContext;
   /** From `closing` on it takes no new tasks. */
   stage: Stage = 'open';
   /** Tasks may wait for a start: it does not end those that it has, and its workers have not been sent away. */
@@ -24,7 +24,7 @@ export class Life {
   #timer: Timer | undefined;
   #done: Deferred<void> | undefined;
 
-  constructor(core: Rooms) {
+  constructor(core: PoolContext) {
     this.#core = core;
   }
 
@@ -87,7 +87,7 @@ export class Life {
   }
 
   #end(record: TaskRecord, how: 'cancel' | 'kill', why: string): void {
-    this.#core.canceller.end(record, this.#ending(record, why), how, this.#graceMs);
+    this.#core.cancellation.end(record, this.#ending(record, why), how, this.#graceMs);
   }
 
   /** Of one that it has not found among its tasks. */
@@ -121,10 +121,10 @@ export class Life {
     const core = this.#core;
     if (this.#timer !== undefined) core.clock.clearTimer(this.#timer);
     core.dispatcher.stop();
-    core.upkeep.stop();
-    core.growth.stop();
+    core.recycling.stop();
+    core.autoscaler.stop();
     core.deadlines.stop();
-    core.starts.stop();
+    core.startWatch.stop();
     core.supervisor.closed();
     core.events.emit('closed', {});
     core.waiters.check();

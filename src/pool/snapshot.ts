@@ -1,11 +1,11 @@
 /** What users see of a pool: its workers and its figures, as they are at this moment. */
 import type { WorkerInfo } from '../shared/types.js';
 import type { Worker } from '../supervisor/lifecycle/worker.js';
-import type { Lane } from './dispatch/worker-leases.js';
-import type { Rooms } from './pool-context.js';
+import type { WorkerLeases } from './dispatch/worker-leases.js';
+import type { PoolContext } from './pool-context.js';
 import type { PoolStats } from './types.js';
 
-export function workersOf(core: Rooms): WorkerInfo[] {
+export function workersSnapshot(core: PoolContext): WorkerInfo[] {
   const now = core.clock.now();
   const list: WorkerInfo[] = [];
   for (const { worker, slot } of core.supervisor.living()) {
@@ -14,7 +14,7 @@ export function workersOf(core: Rooms): WorkerInfo[] {
       slot,
       pid: worker.pid,
       state: stateOf(worker),
-      tasks: tasksOf(worker.tenant as Lane | undefined, now),
+      tasks: tasksOf(worker.client as WorkerLeases | undefined, now),
       completed: worker.completed,
       uptimeMs: now - worker.spawnedAt,
       rssBytes: worker.rssBytes,
@@ -29,25 +29,25 @@ function stateOf(worker: Worker): WorkerInfo['state'] {
     case 'draining':
       return worker.state;
     case 'ready':
-      return (worker.tenant?.load ?? 0) > 0 ? 'busy' : 'idle';
+      return (worker.client?.load ?? 0) > 0 ? 'busy' : 'idle';
     default:
       return 'stopping';
   }
 }
 
-function tasksOf(lane: Lane | undefined, now: number): WorkerInfo['tasks'] {
-  if (lane === undefined) return [];
-  return [...lane.leases()].map((lease) => ({
+function tasksOf(leases: WorkerLeases | undefined, now: number): WorkerInfo['tasks'] {
+  if (leases === undefined) return [];
+  return [...leases.list()].map((lease) => ({
     id: lease.record.id,
     name: lease.record.name.name,
     attempt: lease.number,
-    runningMs: lane.look(lease) ? Math.max(0, now - lease.startedAt) : 0,
+    runningMs: leases.hasStarted(lease) ? Math.max(0, now - lease.startedAt) : 0,
   }));
 }
 
-export function statsOf(core: Rooms): PoolStats {
+export function statsSnapshot(core: PoolContext): PoolStats {
   let started = 0;
-  for (const lane of core.dispatcher.lanes) started += lane.running;
+  for (const leases of core.dispatcher.workers) started += leases.running;
   const { submitted, succeeded, failed, cancelled, retried } = core.counts;
   const waiting = core.waiting.size;
   const left = submitted - succeeded - failed - cancelled - waiting;

@@ -25,7 +25,7 @@ export class Pace {
   }
 
   /** One was done that is. */
-  look(now: number): void {
+  read(now: number): void {
     this.#unwatched = now - this.#looked < SHORT_MS ? Math.min(2 * this.#unwatched + 1, UNWATCHED) : 0;
     this.#looked = now;
     this.#left = this.#unwatched;

@@ -37,7 +37,7 @@ export interface Clock {
  * started = n, and then reads the revoke cell of `n`; the parent writes the revoke cell and then reads
  * `started`. So of a racing start and revocation at least one side sees the other.
  */
-export interface Note {
+export interface ControlFile {
   /** The highest seq that the worker has started or dropped; 0: none. User code can write there too, so it may be any number: NaN where
    *  it is known that the worker did not write it. */
   started(): number;
@@ -57,7 +57,7 @@ export interface ProcessListener {
   /** Bytes from the worker's side of the channel: the first `bytes` of the chunk, or all. Its memory may be used again after the call. */
   onData(chunk: Buffer, bytes?: number): void;
   /** Where the next bytes belong, in the middle of a large message: what is read straight there is given to `onData` all the same. */
-  readonly room?: Buffer | undefined;
+  readonly receiveBuffer?: Buffer | undefined;
   /** The read side of the channel has ended: no `onData` follows. Called once at most. */
   onReadEnd(): void;
   /** The process has ended. `onData` may still follow, until `onReadEnd`. Called once at most. */
@@ -86,7 +86,7 @@ export interface Vitals {
 export interface WorkerProcess {
   /** Undefined if it never started. */
   readonly pid: number | undefined;
-  readonly note: Note;
+  readonly controlFile: ControlFile;
   /** Queues bytes for the worker; false when they had to be buffered (then `onDrain` follows).
    *  A failing write is not reported: the death that causes it is, by the other events. */
   send(bytes: readonly Buffer[]): boolean;

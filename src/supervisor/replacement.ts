@@ -7,38 +7,38 @@ import { EverpoolError } from '../shared/errors.js';
 import type { Death } from '../shared/types.js';
 import { describeDeath } from './lifecycle/death.js';
 import type { Worker } from './lifecycle/worker.js';
-import type { SpawnLine } from './restart/spawn-throttle.js';
-import type { Berth, RecycleCause } from './slot.js';
-import type { Berths } from './slots.js';
-import type { SupervisorUser } from './supervisor-listener.js';
+import type { SpawnThrottle } from './restart/spawn-throttle.js';
+import type { RecycleCause, Slot } from './slot.js';
+import type { Slots } from './slots.js';
+import type { SupervisorListener } from './supervisor-listener.js';
 
-export class Succession {
-  readonly #berths: Berths;
-  readonly #line: SpawnLine;
-  readonly #user: SupervisorUser;
+export class Replacement {
+  readonly #slots: Slots;
+  readonly #throttle: SpawnThrottle;
+  readonly #listener: SupervisorListener;
   readonly #restarts = new Set<Deferred<void>>(); // under way
 
-  constructor(berths: Berths, line: SpawnLine, user: SupervisorUser) {
-    this.#berths = berths;
-    this.#line = line;
-    this.#user = user;
+  constructor(slots: Slots, throttle: SpawnThrottle, listener: SupervisorListener) {
+    this.#slots = slots;
+    this.#throttle = throttle;
+    this.#listener = listener;
   }
 
   /** Resolves when the slot has another worker; rejects if that one died before it was ready (restart only: else it is tried again). */
   replace(worker: Worker, why: RecycleCause): Promise<void> {
-    const berth = this.#berths.of(worker);
-    if (berth?.role === 'spare') {
-      this.#berths.empty(berth);
+    const slot = this.#slots.of(worker);
+    if (slot?.role === 'spare') {
+      this.#slots.empty(slot);
       this.retire(worker, why);
-      this.#line.refill();
+      this.#throttle.refill();
     }
-    if (berth?.role !== 'slot') return Promise.resolve(); // it has been replaced already
+    if (slot?.role !== 'regular') return Promise.resolve(); // it has been replaced already
     const outcome = deferred<void>();
-    const spare = why === 'restart' || berth.successor !== undefined ? undefined : this.#berths.takeSpare();
-    const successor = berth.successor ?? this.#berths.addSuccessor(berth, why);
-    successor.outcomes.push((error) => (error === undefined ? outcome.resolve() : outcome.reject(error)));
-    if (spare !== undefined) this.succeed(successor, spare);
-    this.#line.refill();
+    const spare = why === 'restart' || slot.replacement !== undefined ? undefined : this.#slots.takeSpare();
+    const replacement = slot.replacement ?? this.#slots.addReplacement(slot, why);
+    replacement.outcomes.push((error) => (error === undefined ? outcome.resolve() : outcome.reject(error)));
+    if (spare !== undefined) this.promote(replacement, spare);
+    this.#throttle.refill();
     return outcome.promise;
   }
 
@@ -51,8 +51,8 @@ export class Succession {
   }
 
   async #replaceAll(isRolling: boolean, restart: Deferred<void>): Promise<void> {
-    const present = this.#berths.slots.flatMap((slot) => slot.worker ?? []);
-    const spares = this.#berths.spares.flatMap((spare) => spare.worker ?? []);
+    const present = this.#slots.regular.flatMap((slot) => slot.worker ?? []);
+    const spares = this.#slots.spares.flatMap((spare) => spare.worker ?? []);
     try {
       if (!isRolling) await Promise.all(present.splice(0).map((worker) => this.replace(worker, 'restart')));
       for (const worker of [...present, ...spares]) if (this.#restarts.has(restart)) await this.replace(worker, 'restart');
@@ -65,43 +65,43 @@ export class Succession {
   onBroken(error: Error): void {
     for (const restart of this.#restarts) restart.reject(error);
     this.#restarts.clear();
-    for (const successor of [...this.#berths.successors]) {
-      if (successor.cause === 'restart' && successor.worker === undefined) this.drop(successor, error);
+    for (const replacement of [...this.#slots.replacements]) {
+      if (replacement.cause === 'restart' && replacement.worker === undefined) this.drop(replacement, error);
     }
   }
 
   /** It takes no more tasks, and leaves when it is done with those it has. */
   retire(worker: Worker, why: RecycleCause): void {
     if (worker.state !== 'starting' && worker.state !== 'ready') return;
-    this.#user.onRecycled(worker, why);
+    this.#listener.onRecycled(worker, why);
     worker.drain();
-    if ((worker.tenant?.load ?? 0) === 0) worker.leave();
+    if ((worker.client?.load ?? 0) === 0) worker.leave();
   }
 
   /** The successor's worker, or a spare in its place, takes the slot. */
-  succeed(successor: Berth, worker: Worker): void {
-    const slot = successor.heirOf as Berth;
-    this.#berths.retire(successor);
-    const old = this.#berths.empty(slot);
-    this.#berths.occupy(slot, worker);
-    this.#user.onUsable(worker);
-    if (old !== undefined) this.retire(old, successor.cause ?? 'restart');
-    successor.settle();
+  promote(replacement: Slot, worker: Worker): void {
+    const slot = replacement.replaces as Slot;
+    this.#slots.retire(replacement);
+    const old = this.#slots.empty(slot);
+    this.#slots.occupy(slot, worker);
+    this.#listener.onUsable(worker);
+    if (old !== undefined) this.retire(old, replacement.cause ?? 'restart');
+    replacement.settle();
   }
 
   /** The slot's worker has died: its successor, booting or not yet spawned, has nothing to wait for. */
-  takeOver(slot: Berth): Worker | undefined {
-    const { successor } = slot;
-    if (successor === undefined) return undefined;
-    const worker = this.#berths.retire(successor);
-    successor.settle();
+  takeOver(slot: Slot): Worker | undefined {
+    const { replacement } = slot;
+    if (replacement === undefined) return undefined;
+    const worker = this.#slots.retire(replacement);
+    replacement.settle();
     return worker;
   }
 
   /** Its slot is no more, or it has failed. */
-  drop(successor: Berth, error?: Error): void {
-    this.#berths.retire(successor)?.kill();
-    successor.settle(error);
+  drop(replacement: Slot, error?: Error): void {
+    this.#slots.retire(replacement)?.kill();
+    replacement.settle(error);
   }
 }
 

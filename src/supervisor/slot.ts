@@ -9,30 +9,31 @@
 import type { Timer } from '../shared/platform.js';
 import type { Worker } from './lifecycle/worker.js';
 
-export type BerthState = 'vacant' | 'pacing' | 'occupied' | 'backing-off' | 'retired';
+export type SlotRole = 'regular' | 'spare' | 'replacement';
+export type SlotState = 'vacant' | 'pacing' | 'occupied' | 'backing-off' | 'retired';
 export type RecycleCause = 'tasks' | 'age' | 'rss' | 'idle' | 'restart' | 'resize';
 
-export class Berth {
-  readonly role: 'slot' | 'spare' | 'successor';
+export class Slot {
+  readonly role: SlotRole;
   /** 0 … size-1 of a slot; -1 of a spare; of a successor that of its slot. */
   readonly index: number;
-  state: BerthState = 'vacant';
+  state: SlotState = 'vacant';
   worker: Worker | undefined;
   /** Charged deaths here since a worker was proven here: they lengthen the back-off. */
   failures = 0;
   timer: Timer | undefined;
   /** Of a slot: where its replacement boots. */
-  successor: Berth | undefined;
+  replacement: Slot | undefined;
   /** Of a successor: the slot that it is for, and why. */
-  readonly heirOf: Berth | undefined;
+  readonly replaces: Slot | undefined;
   readonly cause: RecycleCause | undefined;
   /** Of a successor: who waits for it to take over (no error), or to fail. */
   readonly outcomes: ((error?: Error) => void)[] = [];
 
-  constructor(role: 'slot' | 'spare' | 'successor', index: number, heirOf?: Berth, cause?: RecycleCause) {
+  constructor(role: SlotRole, index: number, replaces?: Slot, cause?: RecycleCause) {
     this.role = role;
     this.index = index;
-    this.heirOf = heirOf;
+    this.replaces = replaces;
     this.cause = cause;
   }
 
@@ -42,12 +43,12 @@ export class Berth {
 }
 
 /** What is given up first when the pool shrinks: empty places, then booting, idle and busy workers. */
-export function worth(slot: Berth): number {
+export function worth(slot: Slot): number {
   if (slot.worker === undefined) return 0;
   if (slot.worker.state === 'starting') return 1;
-  return (slot.worker.tenant?.load ?? 0) === 0 ? 2 : 3;
+  return (slot.worker.client?.load ?? 0) === 0 ? 2 : 3;
 }
 
-export function isReady(berth: Berth): boolean {
-  return berth.worker?.state === 'ready';
+export function isReady(slot: Slot): boolean {
+  return slot.worker?.state === 'ready';
 }

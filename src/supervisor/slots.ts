@@ -1,100 +1,100 @@
 /** All berths of a supervisor, and which worker is in which. Nothing here decides anything. */
 import type { Clock } from '../shared/platform.js';
 import type { Worker } from './lifecycle/worker.js';
-import { Berth, type RecycleCause, worth } from './slot.js';
+import { type RecycleCause, Slot, worth } from './slot.js';
 
-export class Berths {
+export class Slots {
   readonly #clock: Clock;
-  readonly slots: Berth[] = [];
-  readonly spares: Berth[] = [];
-  readonly successors: Berth[] = [];
-  readonly #byWorker = new Map<Worker, Berth>();
+  readonly regular: Slot[] = [];
+  readonly spares: Slot[] = [];
+  readonly replacements: Slot[] = [];
+  readonly #byWorker = new Map<Worker, Slot>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  all(): Berth[] {
-    return [...this.slots, ...this.spares, ...this.successors];
+  all(): Slot[] {
+    return [...this.regular, ...this.spares, ...this.replacements];
   }
 
-  of(worker: Worker): Berth | undefined {
+  of(worker: Worker): Slot | undefined {
     return this.#byWorker.get(worker);
   }
 
   /** Slots with a worker that is ready, starting or about to be spawned. */
   get size(): number {
-    return this.slots.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
+    return this.regular.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
   }
   /** Slots whose worker is not ready yet, or not even begun. */
   get coming(): number {
-    return this.slots.filter((slot) => slot.worker === undefined || slot.worker.state === 'starting').length;
+    return this.regular.filter((slot) => slot.worker === undefined || slot.worker.state === 'starting').length;
   }
   /** The slots that are given up when there may only be so many. */
-  beyond(max: number): Berth[] {
-    const byWorth = [...this.slots].sort((a, b) => worth(a) - worth(b) || b.index - a.index);
+  beyond(max: number): Slot[] {
+    const byWorth = [...this.regular].sort((a, b) => worth(a) - worth(b) || b.index - a.index);
     return byWorth.slice(0, Math.max(0, byWorth.length - max));
   }
   /** Those whose worker is about to be spawned. */
   get pacing(): number {
-    return this.all().filter((berth) => berth.state === 'pacing').length;
+    return this.all().filter((slot) => slot.state === 'pacing').length;
   }
 
-  addSlot(): void {
-    const used = new Set(this.slots.map((slot) => slot.index));
+  addRegular(): void {
+    const used = new Set(this.regular.map((slot) => slot.index));
     let index = 0;
     while (used.has(index)) index += 1;
-    this.slots.push(new Berth('slot', index));
+    this.regular.push(new Slot('regular', index));
   }
 
   addSpare(): void {
-    this.spares.push(new Berth('spare', -1));
+    this.spares.push(new Slot('spare', -1));
   }
 
-  addSuccessor(slot: Berth, cause: RecycleCause): Berth {
-    const successor = new Berth('successor', slot.index, slot, cause);
-    slot.successor = successor;
-    this.successors.push(successor);
-    return successor;
+  addReplacement(slot: Slot, cause: RecycleCause): Slot {
+    const replacement = new Slot('replacement', slot.index, slot, cause);
+    slot.replacement = replacement;
+    this.replacements.push(replacement);
+    return replacement;
   }
 
-  occupy(berth: Berth, worker: Worker): void {
-    this.#vacate(berth);
-    berth.worker = worker;
-    berth.state = 'occupied';
-    this.#byWorker.set(worker, berth);
+  occupy(slot: Slot, worker: Worker): void {
+    this.#vacate(slot);
+    slot.worker = worker;
+    slot.state = 'occupied';
+    this.#byWorker.set(worker, slot);
   }
 
   /** Takes the worker out, and ends the back-off; it may be filled again. */
-  empty(berth: Berth): Worker | undefined {
-    const worker = this.#vacate(berth);
-    berth.state = 'vacant';
+  empty(slot: Slot): Worker | undefined {
+    const worker = this.#vacate(slot);
+    slot.state = 'vacant';
     return worker;
   }
 
   /** The same, and gives the berth. */
-  emptied(berth: Berth): Berth {
-    this.empty(berth);
-    return berth;
+  emptied(slot: Slot): Slot {
+    this.empty(slot);
+    return slot;
   }
 
   /** Takes the worker out and the berth away. */
-  retire(berth: Berth): Worker | undefined {
-    const worker = this.#vacate(berth);
-    berth.state = 'retired';
-    const list = berth.role === 'slot' ? this.slots : berth.role === 'spare' ? this.spares : this.successors;
-    const at = list.indexOf(berth);
+  retire(slot: Slot): Worker | undefined {
+    const worker = this.#vacate(slot);
+    slot.state = 'retired';
+    const list = slot.role === 'regular' ? this.regular : slot.role === 'spare' ? this.spares : this.replacements;
+    const at = list.indexOf(slot);
     if (at >= 0) list.splice(at, 1);
-    if (berth.heirOf !== undefined) berth.heirOf.successor = undefined;
+    if (slot.replaces !== undefined) slot.replaces.replacement = undefined;
     return worker;
   }
 
-  backOff(berth: Berth, delayMs: number, onOver: () => void): void {
-    this.#vacate(berth);
-    berth.state = 'backing-off';
-    berth.timer = this.#clock.setTimer(() => {
-      berth.timer = undefined;
-      berth.state = 'vacant';
+  backOff(slot: Slot, delayMs: number, onOver: () => void): void {
+    this.#vacate(slot);
+    slot.state = 'backing-off';
+    slot.timer = this.#clock.setTimer(() => {
+      slot.timer = undefined;
+      slot.state = 'vacant';
       onOver();
     }, delayMs);
   }
@@ -105,12 +105,12 @@ export class Berths {
     return spare === undefined ? undefined : this.empty(spare);
   }
 
-  #vacate(berth: Berth): Worker | undefined {
-    const { worker, timer } = berth;
+  #vacate(slot: Slot): Worker | undefined {
+    const { worker, timer } = slot;
     if (worker !== undefined) this.#byWorker.delete(worker);
     if (timer !== undefined) this.#clock.clearTimer(timer);
-    berth.worker = undefined;
-    berth.timer = undefined;
+    slot.worker = undefined;
+    slot.timer = undefined;
     return worker;
   }
 }

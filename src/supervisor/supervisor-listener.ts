@@ -3,7 +3,7 @@ import type { FrameHeader, Message } from '../ipc/frame.js';
 import type { Death } from '../shared/types.js';
 import type { HeartbeatRule } from './health/heartbeat.js';
 import type { Worker } from './lifecycle/worker.js';
-import type { Tenant } from './lifecycle/worker-client.js';
+import type { WorkerClient } from './lifecycle/worker-client.js';
 import type { WorkerRules } from './lifecycle/worker-state.js';
 import type { BackoffRule } from './restart/backoff.js';
 import type { RestartRule } from './restart/restart-intensity.js';
@@ -21,8 +21,8 @@ export interface SupervisorRules extends WorkerRules {
   readonly spawnConcurrency: number;
 }
 
-export interface SupervisorUser {
-  createTenant(worker: Worker): Tenant;
+export interface SupervisorListener {
+  createClient(worker: Worker): WorkerClient;
   boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] };
   onSpawned(worker: Worker): void;
   /** It has booted. */

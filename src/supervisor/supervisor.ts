@@ -8,30 +8,30 @@ import type { FrameHeader, Message } from '../ipc/frame.js';
 import { ignore } from '../shared/ignore.js';
 import type { Clock, Spawner } from '../shared/platform.js';
 import type { Death } from '../shared/types.js';
-import { Watches } from './health/health-checks.js';
+import { HealthChecks } from './health/health-checks.js';
 import { Worker } from './lifecycle/worker.js';
-import type { WorkerHost } from './lifecycle/worker-state.js';
-import { failedRestart, Succession } from './replacement.js';
+import type { WorkerOwner } from './lifecycle/worker-state.js';
+import { failedRestart, Replacement } from './replacement.js';
 import { backoffMs } from './restart/backoff.js';
-import { Breaker } from './restart/circuit-breaker.js';
-import { SpawnLine } from './restart/spawn-throttle.js';
-import { type Berth, isReady, type RecycleCause } from './slot.js';
-import { Berths } from './slots.js';
-import type { SupervisorRules, SupervisorUser } from './supervisor-listener.js';
+import { CircuitBreaker } from './restart/circuit-breaker.js';
+import { SpawnThrottle } from './restart/spawn-throttle.js';
+import { isReady, type RecycleCause, type Slot } from './slot.js';
+import { Slots } from './slots.js';
+import type { SupervisorListener, SupervisorRules } from './supervisor-listener.js';
 
 export type SupervisorState = 'open' | 'broken' | 'closing' | 'closed';
 
-export class Supervisor implements WorkerHost<Worker> {
+export class Supervisor implements WorkerOwner<Worker> {
   readonly clock: Clock;
   readonly spawner: Spawner;
   readonly rules: SupervisorRules;
-  readonly #user: SupervisorUser;
+  readonly #listener: SupervisorListener;
   readonly #random: () => number;
-  readonly #berths: Berths;
-  readonly #breaker: Breaker;
-  readonly #line: SpawnLine;
-  readonly #succession: Succession;
-  readonly #watches: Watches;
+  readonly #slots: Slots;
+  readonly #breaker: CircuitBreaker;
+  readonly #throttle: SpawnThrottle;
+  readonly #replacement: Replacement;
+  readonly #healthChecks: HealthChecks;
   readonly #workers = new Map<number, Worker>(); // until the process and its group are confirmed gone
   #state: SupervisorState = 'open';
   #min: number;
@@ -40,28 +40,28 @@ export class Supervisor implements WorkerHost<Worker> {
   #deathCount = 0;
   #wasEverReady = false; // any worker
 
-  constructor(clock: Clock, spawner: Spawner, rules: SupervisorRules, user: SupervisorUser, random: () => number) {
+  constructor(clock: Clock, spawner: Spawner, rules: SupervisorRules, listener: SupervisorListener, random: () => number) {
     this.clock = clock;
     this.spawner = spawner;
     this.rules = rules;
-    this.#user = user;
+    this.#listener = listener;
     this.#random = random;
     this.#min = rules.min;
     this.#max = rules.max;
-    this.#berths = new Berths(clock);
-    this.#breaker = new Breaker(clock, rules.restart, rules.restart.probeMs, (worker) => this.#onProven(worker));
-    this.#line = new SpawnLine(clock, this.#berths, this.#breaker, rules.spawnConcurrency, {
-      mayFill: (berth) => this.#mayFill(berth),
+    this.#slots = new Slots(clock);
+    this.#breaker = new CircuitBreaker(clock, rules.restart, rules.restart.probeMs, (worker) => this.#onProven(worker));
+    this.#throttle = new SpawnThrottle(clock, this.#slots, this.#breaker, rules.spawnConcurrency, {
+      mayFill: (slot) => this.#mayFill(slot),
       spawn: (_berth, ordinal) => this.#spawn(ordinal),
     });
-    this.#succession = new Succession(this.#berths, this.#line, user);
-    this.#watches = new Watches(clock, rules, () => this.#workers.values());
+    this.#replacement = new Replacement(this.#slots, this.#throttle, listener);
+    this.#healthChecks = new HealthChecks(clock, rules, () => this.#workers.values());
   }
 
   start(): void {
-    for (let count = 0; count < this.#min; count += 1) this.#berths.addSlot();
-    for (let count = 0; count < this.rules.spares; count += 1) this.#berths.addSpare();
-    this.#line.refill();
+    for (let count = 0; count < this.#min; count += 1) this.#slots.addRegular();
+    for (let count = 0; count < this.rules.spares; count += 1) this.#slots.addSpare();
+    this.#throttle.refill();
   }
 
   get state(): SupervisorState {
@@ -80,19 +80,19 @@ export class Supervisor implements WorkerHost<Worker> {
     return this.#deathCount;
   }
   get size(): number {
-    return this.#berths.size;
+    return this.#slots.size;
   }
   get spareCount(): number {
-    return this.#berths.spares.filter(isReady).length;
+    return this.#slots.spares.filter(isReady).length;
   }
   get readyCount(): number {
-    return this.#berths.slots.filter(isReady).length;
+    return this.#slots.regular.filter(isReady).length;
   }
 
   /** Workers whose process is not known to have ended, and their places (-1: none of the slots). */
   *living(): Iterable<{ worker: Worker; slot: number }> {
     for (const worker of this.#workers.values()) {
-      if (worker.isAlive) yield { worker, slot: this.#berths.of(worker)?.index ?? -1 };
+      if (worker.isAlive) yield { worker, slot: this.#slots.of(worker)?.index ?? -1 };
     }
   }
   find(workerId: number): Worker | undefined {
@@ -103,41 +103,41 @@ export class Supervisor implements WorkerHost<Worker> {
 
   /** Tasks wait and no worker has room: an elastic pool starts more workers, one for each that waits. */
   grow(waiting: number): void {
-    const { slots, coming } = this.#berths;
-    const added = Math.min(this.#max - slots.length, waiting - coming);
-    for (let count = 0; count < added; count += 1) this.#berths.addSlot();
-    if (added > 0) this.#line.refill();
+    const { regular, coming } = this.#slots;
+    const added = Math.min(this.#max - regular.length, waiting - coming);
+    for (let count = 0; count < added; count += 1) this.#slots.addRegular();
+    if (added > 0) this.#throttle.refill();
   }
 
   /** An elastic pool lets an idle worker go, unless it is needed for the minimum. */
   shrink(worker: Worker): void {
-    const slot = this.#berths.of(worker);
-    if (slot?.role === 'slot' && this.#berths.slots.length > this.#min) this.#retireSlot(slot, 'idle');
+    const slot = this.#slots.of(worker);
+    if (slot?.role === 'regular' && this.#slots.regular.length > this.#min) this.#retire(slot, 'idle');
   }
 
   resize(min: number, max: number): void {
     this.#min = min;
     this.#max = max;
-    while (this.#berths.slots.length < min) this.#berths.addSlot();
-    for (const slot of this.#berths.beyond(max)) this.#retireSlot(slot, 'resize');
-    this.#line.refill();
+    while (this.#slots.regular.length < min) this.#slots.addRegular();
+    for (const slot of this.#slots.beyond(max)) this.#retire(slot, 'resize');
+    this.#throttle.refill();
   }
 
-  #retireSlot(slot: Berth, why: RecycleCause): void {
-    if (slot.successor !== undefined) this.#succession.drop(slot.successor);
-    const worker = this.#berths.retire(slot);
-    if (worker !== undefined) this.#succession.retire(worker, why);
+  #retire(slot: Slot, why: RecycleCause): void {
+    if (slot.replacement !== undefined) this.#replacement.drop(slot.replacement);
+    const worker = this.#slots.retire(slot);
+    if (worker !== undefined) this.#replacement.retire(worker, why);
   }
 
   // ---- replacing living workers
 
   /** Boots a replacement, which takes the worker's slot when it is ready; then the old one drains and leaves. */
   replace(worker: Worker, why: RecycleCause): Promise<void> {
-    return this.#succession.replace(worker, why);
+    return this.#replacement.replace(worker, why);
   }
   /** Replaces every worker, slot by slot or all at once; the spares follow. */
   restart(isRolling: boolean): Promise<void> {
-    return this.#succession.restart(isRolling);
+    return this.#replacement.restart(isRolling);
   }
   /** The tenant of a draining worker is done. */
   drained(worker: Worker): void {
@@ -154,27 +154,27 @@ export class Supervisor implements WorkerHost<Worker> {
   }
 
   /** Tasks wait for a place. While closing, an attempt may have come back for which none was filled. */
-  onShort(): void {
-    if (this.#state === 'closing') this.#line.refill();
+  onBacklog(): void {
+    if (this.#state === 'closing') this.#throttle.refill();
   }
 
   /** Lets those workers go that have nothing to do; the others follow with `end`. */
   endIdle(graceMs?: number): void {
-    for (const worker of this.#workers.values()) if ((worker.tenant?.load ?? 0) === 0) worker.leave(graceMs);
+    for (const worker of this.#workers.values()) if ((worker.client?.load ?? 0) === 0) worker.leave(graceMs);
   }
 
   /** Ends every worker and starts none; resolves when all are confirmed gone, rejects if one outlived the ladder. */
   async end(how: 'leave' | 'kill', graceMs?: number): Promise<void> {
     this.#state = 'closing';
-    this.#line.stop();
+    this.#throttle.stop();
     this.#breaker.disarmProbe();
-    for (const berth of this.#berths.all()) {
-      this.#berths.retire(berth);
-      berth.settle();
+    for (const slot of this.#slots.all()) {
+      this.#slots.retire(slot);
+      slot.settle();
     }
     const ends: Promise<void>[] = [];
     for (const worker of [...this.#workers.values()]) {
-      ends.push(worker.whenGone());
+      ends.push(worker.whenReaped());
       if (how === 'leave') worker.leave(graceMs);
       else worker.kill('SIGKILL');
     }
@@ -184,104 +184,104 @@ export class Supervisor implements WorkerHost<Worker> {
   closed(): void {
     this.#state = 'closed';
     this.#breaker.stop();
-    this.#watches.stop();
+    this.#healthChecks.stop();
     this.spawner.close();
   }
 
   // ---- what workers tell (WorkerHost)
 
   boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
-    return this.#user.boot(worker);
+    return this.#listener.boot(worker);
   }
   onSpawned(worker: Worker): void {
-    this.#user.onSpawned(worker);
+    this.#listener.onSpawned(worker);
   }
   onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void {
-    this.#user.onOutput(worker, stream, chunk);
+    this.#listener.onOutput(worker, stream, chunk);
   }
   onBootFailed(worker: Worker, message: Message): void {
-    this.#user.onBootFailed(worker, message);
+    this.#listener.onBootFailed(worker, message);
   }
 
   onReady(worker: Worker, message: Message): void {
     this.#wasEverReady = true;
-    this.#line.booted(worker);
+    this.#throttle.booted(worker);
     this.#breaker.onReady(worker);
-    this.#user.onReady(worker, message);
-    const berth = this.#berths.of(worker);
-    if (berth?.role === 'successor') this.#succession.succeed(berth, worker);
-    else if (berth?.role === 'slot') this.#user.onUsable(worker);
-    this.#line.refill();
+    this.#listener.onReady(worker, message);
+    const slot = this.#slots.of(worker);
+    if (slot?.role === 'replacement') this.#replacement.promote(slot, worker);
+    else if (slot?.role === 'regular') this.#listener.onUsable(worker);
+    this.#throttle.refill();
   }
 
   onUseful(worker: Worker): void {
     if (worker.isUseful) return;
     worker.isUseful = true;
-    const berth = this.#berths.of(worker);
-    if (berth !== undefined) berth.failures = 0;
+    const slot = this.#slots.of(worker);
+    if (slot !== undefined) slot.failures = 0;
     this.#breaker.onUseful(worker);
   }
 
-  onGone(worker: Worker, death: Death): void {
+  onDied(worker: Worker, death: Death): void {
     if (!death.requested) this.#deathCount += 1;
-    this.#line.booted(worker);
+    this.#throttle.booted(worker);
     this.#breaker.forget(worker);
-    worker.tenant?.onGone(death);
-    this.#user.onDied(worker, death);
+    worker.client?.onDied(death);
+    this.#listener.onDied(worker, death);
     worker
-      .whenGone()
+      .whenReaped()
       .catch(ignore)
       .then(() => this.#workers.delete(worker.id), ignore);
     const isCharged = !death.requested && death.phase !== 'task';
     if (isCharged) this.#breaker.charge();
-    const berth = this.#berths.of(worker);
-    if (berth !== undefined) this.#afterDeath(berth, worker, death, isCharged);
-    if (isCharged && (this.#breaker.isExceeded || this.#user.isHopeless(worker, death, this.#wasEverReady))) this.#break(worker, death);
-    if (berth?.worker === undefined) this.#line.refill();
-    else this.#line.refillSoon(); // a spare has its place
-    this.#user.onSettled();
+    const slot = this.#slots.of(worker);
+    if (slot !== undefined) this.#afterDeath(slot, worker, death, isCharged);
+    if (isCharged && (this.#breaker.isExceeded || this.#listener.isHopeless(worker, death, this.#wasEverReady))) this.#break(worker, death);
+    if (slot?.worker === undefined) this.#throttle.refill();
+    else this.#throttle.refillSoon(); // a spare has its place
+    this.#listener.onSettled();
   }
 
   /** What follows for the place that the dead worker had: a successor, a spare, a new worker now, or one after a back-off. */
-  #afterDeath(berth: Berth, worker: Worker, death: Death, isCharged: boolean): void {
-    this.#berths.empty(berth);
-    if (isCharged) berth.failures += 1;
-    if (berth.role === 'successor' && berth.cause === 'restart') {
-      this.#succession.drop(berth, failedRestart(worker, death));
+  #afterDeath(slot: Slot, worker: Worker, death: Death, isCharged: boolean): void {
+    this.#slots.empty(slot);
+    if (isCharged) slot.failures += 1;
+    if (slot.role === 'replacement' && slot.cause === 'restart') {
+      this.#replacement.drop(slot, failedRestart(worker, death));
       return;
     }
-    if (berth.role === 'slot') {
-      const replacement = this.#succession.takeOver(berth) ?? this.#berths.takeSpare();
+    if (slot.role === 'regular') {
+      const replacement = this.#replacement.takeOver(slot) ?? this.#slots.takeSpare();
       if (replacement !== undefined) {
-        this.#berths.occupy(berth, replacement);
-        if (replacement.state === 'ready') this.#user.onUsable(replacement);
+        this.#slots.occupy(slot, replacement);
+        if (replacement.state === 'ready') this.#listener.onUsable(replacement);
         return;
       }
-      if (!isCharged && this.#berths.slots.length > this.#min) {
-        this.#berths.retire(berth); // it comes back if the tasks that wait need it
+      if (!isCharged && this.#slots.regular.length > this.#min) {
+        this.#slots.retire(slot); // it comes back if the tasks that wait need it
         return;
       }
     }
     if (!isCharged) return;
-    const delayMs = backoffMs(this.rules.restart.backoff, berth.failures, this.#random);
-    this.#berths.backOff(berth, delayMs, () => this.#line.refill());
+    const delayMs = backoffMs(this.rules.restart.backoff, slot.failures, this.#random);
+    this.#slots.backOff(slot, delayMs, () => this.#throttle.refill());
   }
 
   #break(worker: Worker, death: Death): void {
     if (this.#state === 'closed') return;
     const isNews = this.#state !== 'broken';
     if (this.#state === 'open') this.#state = 'broken';
-    if (isNews) this.#succession.onBroken(this.#user.onBroken(death, worker.bootError));
+    if (isNews) this.#replacement.onBroken(this.#listener.onBroken(death, worker.bootError));
     if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
   }
 
   /** Half-open: one worker is tried. It recovers the pool by being proven. */
   #probe(): void {
     if (this.#state !== 'broken') return;
-    const berth = [...this.#berths.slots, ...this.#berths.spares].find((candidate) => candidate.worker === undefined);
-    if (this.#line.starting === 0) {
-      if (berth === undefined) this.#recover();
-      else this.#line.fill(this.#berths.emptied(berth));
+    const slot = [...this.#slots.regular, ...this.#slots.spares].find((candidate) => candidate.worker === undefined);
+    if (this.#throttle.starting === 0) {
+      if (slot === undefined) this.#recover();
+      else this.#throttle.fill(this.#slots.emptied(slot));
     }
     if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
   }
@@ -292,34 +292,34 @@ export class Supervisor implements WorkerHost<Worker> {
   }
 
   #onProven(worker: Worker): void {
-    const berth = this.#berths.of(worker);
-    if (berth !== undefined) berth.failures = 0;
+    const slot = this.#slots.of(worker);
+    if (slot !== undefined) slot.failures = 0;
     if (this.#state === 'broken') this.#recover();
-    else this.#line.refillSoon();
+    else this.#throttle.refillSoon();
   }
 
   #recover(): void {
     this.#state = 'open';
     this.#breaker.reset();
     this.#breaker.disarmProbe();
-    for (const berth of this.#berths.all()) {
-      berth.failures = 0;
-      if (berth.state === 'backing-off') this.#berths.empty(berth);
+    for (const slot of this.#slots.all()) {
+      slot.failures = 0;
+      if (slot.state === 'backing-off') this.#slots.empty(slot);
     }
-    this.#user.onRecovered();
-    this.#line.refill();
-    this.#user.onSettled();
+    this.#listener.onRecovered();
+    this.#throttle.refill();
+    this.#listener.onSettled();
   }
 
-  #mayFill(berth: Berth): boolean {
-    return this.#state === 'open' || (this.#state === 'closing' && berth.role !== 'spare' && this.#user.hasWork());
+  #mayFill(slot: Slot): boolean {
+    return this.#state === 'open' || (this.#state === 'closing' && slot.role !== 'spare' && this.#listener.hasWork());
   }
 
   #spawn(ordinal: number): Worker {
     const worker = new Worker(this, ++this.#spawnedCount, ordinal);
-    worker.tenant = this.#user.createTenant(worker);
+    worker.client = this.#listener.createClient(worker);
     this.#workers.set(worker.id, worker);
-    this.#watches.start();
+    this.#healthChecks.start();
     return worker;
   }
 }

@@ -1,5 +1,5 @@
 import { nodeJournals } from '../pool/batch/node-journal-store.js';
-import { doorsOf, Pool } from '../pool/pool.js';
+import { Pool, platformOf } from '../pool/pool.js';
 import type { PoolOptions, TaskModule } from '../pool/types.js';
 import { NodeClock } from '../shared/node-clock.js';
 import { InlineSpawner } from './inline-process.js';
@@ -19,8 +19,8 @@ import { InlineSpawner } from './inline-process.js';
 export class InlinePool<M extends object = TaskModule> extends Pool<M> {
   /** @throws OptionsError (ERR_EVERPOOL_OPTIONS) naming the option, the rule and the value */
   constructor(options?: PoolOptions) {
-    const real = doorsOf.make;
-    doorsOf.make = () => {
+    const real = platformOf.make;
+    platformOf.make = () => {
       const clock = new NodeClock();
       return {
         clock,
@@ -33,7 +33,7 @@ export class InlinePool<M extends object = TaskModule> extends Pool<M> {
     try {
       super(options);
     } finally {
-      doorsOf.make = real;
+      platformOf.make = real;
     }
   }
 }

@@ -4,13 +4,13 @@
  * Everything between pool and task is the real thing: the protocol, the codec, the runner. Only its end is not: code cannot
  * be killed here, so a killed worker is merely cut off, and what it still does is heard by nobody.
  */
-import type { AbortKind, Clock, Note, ProcessListener, Spawner, WorkerProcess } from '../shared/platform.js';
+import type { AbortKind, Clock, ControlFile, ProcessListener, Spawner, WorkerProcess } from '../shared/platform.js';
 import { compile } from '../worker/compile.js';
-import { installLink, workerLink } from '../worker/global-hook.js';
-import type { WorkerDoors, WorkerNote } from '../worker/platform.js';
+import { globalHook, installGlobalHook } from '../worker/global-hook.js';
+import type { WorkerControlFile, WorkerPlatform } from '../worker/platform.js';
 import { Runner } from '../worker/runner.js';
 
-class InlineNote implements Note, WorkerNote {
+class InlineNote implements ControlFile, WorkerControlFile {
   #started = 0;
   readonly #revoked = new Set<number>();
   readonly #aborts = new Map<number, AbortKind>();
@@ -51,7 +51,7 @@ let booting: Runner | undefined;
 
 class InlineProcess implements WorkerProcess {
   readonly pid: number;
-  readonly note: InlineNote = new InlineNote();
+  readonly controlFile: InlineNote = new InlineNote();
   readonly #clock: Clock;
   readonly #runner: Runner;
   #listener: ProcessListener | undefined;
@@ -61,7 +61,7 @@ class InlineProcess implements WorkerProcess {
     this.pid = pid;
     this.#clock = clock;
     this.#listener = listener;
-    this.#runner = new Runner(this.#doors());
+    this.#runner = new Runner(this.#platform());
     this.#runner.current.track();
     runners.add(this.#runner);
     this.#later((heard) => heard.onSpawned());
@@ -125,10 +125,10 @@ class InlineProcess implements WorkerProcess {
     });
   }
 
-  #doors(): WorkerDoors {
+  #platform(): WorkerPlatform {
     return {
       now: () => this.#clock.now(),
-      note: this.note,
+      controlFile: this.controlFile,
       send: (parts) => {
         if (this.#hasEnded) return;
         const bytes = Buffer.concat(parts);
@@ -152,8 +152,8 @@ class InlineProcess implements WorkerProcess {
 
 /** Joins `everpool/worker` to whichever runner is asked. */
 function linkRunners(): void {
-  if (workerLink() !== undefined) return;
-  installLink({
+  if (globalHook() !== undefined) return;
+  installGlobalHook({
     context: () => {
       let failure: unknown;
       for (const runner of runners) {

@@ -7,7 +7,7 @@
 
 import { TaskCancelledError, TaskTimeoutError } from '../shared/errors.js';
 import type { AbortKind } from '../shared/platform.js';
-import type { WorkerDoors } from './platform.js';
+import type { WorkerPlatform } from './platform.js';
 import type { TaskContext } from './task-context.js';
 
 /** How often `aborted()` looks at the note: a file read, cheap but not free. */
@@ -38,9 +38,9 @@ export class Attempt {
     this.startedAt = startedAt;
   }
 
-  signal(doors: WorkerDoors): AbortSignal {
+  signal(platform: WorkerPlatform): AbortSignal {
     if (this.#controller === undefined) {
-      this.#look(doors);
+      this.#check(platform);
       this.#controller = new AbortController();
       if (this.#abort !== undefined) this.#controller.abort(this.#abort.reason);
     }
@@ -48,14 +48,14 @@ export class Attempt {
   }
 
   /** True once the signal has fired or the note says that it should: in a loop that never yields only the note can tell. */
-  isAborted(doors: WorkerDoors): boolean {
-    if (this.#abort === undefined) this.#lookNowAndThen(doors);
+  isAborted(platform: WorkerPlatform): boolean {
+    if (this.#abort === undefined) this.#lookNowAndThen(platform);
     return this.#abort !== undefined;
   }
 
   /** It is to end, and not only asked whether it is nearly done. */
-  isCancelled(doors: WorkerDoors): boolean {
-    if (this.#abort?.kind !== 'cancel') this.#lookNowAndThen(doors);
+  isCancelled(platform: WorkerPlatform): boolean {
+    if (this.#abort?.kind !== 'cancel') this.#lookNowAndThen(platform);
     return this.#abort?.kind === 'cancel';
   }
 
@@ -67,16 +67,16 @@ export class Attempt {
     if (kind === 'cancel') this.onCancel?.();
   }
 
-  #lookNowAndThen(doors: WorkerDoors): void {
-    const time = doors.now();
+  #lookNowAndThen(platform: WorkerPlatform): void {
+    const time = platform.now();
     if (time < this.#nextLook) return;
     this.#nextLook = time + LOOK_EVERY_MS;
-    this.#look(doors);
+    this.#check(platform);
   }
 
-  #look(doors: WorkerDoors): void {
+  #check(platform: WorkerPlatform): void {
     if (this.isSettled) return;
-    const kind = doors.note.abortKind(this.seq);
+    const kind = platform.controlFile.abortKind(this.seq);
     if (kind !== undefined) this.abort(kind, undefined);
   }
 }

@@ -5,19 +5,16 @@
  * received or decoded: arguments that kill the worker are part of the attempt (contract.md, Blame). Only
  * then is its revoke cell read, so of a start and a racing revocation at least one side sees the other (G5, G6).
  */
+
 import { types } from 'node:util';
 import { decode } from '../ipc/codec/codec.js';
 import { Flag, type Message } from '../ipc/frame.js';
 import type { AbortKind } from '../shared/platform.js';
 import { Attempt } from './attempt.js';
-import type { Chunks } from './chunks.js';
-import type { Current } from './current-attempt.js';
-import type { TaskFunction, WorkerDoors } from './platform.js';
+import type { TaskFunction } from './platform.js';
 import { Queue } from './queue.js';
-import type { Replies } from './replies.js';
-import type { Streams } from './streams.js';
-import { EXEC, type Tasks } from './task-registry.js';
-import type { Title } from './title.js';
+import type { Runner } from './runner.js';
+import { EXEC } from './task-registry.js';
 
 const { isPromise } = types;
 
@@ -30,22 +27,8 @@ interface PendingAbort {
   readonly timeoutMs: number;
 }
 
-export interface LanesHost {
-  readonly doors: WorkerDoors;
-  readonly replies: Replies;
-  readonly tasks: Tasks;
-  readonly current: Current;
-  readonly title: Title | undefined;
-  readonly streams: Streams;
-  readonly chunks: Chunks;
-  /** An attempt has ended and no other runs. */
-  onIdle(): void;
-  /** The worker is broken, by no fault of a task. */
-  onFault(error: unknown): void;
-}
-
-export class Lanes {
-  readonly #host: LanesHost;
+export class Attempts {
+  readonly #runner: Runner;
   #free = 0; // none until `open`
   #isClosed = false;
   readonly #queue = new Queue(); // sent ahead, none of them noted
@@ -56,8 +39,8 @@ export class Lanes {
   readonly #running = new Map<number, Attempt>();
   readonly #aborts = new Map<number, PendingAbort>(); // for attempts in the queue
 
-  constructor(host: LanesHost) {
-    this.#host = host;
+  constructor(runner: Runner) {
+    this.#runner = runner;
   }
 
   get isIdle(): boolean {
@@ -103,16 +86,16 @@ export class Lanes {
 
   abort(seq: number, abort: PendingAbort): void {
     const attempt = this.#running.get(seq);
-    if (attempt !== undefined) this.#host.current.within(attempt, () => attempt.abort(abort.kind, abort.reason, abort.timeoutMs));
+    if (attempt !== undefined) this.#runner.current.within(attempt, () => attempt.abort(abort.kind, abort.reason, abort.timeoutMs));
     else if (this.#queue.has(seq) && this.#aborts.get(seq)?.kind !== 'cancel') this.#aborts.set(seq, abort);
   }
 
   /** Notes the start and takes a lane; false if the attempt was revoked. */
   #start(message: Message): boolean {
     const { seq } = message;
-    const { doors, replies } = this.#host;
-    doors.note.start(seq);
-    if (doors.note.isRevoked(seq)) {
+    const { platform, replies } = this.#runner;
+    platform.controlFile.start(seq);
+    if (platform.controlFile.isRevoked(seq)) {
       this.#aborts.delete(seq);
       replies.dropped(seq);
       return false;
@@ -137,13 +120,13 @@ export class Lanes {
 
   /** Runs a started attempt whose body is there. Of one that makes no promise nothing is left when this returns. */
   #run(message: Message): void {
-    const attempt = new Attempt(message.seq, message.time, message.b, this.#host.doors.now());
+    const attempt = new Attempt(message.seq, message.time, message.b, this.#runner.platform.now());
     if (this.#aborts.size > 0) this.#applyAbort(attempt);
     let args: unknown;
     try {
       args = decode(message.codec, message.body, message.attachments);
     } catch (error) {
-      this.#host.replies.undecodable(attempt, error);
+      this.#runner.replies.undecodable(attempt, error);
       this.#end();
       return;
     }
@@ -160,7 +143,7 @@ export class Lanes {
 
   /** Calls the function, and answers unless that has made a promise. */
   #hasAnswered(attempt: Attempt, fn: TaskFunction, args: unknown[], { a, flags }: Message): boolean {
-    const { title, tasks, chunks, current, streams, replies } = this.#host;
+    const { title, tasks, chunks, current, streams, replies } = this.#runner;
     title?.running((flags & Flag.Exec) === 0 ? a : EXEC, tasks);
     let value: unknown;
     try {
@@ -184,12 +167,12 @@ export class Lanes {
 
   /** What is sent may have getters, which are code of the task. */
   #answerWithin(attempt: Attempt, value: unknown): void {
-    this.#host.current.within(attempt, () => this.#host.replies.result(attempt, value));
+    this.#runner.current.within(attempt, () => this.#runner.replies.result(attempt, value));
   }
 
   /** Its `then` is code of the task: a query, say, that runs when it is awaited. */
   #awaitForeign(attempt: Attempt, value: PromiseLike<unknown>): void {
-    this.#host.current.within(attempt, () => void this.#await(attempt, value));
+    this.#runner.current.within(attempt, () => void this.#await(attempt, value));
   }
 
   /** An async function, so that only `await` touches the promise: user code may have replaced `then`. */
@@ -204,19 +187,19 @@ export class Lanes {
     }
     try {
       this.#running.delete(attempt.seq);
-      if (hasFailed) this.#host.replies.failure(attempt, value);
-      else if (typeof value === 'object' && this.#host.current.isTracking) this.#answerWithin(attempt, value);
-      else this.#host.replies.result(attempt, value);
+      if (hasFailed) this.#runner.replies.failure(attempt, value);
+      else if (typeof value === 'object' && this.#runner.current.isTracking) this.#answerWithin(attempt, value);
+      else this.#runner.replies.result(attempt, value);
       this.#end();
       this.#pump();
     } catch (error) {
-      this.#host.onFault(error);
+      this.#runner.onFault(error);
     }
   }
 
   /** What the module exports by that name; when it exports none, the attempt is answered. */
   #named(attempt: Attempt, id: number): TaskFunction | undefined {
-    const { replies, tasks } = this.#host;
+    const { replies, tasks } = this.#runner;
     const fn = tasks.byId(id);
     if (fn === undefined) replies.unknownTask(attempt, tasks.nameOf(id), tasks.exports);
     return fn;
@@ -224,7 +207,7 @@ export class Lanes {
 
   /** What the source of `exec` makes; when it makes nothing, the attempt is answered. */
   #compiled(attempt: Attempt, source: string): TaskFunction | undefined {
-    const { replies, tasks } = this.#host;
+    const { replies, tasks } = this.#runner;
     try {
       return tasks.compiled(source);
     } catch (error) {
@@ -235,8 +218,8 @@ export class Lanes {
 
   #end(): void {
     this.#free += 1;
-    if (this.#queue.isEmpty && this.#running.size === 0) this.#host.title?.idle();
-    if (this.#isClosed && this.#running.size === 0) this.#host.onIdle();
+    if (this.#queue.isEmpty && this.#running.size === 0) this.#runner.title?.idle();
+    if (this.#isClosed && this.#running.size === 0) this.#runner.onIdle();
   }
 
   #applyAbort(attempt: Attempt): void {

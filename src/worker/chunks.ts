@@ -1,10 +1,10 @@
 /** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
+
 import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../ipc/codec/encode-together.js';
 import type { Attempt } from './attempt.js';
-import type { Current } from './current-attempt.js';
-import type { TaskFunction, WorkerDoors } from './platform.js';
-import type { Replies } from './replies.js';
+import type { TaskFunction } from './platform.js';
+import type { Runner } from './runner.js';
 
 /** What has been told of so long ago that the next item must not keep it waiting. */
 const PORTION_MS = 5;
@@ -27,21 +27,13 @@ const MOST_NOTED = 32;
 /** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
 export type ChunkBody = readonly unknown[][] | { readonly only: readonly unknown[] };
 
-export interface ChunksHost {
-  readonly doors: WorkerDoors;
-  readonly replies: Replies;
-  readonly current: Current;
-  /** The worker is broken, by no fault of a task. */
-  onFault(error: unknown): void;
-}
-
 export class Chunks {
-  readonly #host: ChunksHost;
+  readonly #runner: Runner;
   /** Items that have ended in this process. */
   #survived = 0;
 
-  constructor(host: ChunksHost) {
-    this.#host = host;
+  constructor(runner: Runner) {
+    this.#runner = runner;
   }
 
   /** Runs the function once for each item. Undefined, or a promise of it, when all have been told. */
@@ -53,7 +45,7 @@ export class Chunks {
 
   /** Without a promise as long as the function gives none: most short tasks give none. */
   #from(chunk: Chunk, start: number, waiting: Waiting): undefined | Promise<undefined> {
-    const { doors, current } = this.#host;
+    const { platform, current } = this.#runner;
     const { attempt, fn, items, isSpread, portionMs } = chunk;
     const { length } = items;
     const only: unknown[] = [undefined];
@@ -61,16 +53,16 @@ export class Chunks {
     const isProven = !isExact && this.#survived >= PROVEN;
     let noted = start; // items before that are noted as started
     let stride = 1; // so many are noted at once
-    let told = doors.now();
+    let told = platform.now();
     let from = told; // the items since then are measured
     let left = 0; // so many more before the next look at the clock
     let unwatched = 0; // and so many after it
     for (let index = start; index < length; index += 1) {
-      if (left === 0 && attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+      if (left === 0 && attempt.isCancelled(platform)) throw attempt.signal(platform).reason;
       if (index === noted) {
         noted = index + stride < length ? index + stride : length;
-        this.#note(attempt, noted);
-        if (isProven && left === 0 && stride === 1) from = doors.now(); // the writing is none of the item's time
+        this.#record(attempt, noted);
+        if (isProven && left === 0 && stride === 1) from = platform.now(); // the writing is none of the item's time
       }
       try {
         let args = items[index] as unknown[];
@@ -80,7 +72,7 @@ export class Chunks {
         }
         const value = current.run(attempt, fn, args);
         if (isThenable(value)) {
-          if (noted > index + 1) this.#note(attempt, index + 1); // it may take long
+          if (noted > index + 1) this.#record(attempt, index + 1); // it may take long
           return this.#awaitWithin(chunk, index, waiting, value);
         }
         waiting.value(value);
@@ -91,14 +83,14 @@ export class Chunks {
         left -= 1;
         continue;
       }
-      const now = doors.now();
+      const now = platform.now();
       const tookMs = now - from;
       from = now;
       if (isProven) {
         stride = tookMs < (stride > 1 && unwatched === UNWATCHED ? ALL_TINY_MS : TINY_MS) ? Math.min(2 * stride, MOST_NOTED) : 1;
         if (stride === 1 && noted > index + 1) {
           noted = index + 1;
-          this.#note(attempt, noted);
+          this.#record(attempt, noted);
         }
       }
       if (!isExact) unwatched = tookMs < SHORT_MS ? Math.min(2 * unwatched + 1, UNWATCHED) : 0; // else each is told before the next one starts
@@ -113,17 +105,17 @@ export class Chunks {
   }
 
   /** Before the next item starts: what it does to the process, it alone is to pay for. */
-  #note(attempt: Attempt, count: number): void {
+  #record(attempt: Attempt, count: number): void {
     try {
-      this.#host.doors.note.startItems(attempt.seq, count);
+      this.#runner.platform.controlFile.startItems(attempt.seq, count);
     } catch (error) {
-      this.#host.onFault(error);
+      this.#runner.onFault(error);
       throw error;
     }
   }
 
   #awaitWithin(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
-    return this.#host.current.within(chunk.attempt, () => this.#await(chunk, index, waiting, promise));
+    return this.#runner.current.within(chunk.attempt, () => this.#await(chunk, index, waiting, promise));
   }
 
   async #await(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
@@ -141,7 +133,7 @@ export class Chunks {
   #tell(attempt: Attempt, end: number, waiting: Waiting): void {
     const count = waiting.length;
     if (count === 0) return;
-    for (const encoded of waiting.take(end - count)) this.#host.replies.portion(attempt, encoded);
+    for (const encoded of waiting.take(end - count)) this.#runner.replies.portion(attempt, encoded);
   }
 }
 

@@ -11,7 +11,7 @@ import type { TaskFunction } from './platform.js';
 
 const { apply } = Reflect;
 
-export class Current {
+export class CurrentAttempt {
   #storage: AsyncLocalStorage<Attempt> | undefined;
   #innermost: Attempt | undefined; // its synchronous part is on the stack
 

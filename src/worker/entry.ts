@@ -6,9 +6,9 @@
  */
 import { enterWorker } from '../shared/nesting.js';
 import { setOwnPlace } from '../shared/own-frames.js';
-import { installLink } from './global-hook.js';
+import { installGlobalHook } from './global-hook.js';
 import { readAll } from './node-channel.js';
-import { openNodeDoors, READ_FD } from './node-platform.js';
+import { openNodePlatform, READ_FD } from './node-platform.js';
 import { Runner } from './runner.js';
 
 /** How long the stop hooks may take when the parent is gone. */
@@ -20,8 +20,8 @@ const after: typeof setTimeout = setTimeout;
 
 setOwnPlace(import.meta.url); // one file, with nothing else in it
 
-const doors = openNodeDoors();
-const runner = new Runner(doors);
+const platform = openNodePlatform();
+const runner = new Runner(platform);
 let hasSigtermHandler = false;
 
 enterWorker(() => runner.isInTask);
@@ -34,7 +34,7 @@ function onSigterm(): void {
   });
 }
 
-installLink({
+installGlobalHook({
   context: () => runner.context(),
   track: () => runner.current.track(),
   onStart: (hook) => runner.hooks.onStart(hook),
@@ -47,6 +47,6 @@ installLink({
 });
 
 readAll(READ_FD, runner, () => {
-  runner.parentGone();
-  after(() => doors.exit(1), ORPHAN_LIMIT_MS);
+  runner.onParentLost();
+  after(() => platform.exit(1), ORPHAN_LIMIT_MS);
 });

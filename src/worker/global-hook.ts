@@ -10,7 +10,7 @@ import type { TaskContext } from './task-context.js';
 
 const KEY: symbol = Symbol.for('everpool.worker');
 
-export interface WorkerLink {
+export interface GlobalHook {
   /** The context of the running task. @throws EverpoolError outside of one */
   context(): TaskContext;
   /** From now on each task is followed through its asynchronous calls: someone may ask for its context. */
@@ -19,7 +19,7 @@ export interface WorkerLink {
   onStop(hook: StopHook): void;
 }
 
-export function installLink(link: WorkerLink): void {
+export function installGlobalHook(link: GlobalHook): void {
   Object.defineProperty(globalThis, KEY, { value: link, configurable: true });
 }
 
@@ -27,7 +27,7 @@ export function installLink(link: WorkerLink): void {
  * Undefined in a process that is no worker. The worker may run another version of this package than the one that asks: what
  * it does not offer is missing here.
  */
-export function workerLink(): Partial<WorkerLink> | undefined {
-  const link = (globalThis as unknown as Record<symbol, Partial<WorkerLink> | undefined>)[KEY];
+export function globalHook(): Partial<GlobalHook> | undefined {
+  const link = (globalThis as unknown as Record<symbol, Partial<GlobalHook> | undefined>)[KEY];
   return typeof link === 'object' && link !== null ? link : undefined;
 }

@@ -6,15 +6,15 @@
  */
 import { EverpoolError, OptionsError } from '../shared/errors.js';
 import { nesting } from '../shared/nesting.js';
-import { type WorkerLink, workerLink } from './global-hook.js';
+import { type GlobalHook, globalHook } from './global-hook.js';
 import type { TaskContext } from './task-context.js';
 
 export type { TaskContext } from './task-context.js';
 
 /** True in a worker process of a pool. */
-export const isWorker: boolean = workerLink() !== undefined || nesting() !== undefined; // also in what Node preloads into one
+export const isWorker: boolean = globalHook() !== undefined || nesting() !== undefined; // also in what Node preloads into one
 
-workerLink()?.track?.();
+globalHook()?.track?.();
 
 /**
  * The running task's view of itself: its id, its AbortSignal, its way to report progress. It belongs to
@@ -28,7 +28,7 @@ workerLink()?.track?.();
  * }
  */
 export function context(): TaskContext {
-  const link = workerLink();
+  const link = globalHook();
   if (link !== undefined) return offered(link, 'context')();
   throw new EverpoolError('context() was called in a process that is no everpool worker', 'ERR_EVERPOOL_NO_CONTEXT');
 }
@@ -42,7 +42,7 @@ export function context(): TaskContext {
  */
 export function onStart(hook: (workerData: unknown) => void | Promise<void>): void {
   check('onStart', hook);
-  const link = workerLink();
+  const link = globalHook();
   if (link !== undefined) offered(link, 'onStart')(hook);
 }
 
@@ -56,13 +56,13 @@ export function onStart(hook: (workerData: unknown) => void | Promise<void>): vo
  */
 export function onStop(hook: () => void | Promise<void>): void {
   check('onStop', hook);
-  const link = workerLink();
+  const link = globalHook();
   if (link !== undefined) offered(link, 'onStop')(hook);
 }
 
-function offered<K extends keyof WorkerLink>(link: Partial<WorkerLink>, name: K): WorkerLink[K] {
+function offered<K extends keyof GlobalHook>(link: Partial<GlobalHook>, name: K): GlobalHook[K] {
   const method = link[name];
-  if (typeof method === 'function') return method as WorkerLink[K];
+  if (typeof method === 'function') return method as GlobalHook[K];
   const message = `${name}() is nothing that the everpool of this worker knows: the task module comes with another version of everpool than the program. Install or bundle one version`;
   throw new EverpoolError(message, 'ERR_EVERPOOL_VERSION');
 }

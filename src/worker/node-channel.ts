@@ -18,7 +18,7 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 export interface Receiver {
   /** Where the next bytes belong, in the middle of a large message. */
-  readonly room: Buffer | undefined;
+  readonly receiveBuffer: Buffer | undefined;
   receive(chunk: Buffer, bytes: number): void;
 }
 
@@ -61,7 +61,7 @@ export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void
     onEnd();
   };
   const onread: OnReadOpts = {
-    buffer: () => receiver.room ?? small,
+    buffer: () => receiver.receiveBuffer ?? small,
     callback: (bytes, buffer) => {
       receiver.receive(buffer as Buffer, bytes);
       return true;

@@ -12,13 +12,13 @@ import {
   STARTED_AT,
 } from '../ipc/control-file-layout.js';
 import type { AbortKind } from '../shared/platform.js';
-import type { WorkerNote } from './platform.js';
+import type { WorkerControlFile } from './platform.js';
 
 // Captured: task modules may replace the functions of fs. Not imported: that also loads `fs.promises` and its 0.3 MB.
 const { readvSync, writevSync } = process.getBuiltinModule('node:fs');
 const CELL_BYTES = 8;
 
-export class NodeNote implements WorkerNote {
+export class NodeControlFile implements WorkerControlFile {
   readonly #fd: number;
   readonly #written: Float64Array = new Float64Array(2);
   readonly #cellWritten: Float64Array = new Float64Array(1);

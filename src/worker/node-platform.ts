@@ -3,8 +3,8 @@ import { inspect } from 'node:util';
 import { checkBuffers } from '../ipc/frame.js';
 import { compile } from './compile.js';
 import { writeAll } from './node-channel.js';
-import { NodeNote } from './node-control-file.js';
-import type { WorkerDoors } from './platform.js';
+import { NodeControlFile } from './node-control-file.js';
+import type { WorkerPlatform } from './platform.js';
 import { watchOutput, whenWritten } from './standard-output.js';
 
 /** The descriptors that the parent gives. */
@@ -31,11 +31,11 @@ function now(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-export function openNodeDoors(): WorkerDoors {
+export function openNodePlatform(): WorkerPlatform {
   watchOutput();
   return {
     now,
-    note: new NodeNote(NOTE_FD),
+    controlFile: new NodeControlFile(NOTE_FD),
     send: (parts) => {
       try {
         checkBuffers();

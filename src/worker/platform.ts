@@ -6,10 +6,10 @@ import type { AbortKind } from '../shared/platform.js';
 
 export type TaskFunction = (...args: unknown[]) => unknown;
 
-export interface WorkerDoors {
+export interface WorkerPlatform {
   /** Milliseconds of the monotonic clock that all processes of the machine share, fractions included. */
   now(): number;
-  readonly note: WorkerNote;
+  readonly controlFile: WorkerControlFile;
   /** Sends bytes to the parent: synchronous, whole, in order. They may be reused after it. */
   send(parts: readonly Buffer[]): void;
   /** Ends the process. Only in a simulation does it return. */
@@ -33,7 +33,7 @@ export interface WorkerDoors {
 }
 
 /** The worker's side of its note (shared/doors.ts, Note). */
-export interface WorkerNote {
+export interface WorkerControlFile {
   /** Writes down that the attempt has started, or is dropped. */
   start(seq: number): void;
   /** Writes down that so many items of a chunk have started, or are about to. */

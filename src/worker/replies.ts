@@ -8,7 +8,7 @@ import { FrameWriter } from '../ipc/frame-writer.js';
 import { sizeOf } from '../ipc/stream-window.js';
 import { SerializationError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
-import type { WorkerDoors } from './platform.js';
+import type { WorkerPlatform } from './platform.js';
 
 /** Each reply is written before anything else runs: what it shows of the program's memory cannot change meanwhile. */
 const SENT_NOW = true;
@@ -26,12 +26,12 @@ interface Header {
 }
 
 export class Replies {
-  readonly #doors: WorkerDoors;
+  readonly #platform: WorkerPlatform;
   readonly #writer = new FrameWriter();
   readonly #header: Header = { type: FrameType.Result, codec: 0, seq: 0, time: 0, a: 0, flags: 0 };
 
-  constructor(doors: WorkerDoors) {
-    this.#doors = doors;
+  constructor(platform: WorkerPlatform) {
+    this.#platform = platform;
   }
 
   result(attempt: Attempt, value: unknown): void {
@@ -82,7 +82,7 @@ export class Replies {
       attempt.fault = { side: 'progress', error, cause };
       throw error;
     }
-    this.#send(FrameType.Progress, attempt.seq, this.#doors.now(), 0, 0, encoded);
+    this.#send(FrameType.Progress, attempt.seq, this.#platform.now(), 0, 0, encoded);
   }
 
   /** One value of a stream; gives its size. @throws the codec's error when it cannot be cloned */
@@ -94,32 +94,32 @@ export class Replies {
       attempt.fault = { side: 'result', error: cause, cause };
       throw cause;
     }
-    this.#send(FrameType.Value, attempt.seq, this.#doors.now(), 0, 0, encoded);
+    this.#send(FrameType.Value, attempt.seq, this.#platform.now(), 0, 0, encoded);
     return sizeOf(encoded.body, encoded.attachments);
   }
 
   /** The ends of some items of a chunk. */
   portion(attempt: Attempt, encoded: Encoded): void {
-    this.#send(FrameType.Value, attempt.seq, this.#doors.now(), 0, 0, encoded);
+    this.#send(FrameType.Value, attempt.seq, this.#platform.now(), 0, 0, encoded);
   }
 
   started(seq: number): void {
-    this.#send(FrameType.Started, seq, this.#doors.now());
+    this.#send(FrameType.Started, seq, this.#platform.now());
   }
   dropped(seq: number): void {
-    this.#send(FrameType.Dropped, seq, this.#doors.now());
+    this.#send(FrameType.Dropped, seq, this.#platform.now());
   }
   pong(seq: number, time: number): void {
     this.#send(FrameType.Pong, seq, time);
   }
   memory(rssBytes: number): void {
-    this.#send(FrameType.Memory, 0, this.#doors.now(), Math.round(rssBytes / 1024));
+    this.#send(FrameType.Memory, 0, this.#platform.now(), Math.round(rssBytes / 1024));
   }
   ready(exports: string[]): void {
-    this.#send(FrameType.Ready, 0, this.#doors.now(), 0, 0, encode(exports));
+    this.#send(FrameType.Ready, 0, this.#platform.now(), 0, 0, encode(exports));
   }
   bootFailed(error: unknown): void {
-    this.#send(FrameType.BootFailed, 0, this.#doors.now(), 0, 0, encodeError(error));
+    this.#send(FrameType.BootFailed, 0, this.#platform.now(), 0, 0, encodeError(error));
   }
 
   #unserialisable(attempt: Attempt, side: Side, error: unknown, thrown?: string): void {
@@ -139,7 +139,7 @@ export class Replies {
 
   #settle(type: FrameType, attempt: Attempt, encoded: Encoded, flags: number): void {
     attempt.isSettled = true;
-    const time = this.#doors.now();
+    const time = this.#platform.now();
     this.#send(type, attempt.seq, time, microseconds(time - attempt.startedAt), flags, encoded);
   }
 
@@ -153,7 +153,7 @@ export class Replies {
     header.flags = flags;
     if (encoded === undefined) this.#writer.add(header);
     else this.#writer.add(header, encoded.body, encoded.attachments);
-    this.#doors.send(this.#writer.take());
+    this.#platform.send(this.#writer.take());
     this.#writer.recycle();
   }
 }

@@ -14,52 +14,52 @@ import { FrameType, type Message } from '../ipc/frame.js';
 import { FrameReader } from '../ipc/frame-reader.js';
 import { EverpoolError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
-import { Lanes, type LanesHost } from './attempts.js';
+import { Attempts } from './attempts.js';
 import { Chunks } from './chunks.js';
-import { type ContextHost, contextOf } from './context.js';
-import { Current } from './current-attempt.js';
+import { contextOf } from './context.js';
+import { CurrentAttempt } from './current-attempt.js';
 import { Hooks } from './hooks.js';
-import type { WorkerDoors } from './platform.js';
+import type { WorkerPlatform } from './platform.js';
 import { Replies } from './replies.js';
 import { Streams } from './streams.js';
 import type { TaskContext } from './task-context.js';
-import { Tasks } from './task-registry.js';
+import { TaskRegistry } from './task-registry.js';
 import { Title } from './title.js';
 
-type State = 'waiting' | 'booting' | 'ready' | 'leaving' | 'gone';
+type State = 'waiting' | 'booting' | 'ready' | 'leaving' | 'exited';
 
-export class Runner implements LanesHost, ContextHost {
-  readonly doors: WorkerDoors;
+export class Runner {
+  readonly platform: WorkerPlatform;
   readonly hooks: Hooks = new Hooks();
   readonly replies: Replies;
-  readonly tasks: Tasks;
-  readonly current: Current = new Current();
+  readonly tasks: TaskRegistry;
+  readonly current: CurrentAttempt = new CurrentAttempt();
   workerId = 0;
   title: Title | undefined;
   readonly streams: Streams = new Streams(this);
   readonly chunks: Chunks = new Chunks(this);
   readonly #reader: FrameReader;
-  readonly #lanes: Lanes;
+  readonly #attempts: Attempts;
   #state: State = 'waiting';
   #stopping: Promise<void> | undefined;
 
-  constructor(doors: WorkerDoors) {
-    this.doors = doors;
-    this.replies = new Replies(doors);
-    this.tasks = new Tasks(doors);
-    this.#lanes = new Lanes(this);
+  constructor(platform: WorkerPlatform) {
+    this.platform = platform;
+    this.replies = new Replies(platform);
+    this.tasks = new TaskRegistry(platform);
+    this.#attempts = new Attempts(this);
     this.#reader = new FrameReader(
       (message) => this.#onMessage(message),
       (message) => {
-        if (message.type === FrameType.Run) this.#lanes.onHeader(message);
+        if (message.type === FrameType.Run) this.#attempts.onHeader(message);
       },
     );
   }
 
   /** Where the next bytes belong, in the middle of a large message (frame-reader.ts). */
-  get room(): Buffer | undefined {
+  get receiveBuffer(): Buffer | undefined {
     try {
-      return this.#reader.room;
+      return this.#reader.receiveBuffer;
     } catch (error) {
       this.onFault(error);
       return undefined;
@@ -68,7 +68,7 @@ export class Runner implements LanesHost, ContextHost {
 
   /** The first `bytes` of `chunk` came from the parent; their memory may be used again afterwards. What goes wrong in here is never a task's doing: the worker is then of no use. */
   receive(chunk: Buffer, bytes: number = chunk.length): void {
-    if (this.#state === 'gone') return;
+    if (this.#state === 'exited') return;
     try {
       this.#reader.push(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
     } catch (error) {
@@ -77,24 +77,24 @@ export class Runner implements LanesHost, ContextHost {
   }
 
   /** The parent is gone, or has closed the channel: nobody waits for a result any more. */
-  parentGone(): void {
-    if (this.#state === 'gone') return;
-    const mayStop = this.#lanes.isIdle && (this.#state === 'ready' || this.#state === 'leaving');
+  onParentLost(): void {
+    if (this.#state === 'exited') return;
+    const mayStop = this.#attempts.isIdle && (this.#state === 'ready' || this.#state === 'leaving');
     if (mayStop) this.#stopAndExit();
     else this.#exit(1);
   }
 
   /** Takes no more, and runs the stop hooks, once. Never rejects. */
   stop(): Promise<void> {
-    if (this.#state !== 'gone') this.#state = 'leaving';
-    this.#lanes.close();
+    if (this.#state !== 'exited') this.#state = 'leaving';
+    this.#attempts.close();
     this.#stopping ??= this.hooks.runStop((error) => this.#print(error));
     return this.#stopping;
   }
 
   /** The context of the running task. @throws EverpoolError (ERR_EVERPOOL_NO_CONTEXT) outside of one */
   context(): TaskContext {
-    const attempt = this.current.find(this.#lanes.running);
+    const attempt = this.current.find(this.#attempts.running);
     if (attempt !== undefined) return contextOf(attempt, this);
     const message = 'context() was called outside of a task: call it in a task function, or in what that calls';
     throw new EverpoolError(message, 'ERR_EVERPOOL_NO_CONTEXT');
@@ -102,7 +102,7 @@ export class Runner implements LanesHost, ContextHost {
 
   /** A task runs: what calls now is, for all that can be told, a part of it. */
   get isInTask(): boolean {
-    return !this.#lanes.isIdle || this.current.find(this.#lanes.running) !== undefined;
+    return !this.#attempts.isIdle || this.current.find(this.#attempts.running) !== undefined;
   }
 
   progress(attempt: Attempt, value: unknown): void {
@@ -114,7 +114,7 @@ export class Runner implements LanesHost, ContextHost {
   }
 
   onFault(error: unknown): void {
-    if (this.#state === 'gone') return;
+    if (this.#state === 'exited') return;
     this.#print(error);
     this.#exit(1);
   }
@@ -124,7 +124,7 @@ export class Runner implements LanesHost, ContextHost {
   #onMessage(message: Message): void {
     switch (message.type) {
       case FrameType.Run:
-        this.#lanes.onRun(message);
+        this.#attempts.onRun(message);
         return;
       case FrameType.Define:
         this.tasks.define(message.a, bodyOf(message) as string);
@@ -159,20 +159,20 @@ export class Runner implements LanesHost, ContextHost {
       const info = bodyOf(message) as BootInfo;
       this.workerId = message.a;
       this.#entitle(info, message.b);
-      this.tasks.use(await this.doors.load(info.module));
+      this.tasks.use(await this.platform.load(info.module));
       await this.hooks.runStart(info.workerData);
       if (!this.#isBooting()) return;
       this.#state = 'ready';
       this.replies.ready(this.tasks.exports);
-      this.#lanes.open(info.concurrency);
+      this.#attempts.open(info.concurrency);
     } catch (error) {
       if (!this.#isBooting()) {
         this.onFault(error);
         return;
       }
       this.replies.bootFailed(error);
-      if (this.doors.crash?.(error) === true) {
-        this.#state = 'gone';
+      if (this.platform.crash?.(error) === true) {
+        this.#state = 'exited';
         return;
       }
       this.#print(error); // also of errors that cannot be encoded: the tail of stderr is kept for it
@@ -181,11 +181,13 @@ export class Runner implements LanesHost, ContextHost {
   }
 
   #entitle({ title, name }: BootInfo, reportMemoryMs: number): void {
-    const { doors, workerId } = this;
-    if (doors.title !== undefined) {
-      this.title = new Title(title ?? `${name}: worker ${workerId}`, doors.title, (callback, delayMs) => doors.later?.(callback, delayMs));
+    const { platform, workerId } = this;
+    if (platform.title !== undefined) {
+      this.title = new Title(title ?? `${name}: worker ${workerId}`, platform.title, (callback, delayMs) =>
+        platform.later?.(callback, delayMs),
+      );
     }
-    if (reportMemoryMs > 0) doors.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
+    if (reportMemoryMs > 0) platform.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
   }
 
   /** False once it was told to leave, or has. */
@@ -201,13 +203,13 @@ export class Runner implements LanesHost, ContextHost {
     } catch {
       // A reason that cannot be read is no reason to go on: the default one stands in for it.
     }
-    this.#lanes.abort(message.seq, { kind, reason, timeoutMs: message.a });
+    this.#attempts.abort(message.seq, { kind, reason, timeoutMs: message.a });
   }
 
   #leave(): void {
     this.#state = 'leaving';
-    this.#lanes.close();
-    if (this.#lanes.isIdle) this.onIdle();
+    this.#attempts.close();
+    if (this.#attempts.isIdle) this.onIdle();
   }
 
   #stopAndExit(): void {
@@ -218,13 +220,13 @@ export class Runner implements LanesHost, ContextHost {
 
   /** What it has printed is let out first; how long that may take is for the parent to say. */
   #leaveNow(): void {
-    if (this.doors.whenWritten === undefined) this.#exit(0);
-    else this.doors.whenWritten(() => this.#exit(0));
+    if (this.platform.whenWritten === undefined) this.#exit(0);
+    else this.platform.whenWritten(() => this.#exit(0));
   }
 
   #exit(code: number): void {
-    this.#state = 'gone';
-    this.doors.exit(code);
+    this.#state = 'exited';
+    this.platform.exit(code);
   }
 
   #print(error: unknown): void {
@@ -234,7 +236,7 @@ export class Runner implements LanesHost, ContextHost {
     } catch {
       text = describe(error); // its getters throw
     }
-    this.doors.print?.(`${text}\n`);
+    this.platform.print?.(`${text}\n`);
   }
 }
 

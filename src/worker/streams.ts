@@ -1,10 +1,9 @@
 /** The values of generator tasks: sent one by one, as far ahead of their reader as the window allows. */
+
 import { describe } from '../ipc/codec/codec.js';
 import { StreamWindow } from '../ipc/stream-window.js';
 import type { Attempt } from './attempt.js';
-import type { Current } from './current-attempt.js';
-import type { WorkerDoors } from './platform.js';
-import type { Replies } from './replies.js';
+import type { Runner } from './runner.js';
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
@@ -30,18 +29,12 @@ class Outflow extends StreamWindow {
   }
 }
 
-export interface StreamsHost {
-  readonly doors: WorkerDoors;
-  readonly replies: Replies;
-  readonly current: Current;
-}
-
 export class Streams {
-  readonly #host: StreamsHost;
+  readonly #runner: Runner;
   readonly #outflows = new Map<number, Outflow>();
 
-  constructor(host: StreamsHost) {
-    this.#host = host;
+  constructor(runner: Runner) {
+    this.#runner = runner;
   }
 
   /** The reader has taken so many. */
@@ -51,7 +44,7 @@ export class Streams {
 
   /** Sends what the generator yields; resolves when it has ended, and rejects with what it throws. */
   async drive(attempt: Attempt, made: unknown): Promise<void> {
-    const { doors, replies, current } = this.#host;
+    const { platform, replies, current } = this.#runner;
     const iterator = iteratorOf(await made);
     const outflow = new Outflow();
     this.#outflows.set(attempt.seq, outflow);
@@ -67,9 +60,9 @@ export class Streams {
     };
     try {
       for (;;) {
-        while (outflow.isFull && !attempt.isCancelled(doors)) await outflow.change();
+        while (outflow.isFull && !attempt.isCancelled(platform)) await outflow.change();
         // Never a result: it would say that these were all of its values.
-        if (attempt.isCancelled(doors)) throw attempt.signal(doors).reason;
+        if (attempt.isCancelled(platform)) throw attempt.signal(platform).reason;
         const { done, value } = await next();
         if (done === true) return;
         outflow.sent(replies.value(attempt, value));

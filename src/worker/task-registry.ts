@@ -1,5 +1,5 @@
 /** What can be called: the functions of the task module by the parent's name ids, and those of `exec` by their source. */
-import type { TaskFunction, WorkerDoors } from './platform.js';
+import type { TaskFunction, WorkerPlatform } from './platform.js';
 import { taskFunctions } from './task-functions.js';
 
 /** Enough for every function a program sends, and a bound for one that makes up its sources. */
@@ -8,16 +8,16 @@ const MAX_COMPILED = 500;
 /** Stands for the name's id where a task has none. */
 export const EXEC = -1;
 
-export class Tasks {
-  readonly #doors: WorkerDoors;
+export class TaskRegistry {
+  readonly #platform: WorkerPlatform;
   readonly #names = new Map<number, string>();
   /** An array, as the parent counts the ids; never gone through, as bytes that went astray may name any. */
   readonly #byId: (TaskFunction | undefined)[] = [];
   readonly #compiled = new Map<string, TaskFunction>();
   #functions: Map<string, TaskFunction> = new Map();
 
-  constructor(doors: WorkerDoors) {
-    this.#doors = doors;
+  constructor(platform: WorkerPlatform) {
+    this.#platform = platform;
   }
 
   get exports(): string[] {
@@ -48,7 +48,7 @@ export class Tasks {
   compiled(source: string): TaskFunction {
     const known = this.#compiled.get(source);
     if (known !== undefined) return known;
-    const fn = this.#doors.compile(source);
+    const fn = this.#platform.compile(source);
     if (this.#compiled.size >= MAX_COMPILED) {
       for (const oldest of this.#compiled.keys()) {
         this.#compiled.delete(oldest);

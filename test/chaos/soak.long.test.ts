@@ -10,7 +10,7 @@ const RESPAWNS = process.env['EVERPOOL_CHAOS'] === 'long' ? 5000 : 200;
 setFlagsFromString('--expose-gc');
 const gc: () => void = runInNewContext('gc');
 
-function look(): { heapBytes: number; descriptors: number } {
+function hasStarted(): { heapBytes: number; descriptors: number } {
   gc();
   gc();
   return { heapBytes: process.memoryUsage().heapUsed, descriptors: readdirSync('/proc/self/fd').length };
@@ -26,9 +26,9 @@ describe('soak', () => {
       await pool.ready();
     };
     await die(RESPAWNS / 5);
-    const early = look();
+    const early = hasStarted();
     await die((4 * RESPAWNS) / 5);
-    const late = look();
+    const late = hasStarted();
     expect(pool.stats().deaths).toBe(RESPAWNS);
     expect(late.descriptors).toBeLessThanOrEqual(early.descriptors + 2);
     expect(late.heapBytes / early.heapBytes).toBeLessThan(1.1);

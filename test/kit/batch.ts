@@ -5,7 +5,7 @@ import type { Batch } from '../../src/pool/batch/batch.js';
 import { createBatch } from '../../src/pool/batch/map.js';
 import { Events } from '../../src/pool/events.js';
 import { resolveTaskDefaults } from '../../src/pool/options/task-options.js';
-import type { Core } from '../../src/pool/pool-core.js';
+import type { PoolCore } from '../../src/pool/pool-core.js';
 import type { Settler } from '../../src/pool/task/task-record.js';
 import type { MapOptions } from '../../src/pool/types.js';
 import { Waiters } from '../../src/pool/waiters.js';
@@ -123,7 +123,7 @@ export class FakeCore {
   }
 
   readonly settlement = { whenOver: (record: FakeRecord) => record.whenOver };
-  readonly canceller = {
+  readonly cancellation = {
     cancel: (record: FakeRecord, reason: unknown) =>
       this.#end(record, 'cancel', reason, new TaskCancelledError('cancelled', { reason, forced: false })),
     kill: (record: FakeRecord, reason: unknown) =>
@@ -137,7 +137,7 @@ export class FakeCore {
   }
 
   map(items: Iterable<unknown> | AsyncIterable<unknown>, options?: MapOptions): Batch<unknown> {
-    return createBatch(this as unknown as Core, 'task', items, (item) => [item], options);
+    return createBatch(this as unknown as PoolCore, 'task', items, (item) => [item], options);
   }
 }
 

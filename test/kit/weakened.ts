@@ -7,8 +7,8 @@ import type { Pool } from 'everpool';
 import * as internals from '../../dist/pool/pool.js';
 import { FrameType, type Message } from '../../src/ipc/frame.js';
 import { FrameReader } from '../../src/ipc/frame-reader.js';
-import type { doorsOf as DoorsOf } from '../../src/pool/pool.js';
-import type { Note, ProcessListener, WorkerProcess } from '../../src/shared/platform.js';
+import type { platformOf as DoorsOf } from '../../src/pool/pool.js';
+import type { ControlFile, ProcessListener, WorkerProcess } from '../../src/shared/platform.js';
 import { isRunning } from './pools.js';
 
 /** The published types leave it out. */
@@ -20,10 +20,10 @@ type Wrap = (process: WorkerProcess, answered: () => number) => Partial<WorkerPr
 export function weakened<T extends Pool<object>>(make: () => T, wrap: Wrap): T {
   const real = doorsOf.make;
   doorsOf.make = (options) => {
-    const doors = real(options);
-    const { spawner } = doors;
+    const platform = real(options);
+    const { spawner } = platform;
     return {
-      ...doors,
+      ...platform,
       spawner: {
         spawn: (id: number, listener: ProcessListener) => {
           let answered = 0;
@@ -70,14 +70,14 @@ function overlaid(process: WorkerProcess, changes: Partial<WorkerProcess>): Work
 
 /** Without a note: what has started is only guessed from the answers, and nothing can be revoked. */
 export const withoutNote: Wrap = (_process, answered) => {
-  const note: Note = {
+  const controlFile: ControlFile = {
     started: () => answered() + 1,
     revoke: () => undefined,
     abort: () => undefined,
     expectItems: () => undefined,
     startedItems: () => 0,
   };
-  return { note };
+  return { controlFile };
 };
 
 /** With one socket for both directions: a write to a dead worker fails, and destroys what was still to be read. */

@@ -90,7 +90,7 @@ describe('noise on the channel', () => {
       () => noisy({ pipelining: false }),
       (process) => ({
         send: (parts) => {
-          const isBoot = process.note.started() === 0;
+          const isBoot = process.controlFile.started() === 0;
           if (isBoot || !random.chance(0.1)) return process.send(parts);
           damaged += 1;
           return process.send([flipped(Buffer.concat(parts), random)]);

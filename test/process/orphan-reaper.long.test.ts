@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Guard } from '../../src/supervisor/node/orphan-reaper.js';
+import { OrphanReaper } from '../../src/supervisor/node/orphan-reaper.js';
 import { clock, fixture, openDescriptors, runs, stateOf, until } from '../fixtures/spawner/kit.js';
 
 /** G8. */
 const GONE_WITHIN_MS = 2000;
 
 interface Told {
-  guard: number;
+  orphanReaper: number;
   entry: string;
   pid: number;
   said?: string;
@@ -43,7 +43,7 @@ class Parent {
   }
 
   get guards(): number[] {
-    return [...new Set(this.told.map(({ guard }) => guard))].filter((pid) => pid !== undefined);
+    return [...new Set(this.told.map(({ orphanReaper }) => orphanReaper))].filter((pid) => pid !== undefined);
   }
 
   /** Has it do something, and gives what it answers. */
@@ -104,7 +104,7 @@ describe('the guard', () => {
 
   test('of an inner parent does its work when only the worker is killed', async () => {
     const parent = await startParent({ entries: ['nests.js'] }, 3);
-    const inner = parent.pids.filter((pid) => pid !== parent.told[0]?.guard);
+    const inner = parent.pids.filter((pid) => pid !== parent.told[0]?.orphanReaper);
     const nest = parent.told.find(({ entry }) => entry === 'nests.js') as Told;
     process.kill(-nest.pid, 'SIGKILL');
     for (const pid of inner) await until(`${pid} is gone`, () => !runs(pid), GONE_WITHIN_MS);
@@ -123,7 +123,7 @@ describe('the guard', () => {
     process.kill(first, 'SIGKILL');
     await until('it is gone', () => !runs(first));
     let second = first;
-    while (second === first || second === undefined) second = (await parent.ask('which guard?')).guard;
+    while (second === first || second === undefined) second = (await parent.ask('which guard?')).orphanReaper;
     await parent.diesWith([...parent.pids.filter((pid) => pid !== first), second]);
   });
 
@@ -134,29 +134,29 @@ describe('the guard', () => {
   ])('that is stopped is replaced by one that knows as much, and that goes well again and again (%s)', async (_, options) => {
     const parent = await startParent({ entries: ['spins.js', 'spins.js'], ...options }, 2);
     const gone: number[] = [];
-    let [guard] = parent.guards as [number];
+    let [orphanReaper] = parent.guards as [number];
     for (let round = 0; round < 2; round += 1) {
-      process.kill(guard, 'SIGSTOP');
-      gone.push(guard);
-      while (guard === undefined || gone.includes(guard)) guard = (await parent.ask('which guard?')).guard;
+      process.kill(orphanReaper, 'SIGSTOP');
+      gone.push(orphanReaper);
+      while (orphanReaper === undefined || gone.includes(orphanReaper)) orphanReaper = (await parent.ask('which guard?')).orphanReaper;
       for (const pid of gone) await until(`${pid} is gone`, () => !runs(pid));
     }
-    await parent.diesWith([...parent.pids.filter((pid) => !gone.includes(pid)), guard]);
+    await parent.diesWith([...parent.pids.filter((pid) => !gone.includes(pid)), orphanReaper]);
   });
 
   test.each([{}, { asks: true }])('that runs is left alone, however long it is looked at (%o)', async (options) => {
     const parent = await startParent({ entries: ['sleeps.js'], ...options }, 1);
-    const [guard] = parent.guards;
+    const [orphanReaper] = parent.guards;
     const since = performance.now();
-    while (performance.now() - since < 3500) expect((await parent.ask('which guard?')).guard).toBe(guard);
+    while (performance.now() - since < 3500) expect((await parent.ask('which guard?')).orphanReaper).toBe(orphanReaper);
     await parent.diesWith(parent.pids);
   });
 
   test('does not end by signals', async () => {
     const parent = await startParent({ entries: ['spins.js'] }, 1);
-    const [guard] = parent.guards as [number];
+    const [orphanReaper] = parent.guards as [number];
     for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM'] as const) {
-      process.kill(guard, signal);
+      process.kill(orphanReaper, signal);
     }
     await parent.diesWith(parent.pids);
   });
@@ -168,10 +168,10 @@ describe('the guard', () => {
 
   test('leaves alone what it was told to forget', async () => {
     const parent = await startParent({ entries: ['sleeps.js', 'sleeps.js'] }, 2);
-    const [guard] = parent.guards as [number];
+    const [orphanReaper] = parent.guards as [number];
     await parent.ask('drop');
     parent.process.kill('SIGKILL');
-    await until('the guard has gone', () => !runs(guard));
+    await until('the guard has gone', () => !runs(orphanReaper));
     const survivors = parent.pids.filter(runs);
     for (const pid of survivors) process.kill(pid, 'SIGKILL');
     expect(survivors).toHaveLength(2);
@@ -179,31 +179,31 @@ describe('the guard', () => {
 });
 
 describe('the guard of this process', () => {
-  const told = (guard: Guard, pid: number): Promise<void> => new Promise((resolve) => guard.add(pid, resolve));
+  const told = (orphanReaper: OrphanReaper, pid: number): Promise<void> => new Promise((resolve) => orphanReaper.add(pid, resolve));
   const rssKb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
   test('stays small over thousands of pids, forgets each, and goes with the last user', async () => {
     clock.hold();
     const before = openDescriptors();
-    const guard = new Guard();
-    guard.join();
-    guard.join();
+    const orphanReaper = new OrphanReaper();
+    orphanReaper.join();
+    orphanReaper.join();
     const asleep = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60000)'], { detached: true, stdio: 'ignore' });
-    await told(guard, asleep.pid as number);
-    const { pid } = guard as { pid: number };
+    await told(orphanReaper, asleep.pid as number);
+    const { pid } = orphanReaper as { pid: number };
     // Beyond any pid: nobody is hit by a mistake.
     for (let i = 0; i < 5000; i++) {
-      await told(guard, 500_000_000 + i);
-      guard.remove(500_000_000 + i);
+      await told(orphanReaper, 500_000_000 + i);
+      orphanReaper.remove(500_000_000 + i);
     }
     await until('it has read all', () => stateOf(pid) === 'S');
     expect(rssKb(pid)).toBeLessThan(4096);
-    guard.remove(asleep.pid as number);
-    guard.leave();
-    expect(guard.pid).toBe(pid);
+    orphanReaper.remove(asleep.pid as number);
+    orphanReaper.leave();
+    expect(orphanReaper.pid).toBe(pid);
     expect(runs(pid)).toBe(true);
-    guard.leave();
-    expect(guard.pid).toBeUndefined();
+    orphanReaper.leave();
+    expect(orphanReaper.pid).toBeUndefined();
     await until('it is gone', () => stateOf(pid) === undefined);
     await until('its pipe is closed', () => openDescriptors().length <= before.length);
     expect(runs(asleep.pid as number)).toBe(true);
@@ -213,29 +213,29 @@ describe('the guard of this process', () => {
 
   test('that cannot live holds nobody up, and ends with the last user', async () => {
     clock.hold();
-    const guard = new Guard({ shell: '/bin/false' });
-    guard.join();
+    const orphanReaper = new OrphanReaper({ shell: '/bin/false' });
+    orphanReaper.join();
     for (let i = 0; i < 4; i++) {
-      await told(guard, 500_000_000 + i);
-      await until('it has died', () => guard.pid === undefined);
+      await told(orphanReaper, 500_000_000 + i);
+      await until('it has died', () => orphanReaper.pid === undefined);
     }
-    for (let i = 0; i < 4; i++) guard.remove(500_000_000 + i);
-    guard.leave();
-    expect(guard.pid).toBeUndefined();
+    for (let i = 0; i < 4; i++) orphanReaper.remove(500_000_000 + i);
+    orphanReaper.leave();
+    expect(orphanReaper.pid).toBeUndefined();
     clock.release();
   });
 
   test('that is stopped holds nobody up, and is gone after the last user all the same', async () => {
     clock.hold();
-    const guard = new Guard();
-    guard.join();
-    await told(guard, 500_000_000);
-    const { pid } = guard as { pid: number };
+    const orphanReaper = new OrphanReaper();
+    orphanReaper.join();
+    await told(orphanReaper, 500_000_000);
+    const { pid } = orphanReaper as { pid: number };
     process.kill(pid, 'SIGSTOP');
     // More than a pipe holds: it is replaced, or each of them waits no longer than the bound.
-    await Promise.all(Array.from({ length: 1000 }, (_, i) => told(guard, 500_000_001 + i)));
-    for (let i = 0; i < 1001; i++) guard.remove(500_000_000 + i);
-    guard.leave();
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => told(orphanReaper, 500_000_001 + i)));
+    for (let i = 0; i < 1001; i++) orphanReaper.remove(500_000_000 + i);
+    orphanReaper.leave();
     await until('it is gone', () => stateOf(pid) === undefined);
     clock.release();
   });

@@ -54,9 +54,9 @@ describe('a failing spawn', () => {
     expect(worker.signal('SIGKILL')).toBe(false);
     expect(worker.vitals()?.rssBytes).toBeUndefined();
     await expect(worker.sweep(100)).resolves.toBe(true);
-    expect(worker.note.started()).toBe(0);
-    worker.note.revoke(1, 2000);
-    worker.note.abort(1, 'cancel');
+    expect(worker.controlFile.started()).toBe(0);
+    worker.controlFile.revoke(1, 2000);
+    worker.controlFile.abort(1, 'cancel');
     worker.disconnect();
     await until('every descriptor has been given back', () => openDescriptors().length <= before.length);
     worker.release();

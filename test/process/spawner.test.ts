@@ -219,7 +219,7 @@ describe('descriptors', () => {
     const workers = [1, 2, 3].map(() => bench.spawn('sleeps.js', { stdout: 'pipe' }));
     for (const { watcher } of workers) await watcher.says('sleeping');
     const all = workers.map(({ pid }) => links(pid));
-    const guarded = bench.guard.pid as number;
+    const guarded = bench.orphanReaper.pid as number;
     const held = [...all, links(guarded)].map((fds) => [...fds.values()].filter((link) => /socket|pipe|everpool/.test(link)));
     const sockets = held.flat().filter((link) => link.startsWith('socket'));
     // stdout, stderr and the two directions of each worker, and the guard's stdin: no socket twice.
@@ -228,7 +228,7 @@ describe('descriptors', () => {
     const notes = held.flat().filter((link) => link.includes('everpool-'));
     expect(new Set(notes).size).toBe(3);
     expect(notes).toHaveLength(3);
-    for (const note of notes) expect(note).toMatch(/\(deleted\)$/);
+    for (const controlFile of notes) expect(controlFile).toMatch(/\(deleted\)$/);
     for (const fds of all) {
       expect(fds.get('0')).toBe('/dev/null');
       expect(fds.get('5')).toMatch(/everpool-/);
@@ -260,8 +260,8 @@ describe('descriptors', () => {
     expect(worker.send([Buffer.from('x')])).toBe(true);
     expect(worker.signal('SIGKILL')).toBe(false);
     expect(worker.vitals()?.rssBytes).toBeUndefined();
-    expect(worker.note.started()).toBe(0);
-    worker.note.revoke(1, 5);
+    expect(worker.controlFile.started()).toBe(0);
+    worker.controlFile.revoke(1, 5);
     const pid = worker.pid as number;
     await until('the worker has left', () => stateOf(pid) === undefined);
     expect(watcher.events.length).toBe(seen);
@@ -273,8 +273,8 @@ describe('the note', () => {
     const write = `const b = Buffer.alloc(16); b.writeDoubleLE(42); b.writeDoubleLE(-1 - 42, 8); fs.writeSync(5, b, 0, 16, 0); process.kill(process.pid, 'SIGKILL')`;
     const { worker, watcher } = bench.spawn('sleeps.js', { execArgv: ['-e', write], entry: ['--'] });
     await watcher.ends();
-    expect(worker.note.started()).toBe(42);
+    expect(worker.controlFile.started()).toBe(42);
     worker.release();
-    expect(worker.note.started()).toBe(42);
+    expect(worker.controlFile.started()).toBe(42);
   });
 });

@@ -7,7 +7,7 @@
  */
 import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
 import type { Random } from '../../src/testing/random.js';
-import type { WorkerDoors } from '../../src/worker/platform.js';
+import type { WorkerPlatform } from '../../src/worker/platform.js';
 import { Runner } from '../../src/worker/runner.js';
 import { Forger, type Forgery } from './forger.js';
 import type { Ledger, Witnessed } from './ledger.js';
@@ -20,7 +20,7 @@ export interface ChildHost extends Witnessed {
   readonly world: World;
   readonly ledger: Ledger;
   readonly random: Random;
-  readonly note: SimNote;
+  readonly controlFile: SimNote;
   readonly isStopped: boolean;
   /** It has read so many bytes. */
   taken(count: number): void;
@@ -57,7 +57,7 @@ export class Child implements TaskHost {
     this.process = process;
     this.#bornAt = process.world.now();
     this.#forger = new Forger(process.random.fork(1));
-    this.runner = new Runner(this.#doors());
+    this.runner = new Runner(this.#platform());
   }
 
   get isOver(): boolean {
@@ -79,7 +79,7 @@ export class Child implements TaskHost {
   }
 
   parentGone(): void {
-    this.later(0, () => this.runner.parentGone());
+    this.later(0, () => this.runner.onParentLost());
   }
 
   hungUp(): void {
@@ -144,7 +144,7 @@ export class Child implements TaskHost {
 
   /** Now and then it is its last word. */
   #scribble(): void {
-    this.#forger.scribble(this.process.note);
+    this.#forger.scribble(this.process.controlFile);
     if (!this.process.ledger.isCalm && this.process.random.chance(0.1)) this.exit(1);
   }
 
@@ -235,35 +235,35 @@ export class Child implements TaskHost {
     this.#end(code, null);
   }
 
-  #doors(): WorkerDoors {
+  #platform(): WorkerPlatform {
     const { process } = this;
-    const { note, ledger, fate } = process;
+    const { controlFile, ledger, fate } = process;
     return {
       now: () => {
         const stalledFor = this.now - this.#bornAt - fate.clockStallsAt;
         return stalledFor > 0 && stalledFor < fate.clockStallsMs ? this.now - stalledFor : this.now;
       },
-      note: {
+      controlFile: {
         start: (seq) => {
           this.#runsNoted += 1;
           if (this.#passes()) return;
-          note.start(seq);
-          ledger.noted(process, seq, this.#taskIds.get(seq) as number, note.isRevoked(seq));
+          controlFile.start(seq);
+          ledger.noted(process, seq, this.#taskIds.get(seq) as number, controlFile.isRevoked(seq));
           this.#passes(); // noted, and dead before anything else
           if (this.#forgery === 'note' && process.random.chance(0.3)) this.later(0, () => this.#scribble());
         },
         startItems: (seq, count) => {
           if (this.#passes()) return;
-          note.startItems(seq, count);
+          controlFile.startItems(seq, count);
           ledger.itemNoted(process, seq);
           this.#passes(); // noted, and dead before the item is called
         },
         isRevoked: (seq) => {
-          const isRevoked = note.isRevoked(seq);
+          const isRevoked = controlFile.isRevoked(seq);
           if (!isRevoked && !this.isOver) ledger.begins(process, seq);
           return isRevoked;
         },
-        abortKind: (seq) => note.abortKind(seq),
+        abortKind: (seq) => controlFile.abortKind(seq),
       },
       send: (parts) => {
         if (!process.isAlive || this.#state === 'over') return;

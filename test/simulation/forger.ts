@@ -77,22 +77,22 @@ export class Forger {
   }
 
   /** Other bytes where the worker notes what it has started; most of them cannot be its own. */
-  scribble(note: SimNote): void {
+  scribble(controlFile: SimNote): void {
     const random = this.#random;
     switch (random.integer(0, 4)) {
       case 0:
       case 1:
-        note.overwrite(Number.NaN);
+        controlFile.overwrite(Number.NaN);
         return;
       case 2:
-        note.overwrite(random.pick([Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53, note.lastRead + 0.25]));
+        controlFile.overwrite(random.pick([Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53, controlFile.lastRead + 0.25]));
         return;
       // A number that the worker could have written, but for what the parent has read before, or has not sent yet.
       case 3:
-        note.overwrite(note.lastRead > 0 ? random.integer(0, note.lastRead - 1) : Number.NaN);
+        controlFile.overwrite(controlFile.lastRead > 0 ? random.integer(0, controlFile.lastRead - 1) : Number.NaN);
         return;
       default:
-        note.overwrite(1_000_000 + random.integer(0, 1000));
+        controlFile.overwrite(1_000_000 + random.integer(0, 1000));
     }
   }
 

@@ -1,6 +1,6 @@
 /** What must be true of a pool's inside after every step, and of every choice that it makes. */
 import { WINDOW_VALUES } from '../../src/ipc/stream-window.js';
-import { Lane } from '../../src/pool/dispatch/worker-leases.js';
+import { WorkerLeases } from '../../src/pool/dispatch/worker-leases.js';
 import { StreamSink } from '../../src/pool/handles/stream.js';
 import { coreOf, type Pool } from '../../src/pool/pool.js';
 import { Settlement } from '../../src/pool/settle/settlement.js';
@@ -14,8 +14,8 @@ export class Invariants {
   readonly #world: World;
   readonly #seen = new Set<TaskRecord>();
   readonly #sent = new Set<TaskRecord>();
-  readonly #send = Lane.prototype.send;
-  readonly #torn = Settlement.prototype.torn;
+  readonly #send = WorkerLeases.prototype.send;
+  readonly #torn = Settlement.prototype.failInternally;
   readonly #sink = {
     put: StreamSink.prototype.put,
     next: StreamSink.prototype.next,
@@ -26,20 +26,20 @@ export class Invariants {
   constructor(world: World, ledger: Ledger, pool: Pool<object>) {
     this.#world = world;
     this.#pool = pool;
-    const { send } = Lane.prototype;
-    const onSend = (record: TaskRecord, lane: Lane): void => {
-      ledger.given(record.id, lane.worker.id);
+    const { send } = WorkerLeases.prototype;
+    const onSend = (record: TaskRecord, leases: WorkerLeases): void => {
+      ledger.given(record.id, leases.worker.id);
       this.#onSend(record);
     };
-    Lane.prototype.send = function (this: Lane, ...args) {
+    WorkerLeases.prototype.send = function (this: WorkerLeases, ...args) {
       onSend(args[0], this);
       send.apply(this, args);
     };
-    const { torn } = Settlement.prototype;
+    const { failInternally } = Settlement.prototype;
     // The net below the decisions: a task that falls into it harms no other, but nothing here may fall.
-    Settlement.prototype.torn = function (this: Settlement, record, cause) {
+    Settlement.prototype.failInternally = function (this: Settlement, record, cause) {
       world.fault(`G9: task ${record.id} has failed within the pool: ${textOf(cause)}`);
-      torn.call(this, record, cause);
+      failInternally.call(this, record, cause);
     };
     this.#watchStreams();
   }
@@ -76,8 +76,8 @@ export class Invariants {
 
   /** Every change of the pool's code is taken back. */
   stop(): void {
-    Lane.prototype.send = this.#send;
-    Settlement.prototype.torn = this.#torn;
+    WorkerLeases.prototype.send = this.#send;
+    Settlement.prototype.failInternally = this.#torn;
     Object.assign(StreamSink.prototype, this.#sink);
   }
 
@@ -115,21 +115,21 @@ export class Invariants {
       if (slots.has(slot)) this.#world.fault(`state: two workers have the slot ${slot}`);
       slots.add(slot);
     }
-    for (const lane of core.dispatcher.lanes) {
-      const { worker } = lane;
+    for (const leases of core.dispatcher.workers) {
+      const { worker } = leases;
       let load = 0;
-      for (const lease of lane.leases()) {
+      for (const lease of leases.list()) {
         load += 1;
         const { record } = lease;
         is(record, record.state === 'sent' || record.state === 'running', `with worker ${worker.id}`);
-        if (record.lease !== lease || lease.lane !== lane)
+        if (record.lease !== lease || lease.holder !== leases)
           this.#world.fault(`state: task ${record.id} and worker ${worker.id} disagree on their lease`);
       }
-      const { running } = lane;
-      if (load !== lane.load) this.#world.fault(`state: worker ${worker.id} has ${load} leases, and counts ${lane.load}`);
+      const { running } = leases;
+      if (load !== leases.load) this.#world.fault(`state: worker ${worker.id} has ${load} leases, and counts ${leases.load}`);
       if (running < 0 || running > core.options.concurrency)
         this.#world.fault(`state: worker ${worker.id} is said to run ${running} at once`);
-      if (lane.isOpen && worker.state !== 'ready') this.#world.fault(`state: worker ${worker.id} is ${worker.state}, and is given tasks`);
+      if (leases.isOpen && worker.state !== 'ready') this.#world.fault(`state: worker ${worker.id} is ${worker.state}, and is given tasks`);
     }
     if (found.size !== core.outstanding) this.#world.fault(`G1: ${core.outstanding} tasks are to settle, ${found.size} are somewhere`);
   }
@@ -137,7 +137,7 @@ export class Invariants {
   /** G12: a pool that is over holds nothing, and a task that is over nothing that it was given. */
   checkEnd(): void {
     const { queue, waiting, dispatcher, deadlines, outstanding } = coreOf(this.#pool);
-    const left = { outstanding, queued: queue.size, waiting: waiting.size, lanes: dispatcher.lanes.size, deadlines: deadlines.size };
+    const left = { outstanding, queued: queue.size, waiting: waiting.size, workers: dispatcher.workers.size, deadlines: deadlines.size };
     for (const [what, count] of Object.entries(left)) if (count > 0) this.#world.fault(`G12: ${count} left at the end: ${what}`);
     for (const record of this.#seen) {
       if (record.body !== undefined || record.attachments.length > 0 || record.caller !== undefined)

@@ -28,7 +28,7 @@ export async function journal(pool: Pool<SimModule>, world: World, ledger: Ledge
     const items = keys.map((key): [number, number] => [key, stepMs]);
     const batch = pool.starmap('item', items, { journal: path, onError: 'continue' });
     let error: unknown;
-    const onTold = ({ index, status, value, reason }: Told): void => {
+    const onReported = ({ index, status, value, reason }: Told): void => {
       const key = keys[index] as number;
       if (status !== 'fulfilled') {
         error = reason ?? error; // one that does not reject tells it as an outcome
@@ -39,8 +39,8 @@ export async function journal(pool: Pool<SimModule>, world: World, ledger: Ledge
       ledger.itemReported(key);
     };
     try {
-      if (use === 0) for (const [index, outcome] of (await batch.settled()).entries()) onTold({ index, ...outcome });
-      else if (use === 1) for await (const outcome of batch.outcomes()) onTold(outcome);
+      if (use === 0) for (const [index, outcome] of (await batch.settled()).entries()) onReported({ index, ...outcome });
+      else if (use === 1) for await (const outcome of batch.outcomes()) onReported(outcome);
       else await batch;
     } catch (thrown) {
       error = thrown ?? new Error('nothing');

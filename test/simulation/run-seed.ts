@@ -1,5 +1,5 @@
 /** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
-import { doorsOf, Pool } from '../../src/pool/pool.js';
+import { Pool, platformOf } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
 import { Hostile } from './hostile.js';
 import { Invariants } from './invariants.js';
@@ -64,8 +64,8 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   process.on('unhandledRejection', onUnhandled);
   const { stackTraceLimit } = Error;
   if (!isTold) Error.stackTraceLimit = 1; // to capture a stack costs as much as the rest of a failure
-  const real = doorsOf.make;
-  doorsOf.make = () => ({
+  const real = platformOf.make;
+  platformOf.make = () => ({
     clock: world,
     spawner,
     journals: disk,
@@ -79,7 +79,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   try {
     watch = new SpawnWatch(world, spawner, plan.options.restart as { intensity: number; periodMs: number });
     const pool = new Pool<SimModule>({ ...plan.options, workerData: hostile.workerData() });
-    doorsOf.make = real;
+    platformOf.make = real;
     watch.listenTo(pool, plan.options.bootTimeoutMs as number);
     const user = new User(pool, world, ledger, spawner, disk, hostile, plan.habits.callbackMs <= 0.01);
     const inside = new Invariants(world, ledger, pool);
@@ -101,7 +101,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
     if (world.faults.length === 0 && disk.openCount > 0) world.fault(`G9: ${disk.openCount} journals are left open`);
     tasks = pool.stats().submitted;
   } finally {
-    doorsOf.make = real;
+    platformOf.make = real;
     invariants?.stop();
     watch?.stop();
     Error.stackTraceLimit = stackTraceLimit;

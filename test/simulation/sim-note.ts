@@ -1,8 +1,8 @@
 /** A worker's note in memory: what the parent and the worker would read and write in the file that they share. */
-import type { AbortKind, Note } from '../../src/shared/platform.js';
-import type { WorkerNote } from '../../src/worker/platform.js';
+import type { AbortKind, ControlFile } from '../../src/shared/platform.js';
+import type { WorkerControlFile } from '../../src/worker/platform.js';
 
-export class SimNote implements Note, WorkerNote {
+export class SimNote implements ControlFile, WorkerControlFile {
   #started = 0;
   /** What the parent has read last. */
   lastRead = 0;

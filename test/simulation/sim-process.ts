@@ -19,7 +19,7 @@ const PIPE_BYTES = 64 * 1024;
 export class SimProcess implements WorkerProcess, ChildHost {
   readonly workerId: number;
   readonly pid: number | undefined;
-  readonly note: SimNote;
+  readonly controlFile: SimNote;
   readonly fate: Fate;
   readonly world: World;
   readonly ledger: Ledger;
@@ -56,7 +56,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.random = random;
     this.fate = fate;
     this.#listener = listener;
-    this.note = new SimNote(() => {
+    this.controlFile = new SimNote(() => {
       if (!random.chance(0.5)) return;
       // Also one that was stopped goes on just while the parent looks at it.
       if (this.#isStopped && fate.stoppedMs !== Number.POSITIVE_INFINITY && random.chance(0.3)) this.#deliver('SIGCONT');

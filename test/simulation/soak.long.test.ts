@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { nodeJournals } from '../../src/pool/batch/node-journal-store.js';
-import { doorsOf, Pool } from '../../src/pool/pool.js';
+import { Pool, platformOf } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
 import { NO_FAULTS } from './fate.js';
 import { Ledger } from './ledger.js';
@@ -30,10 +30,10 @@ it(`${DEATHS} deaths leave the heap as it was`, { timeout: 900_000 }, async () =
   const world = new World(new Story(false), random, { callbackMs: 0, stallChance: 0, stallMs: 0, bootStallChance: 0 });
   const ledger = new Ledger(world, 1, 1);
   const spawner = new SimSpawner(world, ledger, random, NO_FAULTS, Number.POSITIVE_INFINITY);
-  const real = doorsOf.make;
-  doorsOf.make = () => ({ clock: world, spawner, journals: nodeJournals, random: () => random.next(), spawnConcurrency: 8 });
+  const real = platformOf.make;
+  platformOf.make = () => ({ clock: world, spawner, journals: nodeJournals, random: () => random.next(), spawnConcurrency: 8 });
   const pool = new Pool<SimModule>({ module: 'file:///sim/tasks.js', size: 8 });
-  doorsOf.make = real;
+  platformOf.make = real;
 
   let left = DEATHS;
   const submit = (): void => {

@@ -5,7 +5,7 @@
  */
 import type { Pool } from '../../src/pool/pool.js';
 import { Worker } from '../../src/supervisor/lifecycle/worker.js';
-import { Breaker } from '../../src/supervisor/restart/circuit-breaker.js';
+import { CircuitBreaker } from '../../src/supervisor/restart/circuit-breaker.js';
 import type { SimProcess } from './sim-process.js';
 import type { SimSpawner } from './sim-spawner.js';
 import type { World } from './world.js';
@@ -37,37 +37,37 @@ export class SpawnWatch {
     this.#spawner = spawner;
     this.#intensity = rule.intensity;
     this.#periodMs = rule.periodMs;
-    const { charge, onSpawn, onReady, onUseful, proved, forget, reset } = Breaker.prototype;
+    const { charge, onSpawn, onReady, onUseful, proved, forget, reset } = CircuitBreaker.prototype;
     const { leave, kill } = Worker.prototype;
     const watch = this;
-    Object.assign(Breaker.prototype, {
-      charge(this: Breaker): void {
+    Object.assign(CircuitBreaker.prototype, {
+      charge(this: CircuitBreaker): void {
         watch.#onCharge();
         charge.call(this);
       },
-      onSpawn(this: Breaker): number {
+      onSpawn(this: CircuitBreaker): number {
         watch.#onSpawn();
         return onSpawn.call(this);
       },
-      onReady(this: Breaker, worker: Worker): void {
+      onReady(this: CircuitBreaker, worker: Worker): void {
         watch.#readyAt.set(worker, world.now());
         watch.#booting.delete(worker.ordinal);
         onReady.call(this, worker);
       },
-      onUseful(this: Breaker, worker: Worker): void {
+      onUseful(this: CircuitBreaker, worker: Worker): void {
         watch.#isUseful = true;
         onUseful.call(this, worker);
         watch.#isUseful = false;
       },
-      proved(this: Breaker, worker: Worker): void {
+      proved(this: CircuitBreaker, worker: Worker): void {
         watch.#onProved(worker);
         proved.call(this, worker);
       },
-      forget(this: Breaker, worker: Worker): void {
+      forget(this: CircuitBreaker, worker: Worker): void {
         watch.#booting.delete(worker.ordinal);
         forget.call(this, worker);
       },
-      reset(this: Breaker): void {
+      reset(this: CircuitBreaker): void {
         watch.#forget();
         reset.call(this);
       },
@@ -83,7 +83,7 @@ export class SpawnWatch {
       },
     });
     this.#takeBack = () => {
-      Object.assign(Breaker.prototype, { charge, onSpawn, onReady, onUseful, proved, forget, reset });
+      Object.assign(CircuitBreaker.prototype, { charge, onSpawn, onReady, onUseful, proved, forget, reset });
       Object.assign(Worker.prototype, { leave, kill });
     };
   }

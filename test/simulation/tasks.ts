@@ -124,15 +124,15 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
       const task = begin();
       return new Promise((resolve) => {
         child.spin(Number.POSITIVE_INFINITY);
-        const look = (): void => {
+        const hasStarted = (): void => {
           if (!task.aborted()) {
-            child.within(1, look);
+            child.within(1, hasStarted);
             return;
           }
           child.stopSpinning();
           resolve(answer(task));
         };
-        child.within(1, look);
+        child.within(1, hasStarted);
       });
     },
     never: () => {
@@ -168,11 +168,11 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
       const task = begin();
       return new Promise((resolve, reject) => {
         task.signal.addEventListener('abort', () => reject(task.signal.reason as Error), { once: true });
-        const look = (): void => {
+        const hasStarted = (): void => {
           if (process.ledger.floodLeft === 0) resolve(answer(task));
-          else child.later(5, look);
+          else child.later(5, hasStarted);
         };
-        look();
+        hasStarted();
       });
     },
     returnsFunction: () => {

@@ -11,12 +11,12 @@
 import { MAX_BODY_BYTES } from '../frame.js';
 import { settle, tooLarge } from './binary.js';
 import { fill } from './errors.js';
-import { Shadow } from './plain-copy.js';
+import { PlainCopy } from './plain-copy.js';
 import { unserialisable } from './refusal.js';
 import { Shape, shapeOf } from './scan.js';
 import { scatter } from './sparse-arrays.js';
 import { type Hosts, read, write } from './v8-stream.js';
-import { guard } from './v8-stream-check.js';
+import { checkV8Stream } from './v8-stream-check.js';
 
 export { describe, UnserialisableError } from './refusal.js';
 
@@ -78,7 +78,7 @@ function plain(value: unknown, root: string, isLong: boolean, isLent: boolean): 
   try {
     body = write(value, NO_HOSTS);
     // Named properties of a long array were not looked at: the walk does.
-    if (isLong && guard(body, false)) return composite(value, root, isLent);
+    if (isLong && checkV8Stream(body, false)) return composite(value, root, isLent);
   } catch {
     return composite(value, root, isLent); // finds out what it was, and where
   }
@@ -88,7 +88,7 @@ function plain(value: unknown, root: string, isLong: boolean, isLent: boolean): 
 
 function composite(value: unknown, root: string, isLent: boolean): Encoded {
   try {
-    const shadow = new Shadow();
+    const shadow = new PlainCopy();
     const copy = shadow.copy(value);
     const attachments = shadow.pieces.length === 0 ? NONE : settle(shadow.pieces, isLent);
     const body = write([copy, shadow.records], shadow.hosts);
@@ -113,7 +113,7 @@ export function decode(codec: number, body: Buffer | string, attachments: readon
   if (typeof body === 'string') throw new Error(`text in codec ${codec}`);
   switch (codec) {
     case Codec.V8:
-      guard(body, false);
+      checkV8Stream(body, false);
       return read(body, NONE).value;
     case Codec.Composite:
       return decodeComposite(body, attachments);
@@ -123,7 +123,7 @@ export function decode(codec: number, body: Buffer | string, attachments: readon
 }
 
 function decodeComposite(body: Buffer, attachments: readonly Buffer[]): unknown {
-  guard(body, true);
+  checkV8Stream(body, true);
   const { value, marked } = read(body, attachments);
   if (!isArray(value) || !isArray(value[1])) throw new Error('a value without its table of records');
   const [whole, records] = value as [unknown, unknown[]];

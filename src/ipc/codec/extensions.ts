@@ -41,9 +41,9 @@ function headersMethods(): HeadersMethods {
 }
 
 /** Node's getter puts the class in its own place: the program may have put something else there meanwhile. */
-function untouched<T>(look: () => T): T {
+function untouched<T>(hasStarted: () => T): T {
   const before = getOwnPropertyDescriptor(globalThis, 'Headers');
-  const found = look();
+  const found = hasStarted();
   if (before !== undefined && before.get !== headersProperty?.get) Reflect.defineProperty(globalThis, 'Headers', before);
   return found;
 }

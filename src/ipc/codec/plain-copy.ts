@@ -22,7 +22,7 @@ const { apply } = Reflect;
 const { forEach: eachOfMap } = Map.prototype;
 const { forEach: eachOfSet } = Set.prototype;
 
-export class Shadow {
+export class PlainCopy {
   readonly hosts: Map<object, Host> = new Map();
   /** What each marker stands for; an error's properties: key, value, enumerable, key, … */
   readonly records: unknown[][] = [];

@@ -24,7 +24,7 @@ const isKnown: boolean = serialize(undefined)[1] === VERSION;
  * @returns whether an array of more than BARE_ARRAY_ITEMS has named properties
  * @throws Error
  */
-export function guard(body: Buffer, hosts: boolean): boolean {
+export function checkV8Stream(body: Buffer, hosts: boolean): boolean {
   if (!isKnown) return false;
   if (body[0] !== 0xff || body[1] !== VERSION) throw new Error('a value in a format unknown here');
   return new Guard(body, hosts).run();

@@ -13,19 +13,19 @@ import { inContext } from '../../shared/program.js';
 import { AbortSignals } from '../abort-signals.js';
 import { namedWork } from '../handles/submit.js';
 import type { ResolvedMapOptions } from '../options/task-options.js';
-import type { Core } from '../pool-core.js';
+import type { PoolCore } from '../pool-core.js';
 import { type Caller, captureCaller } from '../task/submission-stack.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { TaskRecord } from '../task/task-record.js';
-import { Chunker, type ChunkerUser, mayChunk } from './chunker.js';
+import { Chunker, mayChunk } from './chunker.js';
 import type { Source } from './input.js';
-import { Puller, type PullerUser } from './input-pump.js';
+import { InputPump } from './input-pump.js';
 import { batchCancelled, type Consumer, Failures, type ToArgs, type Verdict } from './item.js';
-import { Journal, type JournalUser } from './journal.js';
+import { Journal } from './journal.js';
 import { type Outcome, rejected } from './outcome.js';
-import { Outlet, Stretch } from './outcome-buffer.js';
-import { Meter } from './progress.js';
-import { Singles, type SinglesUser } from './single-tasks.js';
+import { OutcomeBuffer, OutcomeRange } from './outcome-buffer.js';
+import { ProgressMeter } from './progress.js';
+import { SingleTasks } from './single-tasks.js';
 
 /** How what is left is ended. */
 type End = (record: TaskRecord) => Promise<void>;
@@ -34,20 +34,20 @@ type End = (record: TaskRecord) => Promise<void>;
 const signals = new AbortSignals<BatchRun>((run, reason) => run.abort(reason));
 let lastId = 0;
 
-export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUser {
+export class BatchRun {
   readonly id: number = ++lastId;
   readonly name: string;
-  readonly meter: Meter;
-  readonly outlet: Outlet;
+  readonly meter: ProgressMeter;
+  readonly outcomes: OutcomeBuffer;
   onError: 'stop' | 'continue';
   verdict: Verdict | undefined;
   consumer: Consumer | undefined;
   /** Called when it is over. */
   onOver: (() => void) | undefined;
-  readonly #core: Core;
-  readonly #puller: Puller;
+  readonly #core: PoolCore;
+  readonly #pump: InputPump;
   readonly #journal: Journal | undefined;
-  readonly #singles: Singles;
+  readonly #singleTasks: SingleTasks;
   readonly #chunker: Chunker | undefined;
   readonly #toArgs: ToArgs | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -58,11 +58,11 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
   #isDue = false;
   #isOver = false;
   /** The input is code of the program, and goes on as the call that made the batch, whatever has made it go on. */
-  readonly #pull: () => void = inContext(() => this.#puller.pull());
-  readonly #closeInput: () => Promise<void> = inContext(() => this.#puller.close());
+  readonly #pull: () => void = inContext(() => this.#pump.pull());
+  readonly #closeInput: () => Promise<void> = inContext(() => this.#pump.close());
 
   constructor(
-    core: Core,
+    core: PoolCore,
     name: string,
     source: Source,
     toArgs: ToArgs | undefined,
@@ -70,18 +70,18 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     below: Parameters<typeof captureCaller>[0],
   ) {
     this.name = name;
-    this.outlet = new Outlet(options.ordered);
+    this.outcomes = new OutcomeBuffer(options.ordered);
     this.onError = options.onError;
     this.#core = core;
     // What may throw comes before the puller: from then on it is heard of.
-    this.meter = new Meter(core.clock, core.events, this);
+    this.meter = new ProgressMeter(core.clock, core.events, this);
     this.#caller = captureCaller(below);
-    this.#puller = new Puller(core, source, options, this);
+    this.#pump = new InputPump(core, source, options, this);
     this.#toArgs = toArgs;
     if (options.journal !== undefined) this.#journal = new Journal(core.journals, options.journal, name, options.resume, this);
     this.#signal = options.task.signal;
     const task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
-    this.#singles = new Singles(core, task, this.#journal, this);
+    this.#singleTasks = new SingleTasks(core, task, this.#journal, this);
     if (mayChunk(options)) this.#chunker = new Chunker(core, task, options.chunkSize, toArgs !== undefined, this);
     if (this.#signal !== undefined) signals.watch(this.#signal, this);
     this.#pull();
@@ -95,7 +95,7 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
 
   /** The consumer has taken so many outcomes: that many more may be pulled. */
   free(count: number): void {
-    if (this.#puller.free(count)) this.schedule();
+    if (this.#pump.free(count)) this.schedule();
   }
 
   /** The first consumer decides how the batch is consumed. */
@@ -119,12 +119,12 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     this.#conclude();
     this.consumer?.consume();
     this.#pull();
-    if (this.#hasNews || !this.#puller.isSpent || !this.#singles.isEmpty || this.#chunker?.isEmpty === false) return;
+    if (this.#hasNews || !this.#pump.isSpent || !this.#singleTasks.isEmpty || this.#chunker?.isEmpty === false) return;
     if (this.#journal?.isOpening === true) return; // who opens the same file after this batch must find it closed
     if (this.verdict === undefined) this.#journal?.checkTotal(this.total);
     this.#concludeJournal();
     this.#isOver = true;
-    this.#puller.stop();
+    this.#pump.stop();
     this.#journal?.close();
     if (this.#signal !== undefined) signals.unwatch(this.#signal, this);
     this.meter.end();
@@ -135,7 +135,7 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
   /** A failure that `#conclude` has not looked at: until then nothing more is pulled. */
   get #hasNews(): boolean {
     const { verdict } = this;
-    if (this.#puller.error !== undefined && verdict === undefined) return true;
+    if (this.#pump.error !== undefined && verdict === undefined) return true;
     return this.#failures.first !== undefined && this.onError === 'stop' && (verdict === undefined || verdict.cause === 'refused');
   }
 
@@ -143,12 +143,12 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     if (!this.#hasNews) return;
     const stops = this.onError === 'stop';
     const isItem = this.#failures.first !== undefined && stops;
-    const { error } = (isItem ? this.#failures.first : this.#puller.error) as { error: unknown };
+    const { error } = (isItem ? this.#failures.first : this.#pump.error) as { error: unknown };
     this.verdict = { cause: isItem ? 'item' : 'input', error: () => error, isPrompt: stops };
     if (!stops) return;
     this.#closeInput().catch(ignore);
     const reason = new Error(isItem ? 'another item of its batch failed' : 'the input of its batch failed', { cause: error });
-    this.#endRest((record) => this.#core.canceller.cancel(record, reason)).catch(ignore); // nobody asked to be told
+    this.#endRest((record) => this.#core.cancellation.cancel(record, reason)).catch(ignore); // nobody asked to be told
   }
 
   /** Nothing more is begun, and what runs is ended: what cannot be written down must not be done. */
@@ -157,10 +157,10 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
     if (error === undefined || this.verdict?.cause === 'journal' || this.verdict?.isPrompt === true) return;
     this.verdict = { cause: 'journal', error: () => error, isPrompt: false };
     this.#closeInput().catch(ignore);
-    this.#endRest((record) => this.#core.canceller.cancel(record, error)).catch(ignore); // nobody asked to be told
+    this.#endRest((record) => this.#core.cancellation.cancel(record, error)).catch(ignore); // nobody asked to be told
   }
 
-  // ---- submitting (PullerUser)
+  // ---- submitting
 
   wantsMore(): boolean {
     return this.verdict === undefined && !this.#hasNews && this.#journal?.isOpen !== false;
@@ -188,10 +188,10 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
 
   /** One that goes by itself; `item` are its arguments, if there is a `#toArgs`. */
   alone(index: number, item: unknown): void {
-    this.#singles.submit(index, this.#stats as NameStats, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
+    this.#singleTasks.submit(index, this.#stats as NameStats, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
   }
 
-  // ---- chunks (PullerUser, ChunkerUser)
+  // ---- chunks
 
   chunkSize = 1;
   #stats: NameStats | undefined;
@@ -201,7 +201,7 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
   }
 
   get left(): number | undefined {
-    return this.#puller.left;
+    return this.#pump.left;
   }
 
   onPause(): void {
@@ -222,10 +222,10 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
   // ---- settling
 
   /** Of one item, or of the neighbours that a chunk has told. Called in the middle of a settlement: only notes it. */
-  onItemsSettled(settled: Outcome | Stretch): void {
-    const failed = this.#failures.note(settled);
-    this.outlet.put(settled);
-    this.meter.count(settled instanceof Stretch ? settled.length : 1, failed);
+  onItemsSettled(settled: Outcome | OutcomeRange): void {
+    const failed = this.#failures.add(settled);
+    this.outcomes.put(settled);
+    this.meter.count(settled instanceof OutcomeRange ? settled.length : 1, failed);
     this.schedule();
   }
 
@@ -235,31 +235,31 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
   end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
     if (this.#isOver) return Promise.resolve();
     this.#judge(() => batchCancelled(this, this.meter.done, reason, this.#failures.isForced));
-    const { canceller, waiters } = this.#core;
-    return waiters.hold(this.#endRest((record) => canceller[how](record, reason)));
+    const { cancellation, waiters } = this.#core;
+    return waiters.hold(this.#endRest((record) => cancellation[how](record, reason)));
   }
 
   /** Its signal fired: as `cancel`, but everything rejects with the signal's own reason. */
   abort(reason: unknown): void {
     this.#judge(() => reason);
-    const { canceller, settlement } = this.#core;
+    const { cancellation, settlement } = this.#core;
     this.#endRest((record) => {
-      canceller.abort(record, reason);
+      cancellation.abort(record, reason);
       return settlement.whenOver(record);
     }).catch(ignore); // what outlives the kill ladder is told to those who call cancel or kill
   }
 
   /** Its iteration was left: resolves when nothing of it runs, and its input has closed. */
   async leave(): Promise<void> {
-    this.outlet.close();
+    this.outcomes.close();
     if (this.#isOver) return;
     const hadFailed = this.verdict !== undefined;
     this.verdict ??= { cause: 'left', error: () => undefined, isPrompt: true };
     const closed = this.#closeInput();
     closed.catch(ignore); // waited for below, unless it has failed already: then what its input says is no news
     const reason = new Error('the iteration over its batch was left');
-    const { canceller, waiters } = this.#core;
-    await waiters.hold(this.#endRest((record) => canceller.cancel(record, reason)));
+    const { cancellation, waiters } = this.#core;
+    await waiters.hold(this.#endRest((record) => cancellation.cancel(record, reason)));
     if (!hadFailed) await closed;
   }
 
@@ -283,14 +283,14 @@ export class BatchRun implements PullerUser, JournalUser, SinglesUser, ChunkerUs
   // ---- what the meter shows
 
   get total(): number | undefined {
-    return this.#puller.total;
+    return this.#pump.total;
   }
 
   get running(): number {
-    return this.#records().filter((record) => record.lease?.lane?.look(record.lease) === true).length;
+    return this.#records().filter((record) => record.lease?.holder?.hasStarted(record.lease) === true).length;
   }
 
   #records(): TaskRecord[] {
-    return [...this.#singles.records(), ...(this.#chunker?.records() ?? [])];
+    return [...this.#singleTasks.records(), ...(this.#chunker?.records() ?? [])];
   }
 }

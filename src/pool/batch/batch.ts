@@ -6,7 +6,7 @@ import { custom, line, quoted } from '../../shared/inspection.js';
 import type { BatchProgress } from '../types.js';
 import type { BatchRun } from './batch-run.js';
 import { OutcomeCollector, ValueCollector } from './collectors.js';
-import { OutcomeCursor, ValueCursor } from './iterators.js';
+import { OutcomeIterator, ValueIterator } from './iterators.js';
 
 /**
  * A promise of all results, in the order of the items, and at the same time an iterable of each.
@@ -41,7 +41,7 @@ export type BatchOutcome<R> = { readonly index: number; readonly attempts: numbe
 
 type Use = 'awaited' | 'awaited with settled()' | 'iterated' | 'iterated with outcomes()';
 
-type AnyConsumer = ValueCollector | OutcomeCollector | ValueCursor | OutcomeCursor;
+type AnyConsumer = ValueCollector | OutcomeCollector | ValueIterator | OutcomeIterator;
 
 export class BatchHandle<R> implements Batch<R> {
   readonly id: number;
@@ -93,13 +93,13 @@ export class BatchHandle<R> implements Batch<R> {
   outcomes(): AsyncIterable<BatchOutcome<R>> {
     const cursor = this.#as('iterated with outcomes()', () => {
       this.#run.onError = 'continue';
-      return new OutcomeCursor(this.#run);
+      return new OutcomeIterator(this.#run);
     });
     return cursor as AsyncIterable<BatchOutcome<R>>;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<R> {
-    return this.#as('iterated', () => new ValueCursor(this.#run)) as AsyncIterator<R>;
+    return this.#as('iterated', () => new ValueIterator(this.#run)) as AsyncIterator<R>;
   }
 
   /** @internal */

@@ -4,11 +4,13 @@
  * When the worker dies, each item that was not told goes on as a task of its own, with starts of its own: it is an orphan like any
  * other, which had started or had not. So whatever kills its worker fails alone.
  */
-import { decode, type Encoded, encode } from '../../ipc/codec/codec.js';
+
+import { decode, encode } from '../../ipc/codec/codec.js';
 import { SerializationError } from '../../shared/errors.js';
 import { type Lease, partOf, type Settler, setStarted, type TaskRecord } from '../task/task-record.js';
-import { type Outcome, rejected } from './outcome.js';
-import { Stretch } from './outcome-buffer.js';
+import type { Chunker } from './chunker.js';
+import { rejected } from './outcome.js';
+import { OutcomeRange } from './outcome-buffer.js';
 import { type ItemFailure, readPortion } from './portion.js';
 
 /** About so much work is sent at once. */
@@ -16,34 +18,23 @@ const CHUNK_MS = 3;
 /** No more, however short they are: a chunk is encoded and decoded in one go. */
 const MOST = 2000;
 /** In place of the index of an item that was told: a number, as V8 keeps an array of numbers as such. */
-const TOLD = -1;
+const REPORTED = -1;
 
 /** What is sent: lists of arguments, or items that are each the only argument (worker/chunks.ts). */
 export type ChunkBody = readonly (readonly unknown[])[] | { readonly only: readonly unknown[] };
-
-export interface ChunkUser {
-  /** The worker has told how these ended. */
-  onTold(stretch: Stretch, record: TaskRecord): void;
-  /** One ended with the task. */
-  onItemSettled(outcome: Outcome): void;
-  /** Nothing of it is left. */
-  onChunkOver(chunk: Chunk): void;
-  /** An item that was part of a chunk: a task of its own, which is in no queue yet. */
-  apart(of: TaskRecord, index: number, encoded: Encoded): TaskRecord;
-}
 
 export class Chunk implements Settler {
   record: TaskRecord | undefined;
   /** A reader of values never repeats; what was told does not either, so the rest may be sent again. */
   readonly hasTaken = false;
-  readonly #user: ChunkUser;
+  readonly #chunker: Chunker;
   /** The indexes of the attempt's items, or TOLD. */
   #items: number[];
   #left: number;
 
   /** The array of indexes is the chunk's from now on. */
-  constructor(user: ChunkUser, items: number[]) {
-    this.#user = user;
+  constructor(chunker: Chunker, items: number[]) {
+    this.#chunker = chunker;
     this.#items = items;
     this.#left = items.length;
   }
@@ -61,11 +52,11 @@ export class Chunk implements Settler {
     for (let from = 0, to = 0; from < count; from = to) {
       const index = items[first + from] as number;
       to = from + 1;
-      if (index === TOLD) continue;
+      if (index === REPORTED) continue;
       while (to < count && items[first + to] === index + to - from) to += 1;
-      items.fill(TOLD, first + from, first + to);
+      items.fill(REPORTED, first + from, first + to);
       this.#left -= to - from;
-      this.#user.onTold(new Stretch(index, to - from, record.starts, values, from, reasons), record);
+      this.#chunker.onReported(new OutcomeRange(index, to - from, record.starts, values, from, reasons), record);
     }
   }
 
@@ -82,7 +73,7 @@ export class Chunk implements Settler {
     const isOnly = 'only' in sent;
     const args: readonly unknown[] = isOnly ? sent.only : sent;
     const left = this.#items.flatMap((index, place) => {
-      if (index === TOLD) return [];
+      if (index === REPORTED) return [];
       const item = [args[place]];
       // NaN: it is not known, so it may have.
       return { index, encoded: encode(isOnly ? { only: item } : item), hasStarted: !(place >= started) };
@@ -95,7 +86,7 @@ export class Chunk implements Settler {
         record.codec = encoded.codec;
         record.body = encoded.body;
         record.attachments = encoded.attachments;
-      } else part = partOf(lease, this.#user.apart(record, index, encoded));
+      } else part = partOf(lease, this.#chunker.apart(record, index, encoded));
       setStarted(part, hasStarted);
       return part;
     });
@@ -110,10 +101,10 @@ export class Chunk implements Settler {
   }
 
   #end(reason: () => unknown, record: TaskRecord): void {
-    for (const item of this.#items) if (item !== TOLD) this.#user.onItemSettled(rejected(item, reason(), record.starts));
+    for (const item of this.#items) if (item !== REPORTED) this.#chunker.onItemSettled(rejected(item, reason(), record.starts));
     this.#items = [];
     this.#left = 0;
-    this.#user.onChunkOver(this);
+    this.#chunker.onChunkOver(this);
   }
 }
 

@@ -1,32 +1,22 @@
 /** Gathers the items of a batch into chunks, where the contract allows it: the name's durations say how large. */
+
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../../ipc/codec/encode-together.js';
 import { Flag } from '../../ipc/frame.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from '../options/task-options.js';
-import type { Core } from '../pool-core.js';
+import type { PoolCore } from '../pool-core.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { TaskRecord } from '../task/task-record.js';
-import { Chunk, type ChunkBody, type ChunkUser, chunkSizeFor } from './chunk.js';
+import type { BatchRun } from './batch-run.js';
+import { Chunk, type ChunkBody, chunkSizeFor } from './chunk.js';
 import { type Outcome, rejected } from './outcome.js';
-import type { Stretch } from './outcome-buffer.js';
+import type { OutcomeRange } from './outcome-buffer.js';
 
-export interface ChunkerUser {
-  /** Items that the input still has; undefined: unknown. */
-  readonly left: number | undefined;
-  onItemsSettled(settled: Outcome | Stretch): void;
-  /** A chunk has ended. */
-  schedule(): void;
-  /** A chunk was submitted. */
-  onSubmitted(record: TaskRecord): void;
-  /** It cannot be encoded, or not with others: it goes alone, and fails alone. */
-  alone(index: number, item: unknown): void;
-}
-
-export class Chunker implements ChunkUser {
-  readonly #core: Core;
+export class Chunker {
+  readonly #core: PoolCore;
   readonly #task: ResolvedTaskOptions;
   readonly #wished: number | 'auto';
-  readonly #user: ChunkerUser;
+  readonly #batch: BatchRun;
   /** Its items are lists of arguments, and not each the only argument. */
   readonly #isSpread: boolean;
   readonly #chunks = new Set<Chunk>();
@@ -36,12 +26,12 @@ export class Chunker implements ChunkUser {
   #hasObjects = false;
   #size = 1;
 
-  constructor(core: Core, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, user: ChunkerUser) {
+  constructor(core: PoolCore, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, batch: BatchRun) {
     this.#core = core;
     this.#task = task;
     this.#wished = wished;
     this.#isSpread = isSpread;
-    this.#user = user;
+    this.#batch = batch;
   }
 
   get isEmpty(): boolean {
@@ -57,7 +47,7 @@ export class Chunker implements ChunkUser {
   size(name: NameStats): number {
     this.#stats = name;
     const places = this.#core.supervisor.max * this.#core.options.concurrency;
-    this.#size = this.#wished === 'auto' ? chunkSizeFor(name.meanMs, this.#user.left, places) : this.#wished;
+    this.#size = this.#wished === 'auto' ? chunkSizeFor(name.meanMs, this.#batch.left, places) : this.#wished;
     return this.#size;
   }
 
@@ -78,7 +68,7 @@ export class Chunker implements ChunkUser {
       return kept(item, 'args');
     } catch {
       this.flush();
-      this.#user.alone(index, item);
+      this.#batch.alone(index, item);
       return undefined;
     }
   }
@@ -97,7 +87,7 @@ export class Chunker implements ChunkUser {
     try {
       encoded = hasObjects ? encodeTogether(items, wrap, (text) => (isSpread ? `[${text}]` : `{"only":[${text}]}`)) : encode(wrap(items));
     } catch {
-      for (const [place, index] of indexes.entries()) this.#user.alone(index, opened(items[place]));
+      for (const [place, index] of indexes.entries()) this.#batch.alone(index, opened(items[place]));
       return;
     }
     this.#submit(indexes, encoded);
@@ -106,7 +96,7 @@ export class Chunker implements ChunkUser {
   #submit(indexes: number[], encoded: Encoded): void {
     // The user's code ran, and may have ended the pool: they would never start there.
     if (this.#core.supervisor.state !== 'open') {
-      for (const index of indexes) this.#user.onItemsSettled(rejected(index, this.#core.refusal()));
+      for (const index of indexes) this.#batch.onItemsSettled(rejected(index, this.#core.refusal()));
       return;
     }
     const isExact = this.#task.retries.crash === 0;
@@ -114,28 +104,28 @@ export class Chunker implements ChunkUser {
     this.#chunks.add(chunk);
     const flags = isExact ? Flag.Chunk | Flag.Exact : Flag.Chunk;
     chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
-    this.#user.onSubmitted(chunk.record);
+    this.#batch.onSubmitted(chunk.record);
   }
 
   records(): TaskRecord[] {
     return [...this.#chunks].flatMap(({ record }) => record ?? []);
   }
 
-  // ---- what its chunks tell (ChunkUser)
+  // ---- what its chunks tell
 
-  onTold(stretch: Stretch, record: TaskRecord): void {
+  onReported(range: OutcomeRange, record: TaskRecord): void {
     // What the end of the record settles is counted there (settlement.ts).
     if (!record.isSettled) {
       const { counts } = this.#core;
-      const failed = stretch.failures.length;
-      counts.succeeded += stretch.length - failed;
+      const failed = range.failures.length;
+      counts.succeeded += range.length - failed;
       counts.failed += failed;
     }
-    this.#user.onItemsSettled(stretch);
+    this.#batch.onItemsSettled(range);
   }
 
   onItemSettled(outcome: Outcome): void {
-    this.#user.onItemsSettled(outcome);
+    this.#batch.onItemsSettled(outcome);
   }
 
   apart(of: TaskRecord, index: number, encoded: Encoded): TaskRecord {
@@ -147,7 +137,7 @@ export class Chunker implements ChunkUser {
 
   onChunkOver(chunk: Chunk): void {
     this.#chunks.delete(chunk);
-    this.#user.schedule();
+    this.#batch.schedule();
   }
 }
 

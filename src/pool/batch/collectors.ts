@@ -3,7 +3,7 @@ import { type Deferred, deferred } from '../../shared/deferred.js';
 import type { BatchRun } from './batch-run.js';
 import { type Consumer, isOfBatch } from './item.js';
 import type { Outcome } from './outcome.js';
-import { Stretch } from './outcome-buffer.js';
+import { OutcomeRange } from './outcome-buffer.js';
 
 /** All values in the order of the items, or why there are none. */
 export class ValueCollector implements Consumer {
@@ -24,23 +24,23 @@ export class ValueCollector implements Consumer {
   consume(): void {
     const run = this.#run;
     let count = 0;
-    for (const piece of run.outlet.takeAll()) {
+    for (const piece of run.outcomes.takeAll()) {
       count += this.#take(piece);
     }
     if (count > 0) run.free(count);
     const { verdict } = run;
     if (verdict?.isPrompt === true || (verdict !== undefined && run.isOver)) {
-      run.outlet.close();
+      run.outcomes.close();
       this.#values = [];
       this.#all.reject(verdict.error());
     } else if (run.isOver) this.#finish();
   }
 
   /** Gives how many it were. */
-  #take(piece: Outcome | Stretch): number {
+  #take(piece: Outcome | OutcomeRange): number {
     const values = this.#values;
     padTo(values, piece.index);
-    if (!(piece instanceof Stretch)) {
+    if (!(piece instanceof OutcomeRange)) {
       if (piece.status === 'fulfilled') values[piece.index] = piece.value;
       else this.#failures.push(piece);
       return 1;
@@ -80,10 +80,10 @@ export class OutcomeCollector implements Consumer {
   consume(): void {
     const run = this.#run;
     let count = 0;
-    for (const piece of run.outlet.takeAll()) {
+    for (const piece of run.outcomes.takeAll()) {
       padTo(this.#outcomes, piece.index);
-      const length = piece instanceof Stretch ? piece.length : 1;
-      for (let offset = 0; offset < length; offset += 1) this.#put(piece instanceof Stretch ? piece.take(offset) : piece);
+      const length = piece instanceof OutcomeRange ? piece.length : 1;
+      for (let offset = 0; offset < length; offset += 1) this.#put(piece instanceof OutcomeRange ? piece.take(offset) : piece);
       count += length;
     }
     if (count > 0) run.free(count);

@@ -2,35 +2,21 @@
  * The pulling side of a batch: takes items out of the input as far ahead as the buffer allows, and hands
  * them on one by one while the pool has room for them.
  */
+
 import { Pace } from '../../shared/pace.js';
-import type { Core } from '../pool-core.js';
+import type { PoolCore } from '../pool-core.js';
+import type { BatchRun } from './batch-run.js';
 import { type Answer, BatchInput, type Source } from './input.js';
 
 /** So many items, or so many milliseconds, and the event loop has its turn: a long input must not starve it. */
-const GULP_ITEMS = 256;
-const GULP_MS = 5;
+const BUDGET_ITEMS = 256;
+const BUDGET_MS = 5;
 /** By default so many items are pulled ahead for each place in which a task can run. */
 const AHEAD = 4;
 
-export interface PullerUser {
-  /** The batch goes on. */
-  wantsMore(): boolean;
-  onItem(index: number, value: unknown): void;
-  /** So many items are sent at once. */
-  readonly chunkSize: number;
-  /** So many have been handed on and wait for others to go with them. */
-  readonly gathered: number;
-  /** Nothing more can be pulled for now. */
-  onPause(): void;
-  /** The pool takes no more tasks, and there was more to come. */
-  onRefused(error: unknown): void;
-  /** Something has changed: calls `pull` again, but not from within this call. */
-  schedule(): void;
-}
-
-export class Puller {
-  readonly #core: Core;
-  readonly #user: PullerUser;
+export class InputPump {
+  readonly #core: PoolCore;
+  readonly #batch: BatchRun;
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
   readonly #unwatch: () => void;
@@ -39,23 +25,23 @@ export class Puller {
   #pulled = 0;
   #freed = 0;
   #goal = 0;
-  #gulp = GULP_ITEMS; // what is left of it; -1: the event loop has its turn
+  #budget = BUDGET_ITEMS; // what is left of it; -1: the event loop has its turn
   /** How many items there are: known beforehand, or when the input has ended. */
   total: number | undefined;
   /** What the input threw. */
   error: { readonly error: unknown } | undefined;
 
-  constructor(core: Core, source: Source, options: { readonly bufferSize: number | undefined }, user: PullerUser) {
+  constructor(core: PoolCore, source: Source, options: { readonly bufferSize: number | undefined }, batch: BatchRun) {
     this.#core = core;
-    this.#user = user;
+    this.#batch = batch;
     this.#input = new BatchInput(source, (answer) => {
       this.#take(answer);
-      user.schedule();
+      batch.schedule();
     });
     this.total = source.size;
     this.#bufferSize = options.bufferSize;
     this.#unwatch = core.waiters.watch(() => {
-      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasRoom)) user.schedule();
+      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasCapacity)) batch.schedule();
     });
   }
 
@@ -72,7 +58,7 @@ export class Puller {
   /** So many places in the buffer are free again. True: something is pulled now if `pull` is called. */
   free(count: number): boolean {
     this.#freed += count;
-    return this.#gulp >= 0 && this.#nextGoal > this.#pulled;
+    return this.#budget >= 0 && this.#nextGoal > this.#pulled;
   }
 
   /** Never called from within itself, nor by the user's code. */
@@ -82,25 +68,25 @@ export class Puller {
     const start = clock.now();
     const pace = new Pace(start);
     // What a list has is taken by the call itself, however slow the process is in its beginning: `close()` right behind it is no failure.
-    const limitMs = this.#pulled === 0 && this.total !== undefined ? Number.POSITIVE_INFINITY : GULP_MS;
+    const limitMs = this.#pulled === 0 && this.total !== undefined ? Number.POSITIVE_INFINITY : BUDGET_MS;
     while (this.#mayPull()) {
       if (pace.isWatched) {
         const now = clock.now();
-        if (now - start > limitMs) this.#gulp = 0;
-        pace.look(now);
+        if (now - start > limitMs) this.#budget = 0;
+        pace.read(now);
       } else pace.pass();
-      if (this.#gulp === 0) {
+      if (this.#budget === 0) {
         this.#pullLater();
         return;
       }
-      this.#gulp -= 1;
+      this.#budget -= 1;
       this.#pullOne();
     }
-    if (this.#gulp >= 0) this.#user.onPause(); // else it goes on soon
+    if (this.#budget >= 0) this.#batch.onPause(); // else it goes on soon
   }
 
   get #limit(): number {
-    return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#user.chunkSize;
+    return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#batch.chunkSize;
   }
 
   /**
@@ -109,7 +95,7 @@ export class Puller {
    */
   get #nextGoal(): number {
     const limit = this.#limit;
-    const { chunkSize, gathered } = this.#user;
+    const { chunkSize, gathered } = this.#batch;
     const held = this.#pulled - this.#freed;
     const isEmpty = held === gathered;
     const step = isEmpty ? 1 : Math.min(chunkSize, Math.max(1, Math.floor(limit / 4)));
@@ -117,24 +103,24 @@ export class Puller {
     return this.#pulled + whole - gathered;
   }
 
-  get #hasRoom(): boolean {
+  get #hasCapacity(): boolean {
     const { queue, dispatcher, options } = this.#core;
     return queue.size - dispatcher.freePlaces < options.queueLimit;
   }
 
   #mayPull(): boolean {
-    if (this.#gulp < 0 || this.#core.supervisor.state !== 'open' || !this.#user.wantsMore()) return false;
-    if (this.#inHand !== undefined) return this.#hasRoom;
+    if (this.#budget < 0 || this.#core.supervisor.state !== 'open' || !this.#batch.wantsMore()) return false;
+    if (this.#inHand !== undefined) return this.#hasCapacity;
     if (this.#input.hasEnded || this.#input.isAsking) return false;
     if (this.#pulled >= this.#goal) this.#goal = this.#nextGoal;
     return this.#pulled < this.#goal;
   }
 
   #pullLater(): void {
-    this.#gulp = -1;
+    this.#budget = -1;
     this.#core.clock.afterPoll(() => {
-      this.#gulp = GULP_ITEMS;
-      this.#user.schedule();
+      this.#budget = BUDGET_ITEMS;
+      this.#batch.schedule();
     });
   }
 
@@ -147,7 +133,7 @@ export class Puller {
     if (this.#inHand === undefined || !this.#mayPull()) return;
     const { value } = this.#inHand;
     this.#inHand = undefined;
-    this.#user.onItem(this.#pulled - 1, value);
+    this.#batch.onItem(this.#pulled - 1, value);
   }
 
   #take(answer: Answer): void {
@@ -158,19 +144,19 @@ export class Puller {
     }
     this.total = this.#pulled;
     if (answer.kind === 'error') this.error = answer;
-    this.#user.schedule();
+    this.#batch.schedule();
   }
 
   /** Only an input that has more to give is refused; a synchronous one is asked, so that `close()` right behind a map is no failure. */
   #refuse(): void {
-    if (!this.#user.wantsMore() || this.isSpent) return;
+    if (!this.#batch.wantsMore() || this.isSpent) return;
     if (!this.#input.isAsync && this.#inHand === undefined && this.#pulled > 0) {
       const answer = this.#input.ask();
       if (answer !== undefined) this.#take(answer);
       // The input is the user's code: it may have ended the batch, or revived the pool.
       if (answer?.kind !== 'item' || this.#core.supervisor.state === 'open') return;
     }
-    this.#user.onRefused(this.#core.refusal());
+    this.#batch.onRefused(this.#core.refusal());
   }
 
   /** No more is wanted. Resolves when the input's `return()` has answered, and rejects with what it throws. */

@@ -2,7 +2,7 @@
 import { TaskCancelledError } from '../../shared/errors.js';
 import { because } from '../settle/error-messages.js';
 import type { Outcome } from './outcome.js';
-import { Stretch } from './outcome-buffer.js';
+import { OutcomeRange } from './outcome-buffer.js';
 
 /** Why a batch ends otherwise than by its last item. */
 export interface Verdict {
@@ -29,17 +29,17 @@ export class Failures {
   isForced = false;
 
   /** Gives how many there are. */
-  note(settled: Outcome | Stretch): number {
-    if (settled instanceof Stretch) {
-      for (const { reason } of settled.failures) this.#note(reason);
+  add(settled: Outcome | OutcomeRange): number {
+    if (settled instanceof OutcomeRange) {
+      for (const { reason } of settled.failures) this.#add(reason);
       return settled.failures.length;
     }
     if (settled.status === 'fulfilled') return 0;
-    this.#note(settled.reason);
+    this.#add(settled.reason);
     return 1;
   }
 
-  #note(reason: unknown): void {
+  #add(reason: unknown): void {
     this.first ??= { error: reason };
     if (reason instanceof TaskCancelledError && reason.forced) this.isForced = true;
   }

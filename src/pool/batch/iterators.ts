@@ -70,7 +70,7 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
       return answer;
     } catch (error) {
       this.#isDone = true;
-      this.run.outlet.close();
+      this.run.outcomes.close();
       throw error;
     }
   }
@@ -82,22 +82,22 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
 }
 
 /** The values. A failure ends the iteration, or with `onError: 'continue'` is skipped. */
-export class ValueCursor extends Cursor<unknown> {
+export class ValueIterator extends Cursor<unknown> {
   protected answer(): Answer<unknown> | undefined {
     const { run } = this;
-    const { verdict, isOver, outlet } = run;
+    const { verdict, isOver, outcomes } = run;
     if (verdict?.cause === 'cancel') {
       if (isOver) throw verdict.error();
       return undefined;
     }
-    for (let next = outlet.next; next !== undefined; next = outlet.next) {
+    for (let next = outcomes.next; next !== undefined; next = outcomes.next) {
       if (next === 'fulfilled') {
         run.free(1);
-        return { done: false, value: outlet.takeValue() };
+        return { done: false, value: outcomes.takeValue() };
       }
       if (run.onError === 'stop') break; // what the batch makes of it follows at once
       run.free(1);
-      outlet.take();
+      outcomes.take();
     }
     // Of an ordered iteration only what comes before the first gap is given: a later value would seem to be an earlier item's.
     if (verdict !== undefined && (verdict.isPrompt || isOver)) throw verdict.error();
@@ -106,12 +106,12 @@ export class ValueCursor extends Cursor<unknown> {
 }
 
 /** Every outcome. It throws only for what is no item's fault: the input's own error, a pool that takes no more, a journal that cannot be used. */
-export class OutcomeCursor extends Cursor<Outcome> {
+export class OutcomeIterator extends Cursor<Outcome> {
   protected answer(): Answer<Outcome> | undefined {
-    const { verdict, isOver, outlet } = this.run;
-    if (outlet.next !== undefined) {
+    const { verdict, isOver, outcomes } = this.run;
+    if (outcomes.next !== undefined) {
       this.run.free(1);
-      return { done: false, value: outlet.take() };
+      return { done: false, value: outcomes.take() };
     }
     if (!isOver) return undefined;
     if (isOfBatch(verdict)) throw verdict.error();

@@ -6,18 +6,15 @@
  *
  * Once it has failed nothing more is written, as that would stand behind a torn line, and no item is reported as what it was.
  */
+
 import type { Encoded } from '../../ipc/codec/codec.js';
 import { EverpoolError, PoolBrokenError } from '../../shared/errors.js';
 import { textOf } from '../../shared/program.js';
 import type { TaskRecord } from '../task/task-record.js';
+import type { BatchRun } from './batch-run.js';
 import { JournalFile, keyOf, lineOf } from './journal-file.js';
 import { type JournalStore, journalError } from './journal-store.js';
 import { type Outcome, rejected } from './outcome.js';
-
-export interface JournalUser {
-  /** It has been read, and the batch may begin; or it has failed. */
-  schedule(): void;
-}
 
 type Tell = (outcome: Outcome) => void;
 
@@ -36,17 +33,17 @@ export function isFinal(outcome: Outcome, record: TaskRecord): boolean {
 export class Journal {
   readonly #path: string;
   readonly #resume: 'missing' | 'failed';
-  readonly #user: JournalUser;
+  readonly #batch: BatchRun;
   #state: 'opening' | 'open' | 'failed' = 'opening';
   #file: JournalFile | undefined;
   #error: EverpoolError | undefined;
   #waiting: Kept[] = [];
   #isWriting = false;
 
-  constructor(store: JournalStore, path: string, task: string, resume: 'missing' | 'failed', user: JournalUser) {
+  constructor(store: JournalStore, path: string, task: string, resume: 'missing' | 'failed', batch: BatchRun) {
     this.#path = path;
     this.#resume = resume;
-    this.#user = user;
+    this.#batch = batch;
     void this.#open(store, task);
   }
 
@@ -58,7 +55,7 @@ export class Journal {
       return;
     }
     this.#state = 'open';
-    this.#user.schedule();
+    this.#batch.schedule();
   }
 
   get isOpening(): boolean {
@@ -130,7 +127,7 @@ export class Journal {
     if (this.#error !== undefined) return first;
     this.#error = first;
     this.#state = 'failed';
-    this.#user.schedule();
+    this.#batch.schedule();
     return first;
   }
 

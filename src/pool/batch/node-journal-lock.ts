@@ -129,7 +129,7 @@ function isRunning(ticket: Ticket): boolean {
 }
 
 function exists(holder: number): boolean {
-  return signalProcess(holder, 0, false) !== 'gone'; // one that may not be signalled is another user's
+  return signalProcess(holder, 0, false) !== 'absent'; // one that may not be signalled is another user's
 }
 
 /** When the process started, as the system counts; undefined: it does not tell. */

@@ -7,7 +7,7 @@ const NONE: readonly never[] = [];
  * The outcomes of neighbouring items that were told together: one object for all of them, as one for each would cost more than
  * the rest of a short item. An outcome of its own is made for whoever asks for outcomes.
  */
-export class Stretch {
+export class OutcomeRange {
   /** Of the first one. */
   readonly index: number;
   readonly length: number;
@@ -65,23 +65,23 @@ export class Stretch {
   }
 }
 
-export class Outlet {
+export class OutcomeBuffer {
   readonly #isOrdered: boolean;
   /** By the index of the first item; if unordered, by when they came. */
-  readonly #held = new Map<number, Outcome | Stretch>();
+  readonly #held = new Map<number, Outcome | OutcomeRange>();
   #arrived = 0;
   #head = 0;
   /** Of the piece at the head, so many have been taken. */
   #taken = 0;
   /** The piece at the head, where it is known. */
-  #piece: Outcome | Stretch | undefined;
+  #piece: Outcome | OutcomeRange | undefined;
   #isOpen = true;
 
   constructor(isOrdered: boolean) {
     this.#isOrdered = isOrdered;
   }
 
-  put(piece: Outcome | Stretch): void {
+  put(piece: Outcome | OutcomeRange): void {
     if (this.#isOpen) this.#held.set(this.#isOrdered ? piece.index : this.#arrived++, piece);
   }
 
@@ -89,34 +89,34 @@ export class Outlet {
   get next(): 'fulfilled' | 'rejected' | undefined {
     const piece = this.#piece ?? this.#lookUp();
     if (piece === undefined) return undefined;
-    if (!(piece instanceof Stretch)) return piece.status;
+    if (!(piece instanceof OutcomeRange)) return piece.status;
     return piece.hasFailed(this.#taken) ? 'rejected' : 'fulfilled';
   }
 
-  #lookUp(): Outcome | Stretch | undefined {
+  #lookUp(): Outcome | OutcomeRange | undefined {
     this.#piece = this.#held.get(this.#head);
     return this.#piece;
   }
 
   /** Of the next one, which is there and has not failed. */
   takeValue(): unknown {
-    const piece = this.#piece as Outcome | Stretch;
-    const value = piece instanceof Stretch ? piece.takeValue(this.#taken) : (piece as { value?: unknown }).value;
+    const piece = this.#piece as Outcome | OutcomeRange;
+    const value = piece instanceof OutcomeRange ? piece.takeValue(this.#taken) : (piece as { value?: unknown }).value;
     this.#advance(piece);
     return value;
   }
 
   /** The next one, which is there. */
   take(): Outcome {
-    const piece = this.#piece as Outcome | Stretch;
-    const outcome = piece instanceof Stretch ? piece.take(this.#taken) : piece;
+    const piece = this.#piece as Outcome | OutcomeRange;
+    const outcome = piece instanceof OutcomeRange ? piece.take(this.#taken) : piece;
     this.#advance(piece);
     return outcome;
   }
 
-  #advance(piece: Outcome | Stretch): void {
+  #advance(piece: Outcome | OutcomeRange): void {
     this.#taken += 1;
-    const length = piece instanceof Stretch ? piece.length : 1;
+    const length = piece instanceof OutcomeRange ? piece.length : 1;
     if (this.#taken < length) return;
     this.#held.delete(this.#head);
     this.#head += this.#isOrdered ? length : 1;
@@ -125,7 +125,7 @@ export class Outlet {
   }
 
   /** Everything that is there, in any order; for those who take nothing one by one. */
-  takeAll(): (Outcome | Stretch)[] {
+  takeAll(): (Outcome | OutcomeRange)[] {
     const all = [...this.#held.values()];
     this.#held.clear();
     return all;

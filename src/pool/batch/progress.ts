@@ -1,8 +1,10 @@
 /** How far a batch is, and how fast; tells those who listen, not too often. */
+
 import type { Clock, Timer } from '../../shared/platform.js';
 import { inContext } from '../../shared/program.js';
 import type { Events } from '../events.js';
 import type { BatchProgress } from '../types.js';
+import type { BatchRun } from './batch-run.js';
 
 const TELL_MS = 100;
 /** The speed is that of about the last so many milliseconds. */
@@ -10,18 +12,12 @@ const SPAN_MS = 5000;
 
 type Listener = (progress: BatchProgress) => unknown;
 
-/** What a meter does not count itself. */
-export interface MeterSubject {
-  readonly total: number | undefined;
-  readonly running: number;
-}
-
-export class Meter {
+export class ProgressMeter {
   done = 0;
   failed = 0;
   readonly #clock: Clock;
   readonly #events: Events;
-  readonly #subject: MeterSubject;
+  readonly #batch: BatchRun;
   readonly #startedAt: number;
   /** Finished items, each counting less as it lies further back. */
   #weight = 0;
@@ -33,17 +29,17 @@ export class Meter {
   /** As the code of the call that made the batch, whatever has changed it. */
   readonly #call: (listener: Listener) => unknown = inContext((listener) => listener(this.progress));
 
-  constructor(clock: Clock, events: Events, subject: MeterSubject) {
+  constructor(clock: Clock, events: Events, batch: BatchRun) {
     this.#clock = clock;
     this.#events = events;
-    this.#subject = subject;
+    this.#batch = batch;
     this.#startedAt = clock.now();
     this.#weighedAt = this.#startedAt;
   }
 
   get progress(): BatchProgress {
     const perSecond = this.#perSecond();
-    const { total, running } = this.#subject;
+    const { total, running } = this.#batch;
     const left = total === undefined ? undefined : total - this.done;
     const etaMs = left === undefined ? undefined : left <= 0 ? 0 : perSecond > 0 ? (left / perSecond) * 1000 : undefined;
     return { total, done: this.done, failed: this.failed, running, perSecond, etaMs };

@@ -2,30 +2,25 @@
 
 import { encodeArgs } from '../handles/submit.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
-import type { Core } from '../pool-core.js';
+import type { PoolCore } from '../pool-core.js';
 import type { NameStats } from '../task/task-durations.js';
 import { type Settler, type TaskRecord, tookMs } from '../task/task-record.js';
+import type { BatchRun } from './batch-run.js';
 import { isFinal, type Journal } from './journal.js';
 import { fulfilled, type Outcome, rejected } from './outcome.js';
 
-export interface SinglesUser {
-  onItemsSettled(outcome: Outcome): void;
-  /** One was submitted. */
-  onSubmitted(record: TaskRecord): void;
-}
-
-export class Singles {
-  readonly #core: Core;
+export class SingleTasks {
+  readonly #core: PoolCore;
   readonly #task: ResolvedTaskOptions;
   readonly #journal: Journal | undefined;
-  readonly #user: SinglesUser;
+  readonly #batch: BatchRun;
   readonly #inFlight = new Set<Single>();
 
-  constructor(core: Core, task: ResolvedTaskOptions, journal: Journal | undefined, user: SinglesUser) {
+  constructor(core: PoolCore, task: ResolvedTaskOptions, journal: Journal | undefined, batch: BatchRun) {
     this.#core = core;
     this.#task = task;
     this.#journal = journal;
-    this.#user = user;
+    this.#batch = batch;
   }
 
   get isEmpty(): boolean {
@@ -58,7 +53,7 @@ export class Singles {
     // The user's code ran while arguments were encoded, and may have ended the pool: it would never start there.
     if (core.supervisor.state !== 'open') throw core.refusal();
     item.record = core.submit(name, 0, encoded, this.#task, item);
-    this.#user.onSubmitted(item.record);
+    this.#batch.onSubmitted(item.record);
   }
 
   /** Called in the middle of a settlement: only notes it, once it stands in the journal. */
@@ -69,26 +64,26 @@ export class Singles {
   }
 
   #report(item: Single, outcome: Outcome): void {
-    if (this.#inFlight.delete(item)) this.#user.onItemsSettled(outcome);
+    if (this.#inFlight.delete(item)) this.#batch.onItemsSettled(outcome);
   }
 }
 
 /** One item on its way through the pool. */
 class Single implements Settler {
   readonly index: number;
-  readonly #user: Singles;
+  readonly #owner: SingleTasks;
   record: TaskRecord | undefined;
   /** With a journal: that of its arguments. */
   key: string | undefined;
 
-  constructor(user: Singles, index: number) {
-    this.#user = user;
+  constructor(owner: SingleTasks, index: number) {
+    this.#owner = owner;
     this.index = index;
   }
   resolve(value: unknown, record: TaskRecord): void {
-    this.#user.onSettled(this, fulfilled(this.index, value, record.starts, tookMs(record)), record);
+    this.#owner.onSettled(this, fulfilled(this.index, value, record.starts, tookMs(record)), record);
   }
   reject(reason: unknown, record?: TaskRecord): void {
-    this.#user.onSettled(this, rejected(this.index, reason, record?.starts, tookMs(record)), record);
+    this.#owner.onSettled(this, rejected(this.index, reason, record?.starts, tookMs(record)), record);
   }
 }

@@ -10,7 +10,7 @@ const FIRST_BOOT_MS = 60;
 /** The weight of the newest boot in the mean. */
 const WEIGHT = 1 / 4;
 
-export interface GrowthUser {
+export interface AutoscalerDelegate {
   /** Tasks that wait, and how long one of them is taken to be; negative: unknown. */
   backlog(): { readonly waiting: number; readonly meanMs: number };
   /** Workers that are there or coming, over which what waits is spread. */
@@ -19,15 +19,15 @@ export interface GrowthUser {
   grow(count: number): void;
 }
 
-export class Growth {
+export class Autoscaler {
   readonly #clock: Clock;
-  readonly #user: GrowthUser;
+  readonly #delegate: AutoscalerDelegate;
   #bootMs = FIRST_BOOT_MS;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, user: GrowthUser) {
+  constructor(clock: Clock, delegate: AutoscalerDelegate) {
     this.#clock = clock;
-    this.#user = user;
+    this.#delegate = delegate;
   }
 
   onBoot(ms: number): void {
@@ -35,19 +35,19 @@ export class Growth {
   }
 
   /** Tasks wait, and no worker has room. */
-  onShort(): void {
-    const count = workersWorth(this.#user.backlog(), this.#user.places(), this.#bootMs);
-    if (count > 0) this.#user.grow(count);
+  onBacklog(): void {
+    const count = workersWorth(this.#delegate.backlog(), this.#delegate.places(), this.#bootMs);
+    if (count > 0) this.#delegate.grow(count);
     // What runs may be long, whatever waits: who waits as long as a boot takes has waited too long.
     // But a worker whose results wait in its pipe is as good as free: they are read first, and the next tasks given to it.
-    this.#timer ??= this.#clock.setTimer(() => this.#clock.afterPoll(() => this.#clock.afterPoll(() => this.#look())), this.#bootMs);
+    this.#timer ??= this.#clock.setTimer(() => this.#clock.afterPoll(() => this.#clock.afterPoll(() => this.#check())), this.#bootMs);
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#timer === undefined) return; // stopped
     this.#timer = undefined;
-    const { waiting } = this.#user.backlog();
-    if (waiting > 0) this.#user.grow(waiting);
+    const { waiting } = this.#delegate.backlog();
+    if (waiting > 0) this.#delegate.grow(waiting);
   }
 
   stop(): void {

@@ -9,21 +9,21 @@ import { AHEAD_LIMIT_US, estimateUs, isShort, mayGoAhead } from '../task/task-du
 import { encodedName, type NameTable } from '../task/task-names.js';
 import type { TaskQueue } from '../task/task-queue.js';
 import type { TaskRecord } from '../task/task-record.js';
-import { HOSTAGE_MS, type Lane } from './worker-leases.js';
-import { LaneList, RankedLanes } from './worker-set.js';
+import { HOSTAGE_MS, type WorkerLeases } from './worker-leases.js';
+import { RankedWorkers, WorkerSet } from './worker-set.js';
 
 export interface DispatcherOptions {
   readonly pipelining: boolean;
   readonly concurrency: number;
 }
 
-export interface DispatcherUser {
+export interface DispatcherListener {
   /** Tasks wait, and no worker has room. */
-  onShort(): void;
+  onBacklog(): void;
   /** The worker was given the last task that it may start. */
-  onSpent(lane: Lane): void;
+  onAllowanceSpent(leases: WorkerLeases): void;
   /** A round is done: the queue may be shorter. */
-  onPumped(): void;
+  onDispatched(): void;
 }
 
 export class Dispatcher {
@@ -31,97 +31,97 @@ export class Dispatcher {
   readonly #queue: TaskQueue<TaskRecord>;
   readonly #names: NameTable;
   readonly #options: DispatcherOptions;
-  readonly #user: DispatcherUser;
-  readonly lanes: Set<Lane> = new Set();
-  readonly #free = new RankedLanes<Lane>();
-  readonly #takesAhead = new LaneList<Lane>();
-  readonly #dirty = new Set<Lane>();
-  #isPumpDue = false;
+  readonly #listener: DispatcherListener;
+  readonly workers: Set<WorkerLeases> = new Set();
+  readonly #free = new RankedWorkers<WorkerLeases>();
+  readonly #takesAhead = new WorkerSet<WorkerLeases>();
+  readonly #dirty = new Set<WorkerLeases>();
+  #isDispatchDue = false;
   /** A worker does not start what it was sent, and no other has a place for it yet. */
   #isHeldUp = false;
   #watch: Timer | undefined;
   #isPaused = false;
 
-  constructor(clock: Clock, queue: TaskQueue<TaskRecord>, names: NameTable, options: DispatcherOptions, user: DispatcherUser) {
+  constructor(clock: Clock, queue: TaskQueue<TaskRecord>, names: NameTable, options: DispatcherOptions, listener: DispatcherListener) {
     this.#clock = clock;
     this.#queue = queue;
     this.#names = names;
     this.#options = options;
-    this.#user = user;
+    this.#listener = listener;
   }
 
   /** Until `close`, every lane is known here, open or not. */
-  open(lane: Lane): void {
-    lane.isOpen = true;
-    this.update(lane);
+  open(leases: WorkerLeases): void {
+    leases.isOpen = true;
+    this.update(leases);
     this.schedule();
   }
 
-  close(lane: Lane): void {
-    this.lanes.delete(lane);
-    this.update(lane);
-    this.#dirty.delete(lane);
+  close(leases: WorkerLeases): void {
+    this.workers.delete(leases);
+    this.update(leases);
+    this.#dirty.delete(leases);
   }
 
   /** Its room has changed. */
-  update(lane: Lane): void {
-    const { rank } = lane;
-    this.#free.set(lane.free, rank);
-    this.#takesAhead.set(lane.takingAhead, rank < 0 && this.#options.pipelining && lane.aheadUs < AHEAD_LIMIT_US && lane.takesAhead);
+  update(leases: WorkerLeases): void {
+    const { rank } = leases;
+    this.#free.set(leases.free, rank);
+    this.#takesAhead.set(leases.takingAhead, rank < 0 && this.#options.pipelining && leases.aheadUs < AHEAD_LIMIT_US && leases.takesAhead);
   }
 
   /** Asks for one round of dispatching after this turn. */
   schedule(): void {
-    if (this.#isPumpDue || (this.#queue.size === 0 && !this.#isHeldUp)) return;
-    this.#isPumpDue = true;
+    if (this.#isDispatchDue || (this.#queue.size === 0 && !this.#isHeldUp)) return;
+    this.#isDispatchDue = true;
     this.#clock.afterPoll(() => {
-      this.#isPumpDue = false;
-      this.#pump();
+      this.#isDispatchDue = false;
+      this.#dispatch();
     });
   }
 
-  #pump(): void {
+  #dispatch(): void {
     if (this.#isPaused) return;
     const now = this.#clock.now();
     if (this.#isHeldUp) this.#relieve(now); // before the tasks that came later (G14)
     for (let record = this.#queue.peek(); record !== undefined; record = this.#queue.peek()) {
-      const lane = this.#laneFor(record);
-      if (lane === undefined) break;
+      const leases = this.#workerFor(record);
+      if (leases === undefined) break;
       this.#queue.remove(record);
-      this.#give(lane, record, now);
+      this.#give(leases, record, now);
     }
-    for (const lane of this.#dirty) lane.worker.flush();
+    for (const leases of this.#dirty) leases.worker.flush();
     this.#dirty.clear();
-    if (this.#queue.size > 0) this.#user.onShort();
-    this.#user.onPumped();
+    if (this.#queue.size > 0) this.#listener.onBacklog();
+    this.#listener.onDispatched();
   }
 
-  #laneFor(record: TaskRecord): Lane | undefined {
+  #workerFor(record: TaskRecord): WorkerLeases | undefined {
     // Where a worker takes several at once, they are spread; else the latest has the warmest caches.
-    const lanes = this.#free.first;
-    const free = this.#options.concurrency > 1 ? lanes?.next() : lanes?.latest;
+    const workers = this.#free.first;
+    const free = this.#options.concurrency > 1 ? workers?.next() : workers?.latest;
     if (free !== undefined || record.stream !== undefined) return free;
-    const lane = this.#takesAhead.next();
-    return lane !== undefined && mayGoAhead(record.name, lane.aheadUs) ? lane : undefined;
+    const leases = this.#takesAhead.next();
+    return leases !== undefined && mayGoAhead(record.name, leases.aheadUs) ? leases : undefined;
   }
 
-  #give(lane: Lane, record: TaskRecord, now: number): void {
-    this.#define(lane, record.name.id);
+  #give(leases: WorkerLeases, record: TaskRecord, now: number): void {
+    this.#define(leases, record.name.id);
     record.state = 'sent';
-    lane.send(record, now, estimateUs(record.name), !isShort(record.name) || record.stream !== undefined);
+    leases.send(record, now, estimateUs(record.name), !isShort(record.name) || record.stream !== undefined);
     record.isBack = false;
-    this.#dirty.add(lane);
-    this.update(lane);
-    if (lane.allowance === 0) this.#user.onSpent(lane);
+    this.#dirty.add(leases);
+    this.update(leases);
+    if (leases.allowance === 0) this.#listener.onAllowanceSpent(leases);
     this.#armWatch();
   }
 
   /** Tells the worker the names that it will be sent by number. */
-  #define(lane: Lane, id: number): void {
-    while (lane.definedNames < id) {
-      lane.definedNames += 1;
-      const { codec, body } = encodedName(this.#names, lane.definedNames);
-      lane.worker.add({ type: FrameType.Define, codec, a: lane.definedNames }, body);
+  #define(leases: WorkerLeases, id: number): void {
+    while (leases.definedNames < id) {
+      leases.definedNames += 1;
+      const { codec, body } = encodedName(this.#names, leases.definedNames);
+      leases.worker.add({ type: FrameType.Define, codec, a: leases.definedNames }, body);
     }
   }
 
@@ -140,21 +140,21 @@ export class Dispatcher {
   #relieve(now: number): void {
     this.#isHeldUp = false;
     let next = Number.POSITIVE_INFINITY;
-    for (const lane of this.lanes) {
-      if (lane.load === 0) continue;
-      const again = lane.relieve(now, this.#hasPlaceBeside(lane));
+    for (const leases of this.workers) {
+      if (leases.load === 0) continue;
+      const again = leases.relieve(now, this.#hasPlaceBeside(leases));
       if (again === undefined) this.#isHeldUp = true;
       else next = Math.min(next, again);
-      this.update(lane);
+      this.update(leases);
     }
     if (next !== Number.POSITIVE_INFINITY) this.#armWatch(Math.max(next - now, 1));
   }
 
   /** In a worker that keeps up with what it is sent. */
-  #hasPlaceBeside(lane: Lane): boolean {
+  #hasPlaceBeside(leases: WorkerLeases): boolean {
     if (this.#isPaused) return false;
     const { concurrency } = this.#options;
-    const { rank } = lane;
+    const { rank } = leases;
     return this.#free.countBelow(concurrency) > (rank >= 0 && rank < concurrency ? 1 : 0);
   }
 

@@ -24,15 +24,15 @@ export class StartWatch {
   #arm(): void {
     this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined;
-      this.#look();
+      this.#check();
     }, LOOK_MS);
   }
 
-  #look(): void {
+  #check(): void {
     for (const record of this.#watched) {
       const { lease } = record;
       // One that came back to the queue is sent again, and then its worker says it.
-      if (lease?.lane === undefined || lease.lane.look(lease)) this.#watched.delete(record);
+      if (lease?.holder === undefined || lease.holder.hasStarted(lease)) this.#watched.delete(record);
     }
     if (this.#watched.size > 0) this.#arm();
   }

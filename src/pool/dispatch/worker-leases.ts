@@ -10,10 +10,10 @@ import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT } from '../../ipc/control-file-layout.
 import { Flag, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
 import type { AbortKind } from '../../shared/platform.js';
 import type { Death } from '../../shared/types.js';
-import type { Tenant } from '../../supervisor/lifecycle/worker-client.js';
-import { earliestStart, Lease, type LeaseLane, type TaskRecord } from '../task/task-record.js';
-import { LaneLeases } from './started-leases.js';
-import { LanePlace, RankedPlace } from './worker-set.js';
+import type { WorkerClient } from '../../supervisor/lifecycle/worker-client.js';
+import { earliestStart, Lease, type LeaseHolder, type TaskRecord } from '../task/task-record.js';
+import { LeaseTable } from './lease-table.js';
+import { RankedPlace, SetPlace } from './worker-set.js';
 
 /** When the running attempt has run for so long, what was sent ahead of it is withdrawn (G11). */
 export const HOSTAGE_MS = 5;
@@ -23,25 +23,25 @@ const LATE_MS = 20;
 /** One header for all: a sending a microsecond is no place for an object each. */
 const run = { type: FrameType.Run, codec: 0, seq: 0, time: 0, a: 0, b: 0, flags: 0 };
 
-export class Lane extends LaneLeases implements Tenant, LeaseLane {
+export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolder {
   /** The tasks that had started in it when it died. */
   orphans: readonly number[] = [];
   /** In the two lists of the dispatcher. */
-  readonly free: RankedPlace<Lane> = new RankedPlace<Lane>(this);
-  readonly takingAhead: LanePlace<Lane> = new LanePlace(this);
+  readonly free: RankedPlace<WorkerLeases> = new RankedPlace<WorkerLeases>(this);
+  readonly takingAhead: SetPlace<WorkerLeases> = new SetPlace(this);
 
   /** Opens a lease and adds the attempt to the worker's next flush. */
   send(record: TaskRecord, now: number, estimateUs: number, isLong: boolean): void {
     const seq = this.ring.next();
-    const isAhead = this.running >= this.user.concurrency;
+    const isAhead = this.running >= this.listener.concurrency;
     const lease = new Lease(seq, record, this, isAhead ? estimateUs : 0, isLong);
-    if (this.open === 0) {
-      this.presumed = seq - 1;
+    if (this.openCount === 0) {
+      this.presumedUpTo = seq - 1;
       this.since = now;
     }
     this.ring.put(seq, lease);
-    this.open += 1;
-    if (isLong) this.long += 1;
+    this.openCount += 1;
+    if (isLong) this.longCount += 1;
     this.allowance -= 1;
     record.lease = lease;
     run.codec = record.codec;
@@ -50,7 +50,7 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     run.a = record.name.id;
     run.b = lease.number;
     run.flags = record.flags;
-    if ((record.flags & Flag.Chunk) !== 0) this.worker.note.expectItems(seq);
+    if ((record.flags & Flag.Chunk) !== 0) this.worker.controlFile.expectItems(seq);
     this.worker.add(run, record.body, record.attachments);
     if (isAhead) this.aheadUs += estimateUs;
     else this.presume(now);
@@ -61,11 +61,11 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
   onMessage(message: Message): void {
     const { type, seq } = message;
     const lease = this.ring.at(seq);
-    if (lease === undefined || (seq > this.presumed && !lease.hasStarted)) {
+    if (lease === undefined || (seq > this.presumedUpTo && !lease.hasStarted)) {
       this.#onOther(type, seq, lease);
       return;
     }
-    if (seq > this.known) this.known = seq;
+    if (seq > this.knownUpTo) this.knownUpTo = seq;
     switch (type) {
       case FrameType.Result:
       case FrameType.Failure: {
@@ -83,7 +83,7 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
         lease.endedAt = time;
         this.worker.completed += 1;
         this.close(lease);
-        this.user.onReply(lease, message, this.worker);
+        this.listener.onReply(lease, message, this.worker);
         this.advance(time); // the next one runs since then
         return;
       }
@@ -91,13 +91,13 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
         this.confirmStart(lease, this.#clampTimes(message, earliestStart(lease.record)));
         return;
       case FrameType.Progress:
-        this.confirmStart(lease, this.user.now());
-        this.user.onProgress(lease, message);
+        this.confirmStart(lease, this.listener.now());
+        this.listener.onProgress(lease, message);
         return;
       case FrameType.Value:
         if (lease.record.stream === undefined) throw new ProtocolError('a value of a task that has no stream');
-        this.confirmStart(lease, this.user.now());
-        this.user.onValue(lease, message);
+        this.confirmStart(lease, this.listener.now());
+        this.listener.onValue(lease, message);
         return;
       case FrameType.Dropped:
         this.#onDropped(seq, lease);
@@ -113,14 +113,14 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     const isTakenBack = this.ring.isTakenBack(seq);
     if (lease === undefined && !isTakenBack) return; // late
     if (type !== FrameType.Dropped) throw new ProtocolError(`a message of type ${type} about attempt ${seq}, which cannot have started`);
-    this.known = Math.max(seq, this.known);
+    this.knownUpTo = Math.max(seq, this.knownUpTo);
     if (lease !== undefined) {
       this.#onDropped(seq, lease);
       return;
     }
     this.ring.free(seq);
     this.pace = 'flows';
-    this.user.onRoom(this);
+    this.listener.onCapacity(this);
   }
 
   /** What a worker tells of an attempt happened between its sending and now, so nothing that the parent counts or waits for goes beyond; gives the time. */
@@ -131,25 +131,25 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
   }
 
   onRead(): void {
-    this.user.onRead();
+    this.listener.onRead();
   }
 
   #onDropped(seq: number, lease: Lease): void {
     if (!lease.isRevoked || lease.hasStarted) throw new ProtocolError(`attempt ${seq} dropped, which was not revoked`);
     this.close(lease);
-    this.user.onWithdrawn(lease);
-    this.advance(this.user.now());
+    this.listener.onWithdrawn(lease);
+    this.advance(this.listener.now());
   }
 
   onLost(): void {
     this.isOpen = false;
-    this.user.onRoom(this);
+    this.listener.onCapacity(this);
   }
 
-  onGone(death: Death): void {
-    const started = this.open === 0 ? 0 : this.started();
-    const orphans = this.leases();
-    const now = this.user.now();
+  onDied(death: Death): void {
+    const started = this.openCount === 0 ? 0 : this.startedUpTo();
+    const orphans = this.list();
+    const now = this.listener.now();
     for (const lease of orphans) {
       if (lease.seq <= started) this.confirmStart(lease, lease.startedAt || this.since);
       lease.endedAt = now;
@@ -157,7 +157,7 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     }
     this.orphans = orphans.filter((lease) => lease.hasStarted).map((lease) => lease.record.id);
     // Backwards: each then finds its place at the very front of the queue (G14).
-    for (const lease of orphans.reverse()) this.user.onOrphaned(lease, death, this.worker);
+    for (const lease of orphans.reverse()) this.listener.onOrphaned(lease, death, this.worker);
     this.ring.clear();
   }
 
@@ -166,16 +166,16 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
   /** Takes an attempt back if it has not started. False: it has (or the worker is just dropping it, and will say so). */
   withdraw(lease: Lease): boolean {
     if (lease.hasStarted) return false;
-    this.worker.note.revoke(lease.seq, lease.seq);
+    this.worker.controlFile.revoke(lease.seq, lease.seq);
     lease.isRevoked = true;
-    const noted = this.noted();
+    const noted = this.readStarted();
     if (noted === undefined || lease.seq <= noted) return false;
-    const now = this.user.now();
-    if (lease.seq <= this.presumed) this.#lags(now, lease);
+    const now = this.listener.now();
+    if (lease.seq <= this.presumedUpTo) this.#lags(now, lease);
     this.#takeBack(lease);
-    if (this.open === 0) this.since = now;
+    if (this.openCount === 0) this.since = now;
     this.presume(now);
-    this.user.onRoom(this);
+    this.listener.onCapacity(this);
     return true;
   }
 
@@ -184,34 +184,34 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     if (this.ring.last <= limit) return true;
     const leases = this.ring.after(limit).filter((lease) => !lease.hasStarted);
     this.#revoke(leases);
-    const noted = this.noted();
+    const noted = this.readStarted();
     if (noted === undefined) return false; // it dies: what becomes of them is decided then
     for (const lease of leases.reverse()) if (lease.seq > noted) this.#takeBack(lease);
-    this.presume(this.user.now());
+    this.presume(this.listener.now());
     return noted <= limit;
   }
 
   /** In as few writes as can be, and never in the cell of another attempt. */
   #revoke(leases: readonly Lease[]): void {
-    const { note } = this.worker;
+    const { controlFile } = this.worker;
     let first = leases[0]?.seq ?? 0;
     let last = first - 1;
     for (const lease of leases) {
       lease.isRevoked = true;
       if (lease.seq > last + 1) {
-        note.revoke(first, last);
+        controlFile.revoke(first, last);
         first = lease.seq;
       }
       last = lease.seq;
     }
-    note.revoke(first, last);
+    controlFile.revoke(first, last);
   }
 
   /** Withdraws what was sent ahead, so that a worker that is busy for long holds nobody hostage (G11). */
   withdrawAhead(): void {
     if (this.pace === 'flows') this.pace = 'holds';
-    this.withdrawAfter(this.presumed);
-    this.user.onRoom(this);
+    this.withdrawAfter(this.presumedUpTo);
+    this.listener.onCapacity(this);
   }
 
   /**
@@ -228,18 +228,18 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
     const late = this.#oldestUnstarted();
     if (late === undefined) return next;
     if (late.startedAt + LATE_MS > now) return Math.min(next, late.startedAt + LATE_MS);
-    const noted = this.noted();
-    if (noted === undefined || noted >= this.presumed) return next;
+    const noted = this.readStarted();
+    if (noted === undefined || noted >= this.presumedUpTo) return next;
     if (!isPlaceElsewhere && this.countStarted() === 0) return undefined;
     this.#lags(now, late);
     this.withdrawAfter(noted);
-    this.user.onRoom(this);
+    this.listener.onCapacity(this);
     return next;
   }
 
   /** Of those presumed to run, the first that is not known to. */
   #oldestUnstarted(): Lease | undefined {
-    for (let seq = this.known + 1; seq <= this.presumed; seq += 1) {
+    for (let seq = this.knownUpTo + 1; seq <= this.presumedUpTo; seq += 1) {
       const lease = this.ring.at(seq);
       if (lease !== undefined && !lease.hasStarted) return lease;
     }
@@ -257,19 +257,19 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
 
   /** Makes sure that the worker may be killed for this attempt and harms no other (G5); false: the attempt has ended. */
   mayKillFor(lease: Lease): boolean {
-    return this.withdrawAfter(lease.seq) || this.user.concurrency > 1;
+    return this.withdrawAfter(lease.seq) || this.listener.concurrency > 1;
   }
 
   /** Takes back what has not started. True: nothing else is there, so the worker, which starts nothing, may be killed and harms nobody (G5). */
   mayKillAsHung(): boolean {
     this.withdrawAfter(0);
-    if (this.open === 0) return true;
-    this.user.onRoom(this);
+    if (this.openCount === 0) return true;
+    this.listener.onCapacity(this);
     return false;
   }
 
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void {
-    this.worker.note.abort(lease.seq, kind);
+    this.worker.controlFile.abort(lease.seq, kind);
     const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;
     const a = kind === 'soft-timeout' ? (lease.record.options.softTimeoutMs ?? 0) : 0;
     this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, a, b }, reason?.body, reason?.attachments);
@@ -277,7 +277,7 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
   }
 
   /** The reader of its stream has taken so many values more. */
-  tellTaken(lease: Lease, count: number): void {
+  sendTaken(lease: Lease, count: number): void {
     this.worker.add({ type: FrameType.Taken, seq: lease.seq, a: count });
     this.worker.flush();
   }
@@ -285,6 +285,6 @@ export class Lane extends LaneLeases implements Tenant, LeaseLane {
   #takeBack(lease: Lease): void {
     this.close(lease);
     this.ring.takeBack(lease.seq);
-    this.user.onWithdrawn(lease);
+    this.listener.onWithdrawn(lease);
   }
 }

@@ -1,25 +1,25 @@
 /** Sets of lanes with O(1) add, remove and choice; each lane has a place for each set that it may be in. */
 
 /** A lane's place in one list; only the list writes the index. */
-export class LanePlace<Lane> {
-  readonly lane: Lane;
+export class SetPlace<Lane> {
+  readonly item: Lane;
   /** -1: not in it. */
   index = -1;
 
-  constructor(lane: Lane) {
-    this.lane = lane;
+  constructor(leases: Lane) {
+    this.item = leases;
   }
 }
 
-export class LaneList<Lane> {
-  readonly #places: LanePlace<Lane>[] = [];
+export class WorkerSet<Lane> {
+  readonly #places: SetPlace<Lane>[] = [];
   #turn = 0;
 
   get size(): number {
     return this.#places.length;
   }
 
-  set(place: LanePlace<Lane>, isIn: boolean): void {
+  set(place: SetPlace<Lane>, isIn: boolean): void {
     const { index } = place;
     if (isIn === index >= 0) return;
     if (isIn) {
@@ -27,7 +27,7 @@ export class LaneList<Lane> {
       this.#places.push(place);
       return;
     }
-    const last = this.#places.pop() as LanePlace<Lane>;
+    const last = this.#places.pop() as SetPlace<Lane>;
     if (last !== place) {
       this.#places[index] = last;
       last.index = index;
@@ -37,7 +37,7 @@ export class LaneList<Lane> {
 
   /** The one that came last: of workers that are free, its caches are the warmest. */
   get latest(): Lane | undefined {
-    return this.#places.at(-1)?.lane;
+    return this.#places.at(-1)?.item;
   }
 
   /** One of them, in turn. */
@@ -45,13 +45,13 @@ export class LaneList<Lane> {
     const { length } = this.#places;
     if (length === 0) return undefined;
     this.#turn = this.#turn + 1 < length ? this.#turn + 1 : 0;
-    return this.#places[this.#turn]?.lane;
+    return this.#places[this.#turn]?.item;
   }
 }
 
 /** The lanes with a free place, by rank (lane.ts): the lowest first, and of one rank the latest or each in turn. */
-export class RankedLanes<Lane> {
-  readonly #byRank: LaneList<Lane>[] = [];
+export class RankedWorkers<Lane> {
+  readonly #byRank: WorkerSet<Lane>[] = [];
   #size = 0;
   #lowest = 0; // below it no rank has any
 
@@ -76,20 +76,20 @@ export class RankedLanes<Lane> {
       this.#size -= 1;
     }
     if (rank < 0) return;
-    for (let next = this.#byRank.length; next <= rank; next += 1) this.#byRank.push(new LaneList());
+    for (let next = this.#byRank.length; next <= rank; next += 1) this.#byRank.push(new WorkerSet());
     this.#byRank[rank]?.set(place, true);
     this.#size += 1;
     if (rank < this.#lowest) this.#lowest = rank;
   }
 
   /** Of the lowest rank that has any. */
-  get first(): LaneList<Lane> | undefined {
+  get first(): WorkerSet<Lane> | undefined {
     if (this.#size === 0) return undefined;
     while (this.#byRank[this.#lowest]?.size === 0) this.#lowest += 1;
     return this.#byRank[this.#lowest];
   }
 }
 
-export class RankedPlace<Lane> extends LanePlace<Lane> {
+export class RankedPlace<Lane> extends SetPlace<Lane> {
   rank = -1;
 }

@@ -77,8 +77,8 @@ export class StreamSink {
     const { lease } = this.record ?? {};
     // In portions; and at once where none is left: a few large values may fill the window.
     const isDue = this.#untold >= PORTION_VALUES || this.#values.length === 0;
-    if (!isDue || lease?.lane === undefined) return;
-    lease.lane.tellTaken(lease, this.#untold);
+    if (!isDue || lease?.holder === undefined) return;
+    lease.holder.sendTaken(lease, this.#untold);
     this.#window.taken(this.#untold);
     this.#untold = 0;
   }

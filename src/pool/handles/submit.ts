@@ -1,10 +1,11 @@
 /** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
 import { describe, type Encoded, encode, NO_ARGS, UnserialisableError } from '../../ipc/codec/codec.js';
 import { Flag } from '../../ipc/frame.js';
-import { SerializationError } from '../../shared/errors.js';
+import { OptionsError, SerializationError } from '../../shared/errors.js';
+import { safeRead } from '../../shared/program.js';
 import { isAborted, reasonOf } from '../../shared/signals.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
-import type { Core } from '../pool-core.js';
+import type { PoolCore } from '../pool-core.js';
 import { unknownTask } from '../settle/error-messages.js';
 import { type AnyFunction, captureCaller, isWorthCapturing } from '../task/submission-stack.js';
 import type { NameStats } from '../task/task-durations.js';
@@ -17,7 +18,7 @@ export interface Work {
   readonly isExec: boolean;
 }
 
-export function namedWork(core: Core, name: string): Work | Error {
+export function namedWork(core: PoolCore, name: string): Work | Error {
   if (core.exports !== undefined && !core.exports.has(name)) return unknownTask(name, core.exports);
   return { stats: core.names.of(name), isExec: false };
 }
@@ -35,7 +36,7 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
 
 /** Submits a task and gives its promise; refusals reject it. */
 export function submitTask<R>(
-  core: Core,
+  core: PoolCore,
   name: string,
   work: Work | Error,
   args: readonly unknown[],
@@ -66,11 +67,37 @@ export function submitTask<R>(
 }
 
 /** Whether it is worth asking: nearly always it is not. */
-function mayRefuse(core: Core): boolean {
-  return core.life.stage !== 'open' || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
+function mayRefuse(core: PoolCore): boolean {
+  return core.shutdown.stage !== 'open' || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
 }
 
-function throwRefusal(core: Core): void {
+function throwRefusal(core: PoolCore): void {
   const refusal = core.refusal();
   if (refusal !== undefined) throw refusal;
+}
+
+// ---- functions by their source, for exec
+
+// Captured: the program may replace them.
+const { apply } = Reflect;
+const sourceOf = Function.prototype.toString;
+
+/** @throws OptionsError */
+export function execSource(fn: unknown): string {
+  if (typeof fn !== 'function') throw new OptionsError(`fn: expected a function, got ${fn === null ? 'null' : typeof fn}`);
+  const source = apply(sourceOf, fn, []) as string;
+  if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) {
+    throw new OptionsError(`fn: expected a function with a source, got '${execName(fn)}', which is native or bound`);
+  }
+  return source;
+}
+
+/** The name of the function, if it has one that is a string. */
+export function execName(fn: object): string {
+  const name = safeRead(fn, 'name');
+  return typeof name === 'string' && name !== '' ? name : 'exec';
+}
+
+export function execWork(core: PoolCore, name: string, source: string): Work {
+  return { stats: core.names.ofSource(name, source), isExec: true };
 }

@@ -4,7 +4,7 @@ import { ignore } from '../../shared/ignore.js';
 import { custom, line, quoted } from '../../shared/inspection.js';
 import { isError } from '../../shared/program.js';
 import type { Attempt } from '../../shared/types.js';
-import type { Rooms } from '../pool-context.js';
+import type { PoolContext } from '../pool-context.js';
 import { aboutTask } from '../settle/error-messages.js';
 import { rejectToAwaiters } from '../task/submission-stack.js';
 import type { TaskRecord } from '../task/task-record.js';
@@ -28,7 +28,7 @@ function keepFunctions(resolve: Settle, reject: Settle): void {
  * ends it, this promise itself counts as handled; promises derived from it do not.
  */
 export class Task<R> extends Promise<R> {
-  #core: Rooms | undefined;
+  #core: PoolContext | undefined;
   #record: TaskRecord | undefined;
   #refused: { name: string; tag: string | undefined; state: 'failed' | 'cancelled'; started?: Promise<Attempt> } | undefined;
   /** The functions of this promise, until it has settled. */
@@ -84,7 +84,7 @@ export class Task<R> extends Promise<R> {
   }
 
   /** @internal */
-  bind(core: Rooms, record: TaskRecord): this {
+  bind(core: PoolContext, record: TaskRecord): this {
     this.#core = core;
     this.#record = record;
     return this;
@@ -107,14 +107,14 @@ export class Task<R> extends Promise<R> {
     if (record === undefined) return this.#refused?.state ?? 'failed';
     const { lease } = record;
     if (record.state !== 'sent' && record.state !== 'running') return record.state;
-    return lease?.lane?.look(lease) === true ? 'running' : 'queued';
+    return lease?.holder?.hasStarted(lease) === true ? 'running' : 'queued';
   }
 
   /** Started attempts only: a sending that never started is not listed and takes no number. */
   get attempts(): readonly Attempt[] {
     const record = this.#record;
     if (record === undefined || this.#core === undefined) return [];
-    record.lease?.lane?.look(record.lease);
+    record.lease?.holder?.hasStarted(record.lease);
     return record.attempts(this.#core.clock.epoch);
   }
 
@@ -131,7 +131,7 @@ export class Task<R> extends Promise<R> {
       else if (record.isSettled) this.then(undefined, record.started.reject);
       else {
         record.flags |= Flag.WantStarted; // from the next time that it is sent
-        if (record.lease !== undefined) core.starts.add(record);
+        if (record.lease !== undefined) core.startWatch.add(record);
       }
     }
     return record.started.promise;
@@ -162,7 +162,7 @@ export class Task<R> extends Promise<R> {
 
   #end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
     if (this.#record === undefined || this.#core === undefined) return Promise.resolve();
-    return this.#core.waiters.hold(this.#core.canceller[how](this.#record, reason));
+    return this.#core.waiters.hold(this.#core.cancellation[how](this.#record, reason));
   }
 
   /** @internal A task that the pool did not take: it has rejected already. */

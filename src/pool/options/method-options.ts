@@ -1,7 +1,7 @@
 /** Checks what the methods of a pool are given beside a task's options, and fills in the defaults. */
 import { boolean, checkSignal, integerFrom0, invalid, Section, string, timeoutMs, waitMs } from '../../shared/check.js';
-import type { CloseOptions, KillTasksOptions, KillWorkerOptions, RestartOptions, ScopeOptions, TerminateOptions } from '../types.js';
 import { signalName } from './option-groups.js';
+import type { CloseOptions, KillTasksOptions, KillWorkerOptions, RestartOptions, ScopeOptions, TerminateOptions } from './option-types.js';
 
 export interface ResolvedKillTasks {
   readonly tag: string | undefined;

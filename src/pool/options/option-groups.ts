@@ -14,7 +14,7 @@ import {
   Section,
   waitMs,
 } from '../../shared/check.js';
-import type { KillStep } from '../types.js';
+import type { KillStep } from './option-types.js';
 
 export interface ResolvedRestart {
   readonly intensity: number;

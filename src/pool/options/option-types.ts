@@ -192,3 +192,62 @@ export interface RetryOptions {
   /** Milliseconds before the next attempt (a finite number >= 0), or a function of the number of the attempt that failed (from 1). @default 0 */
   delayMs?: number | ((attempt: number) => number) | undefined;
 }
+
+// ---------------------------------------------------------------------------- of a map, and of the methods of a pool
+
+export interface MapOptions extends TaskOptions {
+  /** Results in the order of the items, or as they come. @default true */
+  ordered?: boolean | undefined;
+  /** Items sent to a worker at once: an integer >= 1. 'auto' sizes chunks by measured duration, and chunks only tasks
+   *  that may be retried after a crash; others go one by one. @default 'auto' */
+  chunkSize?: number | 'auto' | undefined;
+  /** The most items pulled from the input ahead of the results taken: an integer >= 1. @default 4 × size × chunk */
+  bufferSize?: number | undefined;
+  /** First failure: cancel the rest ('stop'), or go on. @default 'stop' */
+  onError?: 'stop' | 'continue' | undefined;
+  /** An append-only file of finished items: a path or a file: URL. A map started again with the same file skips them. */
+  journal?: string | URL | undefined;
+  /** With a journal: run again only what is missing, or also what failed. @default 'missing' */
+  resume?: 'missing' | 'failed' | undefined;
+}
+
+/** Which tasks `killTasks` ends; without options, all. */
+export interface KillTasksOptions {
+  /** Only those with this tag. */
+  tag?: string | undefined;
+  /** Those that have not started. @default true */
+  queued?: boolean | undefined;
+  /** Those that have. @default true */
+  running?: boolean | undefined;
+  /** `TaskCancelledError.reason`. */
+  reason?: unknown;
+}
+
+export interface KillWorkerOptions {
+  /** @default 'SIGKILL' */
+  signal?: NodeJS.Signals | undefined;
+}
+
+export interface CloseOptions {
+  /** Cancel what has not started, instead of finishing it. @default false */
+  cancelQueued?: boolean | undefined;
+  /** After so many milliseconds it turns into `terminate()`: a number >= 0; Infinity: never. @default never */
+  timeoutMs?: number | undefined;
+}
+
+export interface TerminateOptions {
+  /** Instead of the pool's `graceMs`: a finite number >= 0. */
+  graceMs?: number | undefined;
+}
+
+export interface RestartOptions {
+  /** One worker at a time, each only after its replacement is ready. @default true */
+  rolling?: boolean | undefined;
+}
+
+export interface ScopeOptions {
+  /** Cancels every task of the scope. */
+  signal?: AbortSignal | undefined;
+  /** The tag of its tasks that have none of their own. */
+  tag?: string | undefined;
+}

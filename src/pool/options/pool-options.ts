@@ -19,7 +19,6 @@ import {
   timeoutMs,
   waitMs,
 } from '../../shared/check.js';
-import type { KillStep, PoolOptions } from '../types.js';
 import { defaultSize } from './cpu-quota.js';
 import {
   type ResolvedHeartbeat,
@@ -34,6 +33,7 @@ import {
   resolveRecycle,
   resolveRestart,
 } from './option-groups.js';
+import type { KillStep, PoolOptions } from './option-types.js';
 import { type ResolvedTaskOptions, resolveTaskDefaults } from './task-options.js';
 
 export type { ResolvedHeartbeat, ResolvedLimits, ResolvedPermission, ResolvedRecycle, ResolvedRestart } from './option-groups.js';

@@ -26,7 +26,7 @@ import {
 } from '../../shared/check.js';
 import { OptionsError } from '../../shared/errors.js';
 import { inContext } from '../../shared/program.js';
-import type { MapOptions, TaskOptions } from '../types.js';
+import type { MapOptions, TaskOptions } from './option-types.js';
 
 /** How often a task may still be started again, and after how long. */
 export interface ResolvedRetries {

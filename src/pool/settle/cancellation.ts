@@ -6,14 +6,14 @@
  */
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { TaskCancelledError } from '../../shared/errors.js';
-import type { Cancelling, Rooms } from '../pool-context.js';
+import type { PoolContext, TaskCancellation } from '../pool-context.js';
 import type { Ending, Lease, TaskRecord } from '../task/task-record.js';
 import { aboutTask, because } from './error-messages.js';
 
-export class Canceller implements Cancelling {
-  readonly #core: Rooms;
+export class Cancellation implements TaskCancellation {
+  readonly #core: PoolContext;
 
-  constructor(core: Rooms) {
+  constructor(core: PoolContext) {
     this.#core = core;
   }
 
@@ -59,35 +59,35 @@ export class Canceller implements Cancelling {
       try {
         core.settlement.end(record);
       } catch (error) {
-        core.settlement.torn(record, error);
+        core.settlement.failInternally(record, error);
       }
       core.waiters.check();
       return;
     }
     const { lease } = record;
-    const lane = lease?.lane;
-    if (lease === undefined || lane === undefined) return; // the end of its attempt is being dealt with
-    if (isNew && lane.withdraw(lease)) return; // it never starts
+    const holder = lease?.holder;
+    if (lease === undefined || holder === undefined) return; // the end of its attempt is being dealt with
+    if (isNew && holder.withdraw(lease)) return; // it never starts
     lease.target ??= 'cancel';
     if (how === 'kill') {
       this.forceEnd(lease);
       return;
     }
     core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));
-    lane.abort(lease, 'cancel', reason);
-    lane.withdrawAhead();
+    holder.abort(lease, 'cancel', reason);
+    holder.withdrawAhead();
   }
 
   /** Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its way. */
   forceEnd(lease: Lease): void {
-    const lane = lease.lane;
-    if (lane === undefined || !lane.mayKillFor(lease)) return;
-    lease.record.gone = lane.worker.whenGone();
-    lane.worker.kill();
+    const holder = lease.holder;
+    if (holder === undefined || !holder.mayKillFor(lease)) return;
+    lease.record.reaped = holder.worker.whenReaped();
+    holder.worker.kill();
   }
 
   /** The grace of a cancelled task is over. What is already in the pipe is read first. */
-  graceOver(record: TaskRecord): void {
+  onGraceOver(record: TaskRecord): void {
     const lease = record.lease;
     this.#core.clock.afterPoll(() => {
       if (lease !== undefined && record.lease === lease) this.forceEnd(lease);

@@ -12,7 +12,7 @@ import { ignore } from '../../shared/ignore.js';
 import { guarded, reportThrown } from '../../shared/program.js';
 import type { Death } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
-import type { Rooms, Settling } from '../pool-context.js';
+import type { PoolContext, TaskSettlement } from '../pool-context.js';
 import { addCaller } from '../task/submission-stack.js';
 import { observe } from '../task/task-durations.js';
 import { failuresOf, type Lease, pastOf, type TaskRecord, toAttempt } from '../task/task-record.js';
@@ -23,10 +23,10 @@ import { thrownOf } from './thrown.js';
 
 const NONE: readonly Buffer[] = [];
 
-export class Settlement implements Settling {
-  readonly #core: Rooms;
+export class Settlement implements TaskSettlement {
+  readonly #core: PoolContext;
 
-  constructor(core: Rooms) {
+  constructor(core: PoolContext) {
     this.#core = core;
   }
 
@@ -106,10 +106,10 @@ export class Settlement implements Settling {
     return record.ending !== undefined && message.time >= record.ending.at;
   }
 
-  unreadable({ record }: Lease, cause: unknown): void {
+  onUnreadableValue({ record }: Lease, cause: unknown): void {
     const why = `${aboutTask(record)}: a value of its stream could not be decoded: ${describe(cause)}`;
     const error = new SerializationError(why, { side: 'result', cause });
-    this.#core.canceller.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
+    this.#core.cancellation.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
   }
 
   /** It never started. */
@@ -127,7 +127,7 @@ export class Settlement implements Settling {
       try {
         this.#orphaned(part, death, worker);
       } catch (error) {
-        this.torn(part.record, error);
+        this.failInternally(part.record, error);
       }
     }
     if (parts.length > 0) return;
@@ -146,7 +146,7 @@ export class Settlement implements Settling {
       timeoutRetriesLeft: mustNotRepeat(record) ? 0 : retries.timeout - timeouts,
     });
     if (lease.hasStarted) {
-      record.gone = worker.whenGone(); // who asked for its end waits for that (G7)
+      record.reaped = worker.whenReaped(); // who asked for its end waits for that (G7)
       lease.outcome = decision === 'cancelled' ? 'cancelled' : lease.target === 'timeout' ? 'timeout' : 'orphaned';
       record.name.shortStreak = 0;
     } else record.lease = undefined;
@@ -253,7 +253,7 @@ export class Settlement implements Settling {
    * What deals with one task has thrown: a fault of the pool's own, or code of the program that runs where none should. The
    * task settles with that, and for every other and the pool nothing has happened.
    */
-  torn(record: TaskRecord, cause: unknown): void {
+  failInternally(record: TaskRecord, cause: unknown): void {
     const text = `${aboutTask(record)} failed within the pool, which is a fault of everpool's or of what the program has replaced: ${describe(cause)}`;
     const error = new EverpoolError(text, 'ERR_EVERPOOL_INTERNAL', { cause });
     if (record.isSettled) reportThrown(`the end of ${aboutTask(record)}`, error);
@@ -305,10 +305,10 @@ export class Settlement implements Settling {
 }
 
 /** It has settled: who waits for it to run nowhere waits for the process it ended with, if any. */
-function settleOver({ over, gone }: TaskRecord): void {
+function settleOver({ over, reaped }: TaskRecord): void {
   if (over === undefined) return;
-  if (gone === undefined) over.resolve();
-  else gone.then(over.resolve, over.reject);
+  if (reaped === undefined) over.resolve();
+  else reaped.then(over.resolve, over.reject);
 }
 
 /** Values of its stream were taken: started again, it would give them twice. */

@@ -7,8 +7,8 @@
  */
 import { TaskTimeoutError } from '../../shared/errors.js';
 import { ignore } from '../../shared/ignore.js';
-import type { Rooms } from '../pool-context.js';
-import type { Lease, LeaseLane, TaskRecord } from '../task/task-record.js';
+import type { PoolContext } from '../pool-context.js';
+import type { Lease, LeaseHolder, TaskRecord } from '../task/task-record.js';
 import { aboutTask } from './error-messages.js';
 
 /** How much later a worker is killed at most, so that its stack is known (`diagnose`). */
@@ -16,7 +16,7 @@ const DIAGNOSE_LIMIT_MS = 450;
 /** A deadline that is noticed so much later was not noticed in time because this process stood still. */
 const LATE_MS = 50;
 
-export function onDeadline(core: Rooms, record: TaskRecord): void {
+export function onDeadline(core: PoolContext, record: TaskRecord): void {
   switch (record.state) {
     case 'queued':
     case 'sent':
@@ -28,7 +28,7 @@ export function onDeadline(core: Rooms, record: TaskRecord): void {
       return;
     case 'running':
       if (record.ending === undefined) onRunDeadline(core, record, record.lease as Lease);
-      else if (!isForgiven('grace', core, record, core.options.graceMs)) core.canceller.graceOver(record);
+      else if (!isForgiven('grace', core, record, core.options.graceMs)) core.cancellation.onGraceOver(record);
       return;
     default:
       return;
@@ -49,7 +49,13 @@ const forgiven: Record<Limit, WeakSet<TaskRecord | Lease>> = {
  * This process stood still: it gave nothing to workers that had long been free, and read nothing from those that had something to say, which may be
  * more than one turn can read. Once, that time does not count.
  */
-function isForgiven(limit: Limit, core: Rooms, record: TaskRecord, limitMs: number | undefined, who: TaskRecord | Lease = record): boolean {
+function isForgiven(
+  limit: Limit,
+  core: PoolContext,
+  record: TaskRecord,
+  limitMs: number | undefined,
+  who: TaskRecord | Lease = record,
+): boolean {
   if (limitMs === undefined) return false;
   const now = core.clock.now();
   const lateMs = now - record.dueAt;
@@ -60,7 +66,7 @@ function isForgiven(limit: Limit, core: Rooms, record: TaskRecord, limitMs: numb
 }
 
 /** The attempt is presumed to run from now on. */
-export function armRunDeadlines(core: Rooms, lease: Lease): void {
+export function armRunDeadlines(core: PoolContext, lease: Lease): void {
   const { record } = lease;
   const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
   if (record.ending !== undefined) {
@@ -75,15 +81,15 @@ export function armRunDeadlines(core: Rooms, lease: Lease): void {
   arm(core, lease);
 }
 
-function arm(core: Rooms, lease: Lease): void {
+function arm(core: PoolContext, lease: Lease): void {
   const at = Math.min(startDueAt(lease), runDueAt(lease));
   if (at < Number.POSITIVE_INFINITY) core.deadlines.set(lease.record, at);
   else if (lease.record.heapIndex >= 0) core.deadlines.clear(lease.record);
 }
 
-function onRunDeadline(core: Rooms, record: TaskRecord, lease: Lease): void {
+function onRunDeadline(core: PoolContext, record: TaskRecord, lease: Lease): void {
   const now = core.clock.now();
-  if (lease.lane === undefined) return; // its worker's death is being dealt with
+  if (lease.holder === undefined) return; // its worker's death is being dealt with
   const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
   if (startDueAt(lease) <= now) {
     if (isForgiven('queue', core, record, queueTimeoutMs)) return;
@@ -95,7 +101,7 @@ function onRunDeadline(core: Rooms, record: TaskRecord, lease: Lease): void {
     if (!isForgivenNow) runTimeout(core, record, lease);
     return;
   }
-  if (lease.lane !== undefined) arm(core, lease); // it has started
+  if (lease.holder !== undefined) arm(core, lease); // it has started
 }
 
 /** When its next time limit is over, if it has started when it was presumed to. */
@@ -111,52 +117,52 @@ function startDueAt({ record, hasStarted, isRevoked }: Lease): number {
   return record.submittedAt + queueTimeoutMs;
 }
 
-function runTimeout(core: Rooms, record: TaskRecord, lease: Lease): void {
+function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
   if (!record.isSoftPast) {
     record.isSoftPast = true;
-    lease.lane?.abort(lease, 'soft-timeout', undefined);
+    lease.holder?.abort(lease, 'soft-timeout', undefined);
     arm(core, lease);
     return;
   }
   core.clock.afterPoll(() => {
-    const lane = lease.lane;
-    if (lane === undefined || record.lease !== lease || record.ending !== undefined) return;
+    const holder = lease.holder;
+    if (holder === undefined || record.lease !== lease || record.ending !== undefined) return;
     // Others run beside it and keep it from its start: its time has not begun.
-    if (!lease.isRevoked && !lane.look(lease) && lane.countStarted() > 0) {
-      if (lane.withdraw(lease)) return;
+    if (!lease.isRevoked && !holder.hasStarted(lease) && holder.countStarted() > 0) {
+      if (holder.withdraw(lease)) return;
       lease.startedAt = core.clock.now(); // it has started just now
       arm(core, lease);
       return;
     }
     lease.target = 'timeout';
-    if (!lane.withdraw(lease)) {
-      if (core.options.diagnose) void diagnose(core, lease, lane);
-      else core.canceller.forceEnd(lease);
+    if (!holder.withdraw(lease)) {
+      if (core.options.diagnose) void diagnose(core, lease, holder);
+      else core.cancellation.forceEnd(lease);
       return;
     }
     // It was sent to an idle worker and never started there: that worker is stopped or hung, unless it goes on in this very moment.
-    if (lane.mayKillAsHung()) lane.worker.kill();
+    if (holder.mayKillAsHung()) holder.worker.kill();
   });
 }
 
 /** Finds out where it is before it is killed. If it ends meanwhile, its reply counts, and its worker, whose inspector is open now, is replaced. */
-async function diagnose(core: Rooms, lease: Lease, lane: LeaseLane): Promise<void> {
-  if (!lane.mayKillFor(lease)) return;
-  lease.stack = await lane.worker.stack(DIAGNOSE_LIMIT_MS);
-  if (lease.lane !== undefined) core.canceller.forceEnd(lease);
-  else if (lane.worker.state === 'ready') core.supervisor.replace(lane.worker, 'restart').catch(ignore);
+async function diagnose(core: PoolContext, lease: Lease, holder: LeaseHolder): Promise<void> {
+  if (!holder.mayKillFor(lease)) return;
+  lease.stack = await holder.worker.stack(DIAGNOSE_LIMIT_MS);
+  if (lease.holder !== undefined) core.cancellation.forceEnd(lease);
+  else if (holder.worker.state === 'ready') core.supervisor.replace(holder.worker, 'restart').catch(ignore);
 }
 
-function queueTimeout(core: Rooms, record: TaskRecord): void {
+function queueTimeout(core: PoolContext, record: TaskRecord): void {
   if (record.ending !== undefined) return; // it is being cancelled: its worker drops it, and will say so
   const timeoutMs = record.options.queueTimeoutMs as number;
   const error = (): TaskTimeoutError =>
     new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
-  const lane = record.lease?.lane;
-  if (lane !== undefined && record.lease !== undefined) {
-    if (lane.look(record.lease)) return; // it has started in time
+  const holder = record.lease?.holder;
+  if (holder !== undefined && record.lease !== undefined) {
+    if (holder.hasStarted(record.lease)) return; // it has started in time
     record.ending = { at: core.clock.now(), state: 'failed', error, reason: undefined };
-    if (!lane.withdraw(record.lease)) record.ending = undefined;
+    if (!holder.withdraw(record.lease)) record.ending = undefined;
     return;
   }
   core.queue.remove(record);

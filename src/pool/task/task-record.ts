@@ -29,15 +29,15 @@ export interface Settler {
 }
 
 /** The lane of a lease, as it may be asked about it (lane.ts says how). */
-export interface LeaseLane {
+export interface LeaseHolder {
   readonly worker: Worker;
-  look(lease: Lease): boolean;
+  hasStarted(lease: Lease): boolean;
   withdraw(lease: Lease): boolean;
   withdrawAhead(): void;
   mayKillFor(lease: Lease): boolean;
   mayKillAsHung(): boolean;
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
-  tellTaken(lease: Lease, count: number): void;
+  sendTaken(lease: Lease, count: number): void;
   /** How many of its attempts have started, by the worker's note. */
   countStarted(): number;
 }
@@ -46,7 +46,7 @@ export interface LeaseLane {
 export class Lease {
   readonly seq: number;
   readonly record: TaskRecord;
-  lane: LeaseLane | undefined; // undefined once it is closed
+  holder: LeaseHolder | undefined; // undefined once it is closed
   readonly workerId: number;
   readonly pid: number;
   /** The attempt's number, if it starts. */
@@ -70,12 +70,12 @@ export class Lease {
   /** Its revoke cell is written: it will be reported as dropped if it has not started. */
   isRevoked = false;
 
-  constructor(seq: number, record: TaskRecord, lane: LeaseLane, estimateUs: number, isLong: boolean) {
+  constructor(seq: number, record: TaskRecord, holder: LeaseHolder, estimateUs: number, isLong: boolean) {
     this.seq = seq;
     this.record = record;
-    this.lane = lane;
-    this.workerId = lane.worker.id;
-    this.pid = lane.worker.pid ?? 0;
+    this.holder = holder;
+    this.workerId = holder.worker.id;
+    this.pid = holder.worker.pid ?? 0;
     this.number = record.starts + 1;
     this.estimateUs = estimateUs;
     this.isLong = isLong;
@@ -103,7 +103,7 @@ export class Past {
 }
 
 /** Where that goes which a task tells before its end. */
-export interface TaskOutput {
+export interface TaskSink {
   /** Something of it was read: it would come twice. */
   readonly hasTaken: boolean;
   /** Items of a chunk that were not told. */
@@ -143,9 +143,9 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   /** Who waits for it to run nowhere. */
   over: Deferred<void> | undefined;
   /** Settles when the process that is killed for it, or died with it, is gone. */
-  gone: Promise<void> | undefined;
+  reaped: Promise<void> | undefined;
   /** Where the values of a generator task go, or the ends of the items of a chunk. */
-  stream: TaskOutput | undefined;
+  stream: TaskSink | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (deadline.ts). */
   dueAt = 0;
@@ -206,8 +206,8 @@ export function failuresOf({ past }: TaskRecord): number {
 /** The attempt at a chunk as one of its items sees it, which goes on as a task of its own. */
 export function partOf(lease: Lease, record: TaskRecord): Lease {
   const worker = { id: lease.workerId, pid: lease.pid } as Worker;
-  const part = new Lease(lease.seq, record, { worker } as LeaseLane, 0, lease.isLong);
-  part.lane = undefined;
+  const part = new Lease(lease.seq, record, { worker } as LeaseHolder, 0, lease.isLong);
+  part.holder = undefined;
   part.startedAt = lease.startedAt;
   part.endedAt = lease.endedAt;
   record.lease = part;

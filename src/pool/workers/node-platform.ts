@@ -3,11 +3,11 @@ import { availableParallelism } from 'node:os';
 import { withinVariable } from '../../shared/nesting.js';
 import { NodeClock } from '../../shared/node-clock.js';
 import { NodeSpawner } from '../../supervisor/node/node-spawner.js';
-import { sharedGuard } from '../../supervisor/node/orphan-reaper.js';
+import { sharedOrphanReaper } from '../../supervisor/node/orphan-reaper.js';
 import { ownNode, workerCode } from '../../supervisor/node/worker-code.js';
 import { nodeJournals } from '../batch/node-journal-store.js';
 import type { ResolvedPoolOptions } from '../options/pool-options.js';
-import type { Doors } from '../pool-core.js';
+import type { PoolPlatform } from '../platform.js';
 import { workerExecArgv } from './exec-argv.js';
 import { modulesWithin, preloadsOf } from './recursion.js';
 
@@ -15,7 +15,7 @@ import { modulesWithin, preloadsOf } from './recursion.js';
 const TITLE_ROOM = 42;
 
 /** @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED, ERR_EVERPOOL_NESTED) when no worker could run, or each would start others */
-export function nodeDoors(options: ResolvedPoolOptions): Doors {
+export function nodePlatform(options: ResolvedPoolOptions): PoolPlatform {
   const clock = new NodeClock();
   const code = workerCode();
   const execPath = options.execPath ?? ownNode();
@@ -38,7 +38,7 @@ export function nodeDoors(options: ResolvedPoolOptions): Doors {
     killTree,
     diagnose,
     titleRoom: options.name.length + TITLE_ROOM,
-    guard: sharedGuard(),
+    orphanReaper: sharedOrphanReaper(),
     clock,
   });
   return { clock, spawner, journals: nodeJournals, random: Math.random, spawnConcurrency: Math.max(8, 2 * availableParallelism()) };

@@ -1,64 +1,64 @@
 /** Which living workers are to be replaced or let go, and when: recycling by tasks, age and memory; idle workers beyond the minimum. */
 
 import type { Timer } from '../../shared/platform.js';
-import type { Lane } from '../dispatch/worker-leases.js';
-import type { Keeping, Rooms } from '../pool-context.js';
+import type { WorkerLeases } from '../dispatch/worker-leases.js';
+import type { PoolContext, WorkerRecycling } from '../pool-context.js';
 
 /** How often memory is looked at for `recycle.aboveRssBytes`. */
 const RSS_SAMPLE_MS = 1000;
 /** A timer that comes so much later was not noticed in time because this process stood still. */
 const LATE_MS = 50;
 
-export class Upkeep implements Keeping {
-  readonly #core: Rooms;
+export class Recycling implements WorkerRecycling {
+  readonly #core: PoolContext;
   readonly #random: () => number;
-  readonly #ages = new Map<Lane, Timer>();
+  readonly #ages = new Map<WorkerLeases, Timer>();
   #idleTimer: Timer | undefined;
   #rssTimer: Timer | undefined;
 
-  constructor(core: Rooms, random: () => number) {
+  constructor(core: PoolContext, random: () => number) {
     this.#core = core;
     this.#random = random;
   }
 
-  onUsable(lane: Lane): void {
+  onUsable(leases: WorkerLeases): void {
     const { afterTasks, afterMs, aboveRssBytes, jitter } = this.#core.options.recycle;
     // One draw for the worker: all its limits are lowered alike.
     const share = jitter === 0 ? 1 : 1 - jitter * this.#random();
-    if (afterTasks !== undefined) lane.allowance = Math.max(1, Math.round(afterTasks * share));
+    if (afterTasks !== undefined) leases.allowance = Math.max(1, Math.round(afterTasks * share));
     if (afterMs !== undefined) {
-      const timer = this.#core.clock.setTimer(() => this.#replace(lane, 'age'), afterMs * share);
-      this.#ages.set(lane, timer);
+      const timer = this.#core.clock.setTimer(() => this.#replace(leases, 'age'), afterMs * share);
+      this.#ages.set(leases, timer);
     }
     if (aboveRssBytes !== undefined) {
-      lane.rssLimit = aboveRssBytes * share;
+      leases.rssLimit = aboveRssBytes * share;
       this.#armRss();
     }
     this.onIdle();
   }
 
-  onGone(lane: Lane): void {
-    const timer = this.#ages.get(lane);
+  onDied(leases: WorkerLeases): void {
+    const timer = this.#ages.get(leases);
     if (timer !== undefined) this.#core.clock.clearTimer(timer);
-    this.#ages.delete(lane);
+    this.#ages.delete(leases);
   }
 
   /** It was given the last task that it may start: its replacement boots while that one runs. */
-  onSpent(lane: Lane): void {
-    this.#replace(lane, 'tasks');
+  onSpent(leases: WorkerLeases): void {
+    this.#replace(leases, 'tasks');
   }
 
-  #replace(lane: Lane, why: 'tasks' | 'age' | 'rss'): void {
-    if (lane.worker.state !== 'ready') return;
+  #replace(leases: WorkerLeases, why: 'tasks' | 'age' | 'rss'): void {
+    if (leases.worker.state !== 'ready') return;
     // The replacement of a restart under way serves for this as well; if it fails, the restart is off, and this is not.
-    this.#core.supervisor.replace(lane.worker, why).catch(() => this.#replace(lane, why));
+    this.#core.supervisor.replace(leases.worker, why).catch(() => this.#replace(leases, why));
   }
 
   #armRss(): void {
     this.#rssTimer ??= this.#core.clock.setTimer(() => {
       this.#rssTimer = undefined;
-      for (const lane of this.#core.dispatcher.lanes) if ((lane.worker.rssBytes ?? 0) > lane.rssLimit) this.#replace(lane, 'rss');
-      if (this.#core.dispatcher.lanes.size > 0) this.#armRss();
+      for (const leases of this.#core.dispatcher.workers) if ((leases.worker.rssBytes ?? 0) > leases.rssLimit) this.#replace(leases, 'rss');
+      if (this.#core.dispatcher.workers.size > 0) this.#armRss();
     }, RSS_SAMPLE_MS);
   }
 
@@ -75,20 +75,20 @@ export class Upkeep implements Keeping {
     this.#idleTimer = clock.setTimer(() => {
       // What this process was asked to do while it stood still is still to come.
       if (clock.now() - dueAt > LATE_MS) this.#armIdle(delayMs);
-      else clock.afterPoll(() => this.#lookAtIdle());
+      else clock.afterPoll(() => this.#checkIdle());
     }, delayMs);
   }
 
-  #lookAtIdle(): void {
+  #checkIdle(): void {
     if (this.#idleTimer === undefined) return; // stopped
     const { idleTimeoutMs } = this.#core.options;
     const now = this.#core.clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const lane of this.#core.dispatcher.lanes) {
-      if (lane.load > 0 || lane.worker.state !== 'ready') continue;
-      const due = lane.since + idleTimeoutMs;
+    for (const leases of this.#core.dispatcher.workers) {
+      if (leases.load > 0 || leases.worker.state !== 'ready') continue;
+      const due = leases.since + idleTimeoutMs;
       if (due > now) next = Math.min(next, due);
-      else this.#core.supervisor.shrink(lane.worker);
+      else this.#core.supervisor.shrink(leases.worker);
     }
     // Only now: a worker that is let go calls `onIdle`, which must not arm a second one.
     this.#idleTimer = undefined;

@@ -6,12 +6,12 @@ import { sizeOf } from '../../ipc/stream-window.js';
 import { reportThrown } from '../../shared/program.js';
 import type { Death } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
-import type { Tenant } from '../../supervisor/lifecycle/worker-client.js';
+import type { WorkerClient } from '../../supervisor/lifecycle/worker-client.js';
 import type { RecycleCause } from '../../supervisor/slot.js';
-import type { SupervisorUser } from '../../supervisor/supervisor-listener.js';
-import type { LaneUser } from '../dispatch/lane-user.js';
-import { Lane } from '../dispatch/worker-leases.js';
-import type { Rooms } from '../pool-context.js';
+import type { SupervisorListener } from '../../supervisor/supervisor-listener.js';
+import type { LeaseListener } from '../dispatch/lease-table.js';
+import { WorkerLeases } from '../dispatch/worker-leases.js';
+import type { PoolContext } from '../pool-context.js';
 import { brokenError } from '../settle/error-messages.js';
 import { setupMistake } from '../settle/setup-mistakes.js';
 import { armRunDeadlines } from '../settle/task-deadline.js';
@@ -20,23 +20,23 @@ import type { Lease } from '../task/task-record.js';
 /** How often a worker tells its resident memory, if it has to. */
 const REPORT_MS = 100;
 
-export class Staff implements SupervisorUser, LaneUser<Lane> {
+export class WorkerListener implements SupervisorListener, LeaseListener<WorkerLeases> {
   readonly concurrency: number;
-  readonly #core: Rooms;
-  readonly #lanes = new Map<Worker, Lane>();
+  readonly #core: PoolContext;
+  readonly #leases = new Map<Worker, WorkerLeases>();
 
-  constructor(core: Rooms) {
+  constructor(core: PoolContext) {
     this.#core = core;
     this.concurrency = core.options.concurrency;
   }
 
   // ---- workers (SupervisorUser)
 
-  createTenant(worker: Worker): Tenant {
-    const lane = new Lane(worker, this);
-    this.#lanes.set(worker, lane);
-    this.#core.dispatcher.lanes.add(lane);
-    return lane;
+  createClient(worker: Worker): WorkerClient {
+    const leases = new WorkerLeases(worker, this);
+    this.#leases.set(worker, leases);
+    this.#core.dispatcher.workers.add(leases);
+    return leases;
   }
 
   /** Encoded once, when the pool was made: code of the program that ran here could not be answered to. */
@@ -55,7 +55,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   onReady(worker: Worker, message: Message): void {
     const core = this.#core;
     core.exports = exportsOf(message);
-    core.growth.onBoot(worker.readyAt - worker.spawnedAt);
+    core.autoscaler.onBoot(worker.readyAt - worker.spawnedAt);
     core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs: worker.readyAt - worker.spawnedAt });
   }
 
@@ -68,20 +68,20 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
   }
 
   onUsable(worker: Worker): void {
-    const lane = this.#lanes.get(worker);
-    if (lane === undefined || worker.state !== 'ready') return;
-    this.#core.upkeep.onUsable(lane);
-    this.#core.dispatcher.open(lane);
+    const leases = this.#leases.get(worker);
+    if (leases === undefined || worker.state !== 'ready') return;
+    this.#core.recycling.onUsable(leases);
+    this.#core.dispatcher.open(leases);
     this.#core.waiters.check();
   }
 
   onDied(worker: Worker, death: Death): void {
-    const lane = this.#lanes.get(worker);
-    if (lane === undefined) return;
-    this.#lanes.delete(worker);
-    this.#core.dispatcher.close(lane);
-    this.#core.upkeep.onGone(lane);
-    this.#core.events.emit('workerDied', { workerId: worker.id, death, orphans: lane.orphans });
+    const leases = this.#leases.get(worker);
+    if (leases === undefined) return;
+    this.#leases.delete(worker);
+    this.#core.dispatcher.close(leases);
+    this.#core.recycling.onDied(leases);
+    this.#core.events.emit('workerDied', { workerId: worker.id, death, orphans: leases.orphans });
   }
 
   onSettled(): void {
@@ -115,7 +115,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
         if (record.state === 'queued') core.queue.remove(record);
         core.settlement.fail(record, core.brokenError());
       } catch (error) {
-        core.settlement.torn(record, error);
+        core.settlement.failInternally(record, error);
       }
     }
     core.waiters.check();
@@ -155,7 +155,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
       this.#core.supervisor.onUseful(worker);
       this.#core.settlement.onReply(lease, message, worker);
     } catch (error) {
-      this.#core.settlement.torn(lease.record, error);
+      this.#core.settlement.failInternally(lease.record, error);
     }
   }
 
@@ -178,7 +178,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
       record.stream?.put(value, sizeOf(message.body, message.attachments));
     } catch (cause) {
       if (cause instanceof ProtocolError) throw cause; // more values than there is room for, or none of what a chunk tells
-      this.#core.settlement.unreadable(lease, cause);
+      this.#core.settlement.onUnreadableValue(lease, cause);
     }
   }
 
@@ -186,7 +186,7 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     try {
       this.#core.settlement.onWithdrawn(lease);
     } catch (error) {
-      this.#core.settlement.torn(lease.record, error);
+      this.#core.settlement.failInternally(lease.record, error);
     }
   }
 
@@ -194,15 +194,15 @@ export class Staff implements SupervisorUser, LaneUser<Lane> {
     try {
       this.#core.settlement.onOrphaned(lease, death, worker);
     } catch (error) {
-      this.#core.settlement.torn(lease.record, error);
+      this.#core.settlement.failInternally(lease.record, error);
     }
   }
 
-  onRoom(lane: Lane): void {
-    this.#core.dispatcher.update(lane);
-    if (lane.load === 0) {
-      if (lane.worker.state === 'draining') this.#core.supervisor.drained(lane.worker);
-      else this.#core.upkeep.onIdle();
+  onCapacity(leases: WorkerLeases): void {
+    this.#core.dispatcher.update(leases);
+    if (leases.load === 0) {
+      if (leases.worker.state === 'draining') this.#core.supervisor.drained(leases.worker);
+      else this.#core.recycling.onIdle();
     }
   }
 

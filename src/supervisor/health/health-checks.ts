@@ -3,14 +3,14 @@ import type { Clock } from '../../shared/platform.js';
 import type { Worker } from '../lifecycle/worker.js';
 import type { SupervisorRules } from '../supervisor-listener.js';
 import { Heartbeat } from './heartbeat.js';
-import { MemoryWatch } from './memory-limit.js';
+import { MemoryLimit } from './memory-limit.js';
 
-export class Watches {
-  readonly #all: (Heartbeat | MemoryWatch)[] = [];
+export class HealthChecks {
+  readonly #all: (Heartbeat | MemoryLimit)[] = [];
 
   constructor(clock: Clock, { heartbeat, limits }: SupervisorRules, workers: () => Iterable<Worker>) {
     if (heartbeat !== false) this.#all.push(new Heartbeat(clock, heartbeat, workers));
-    if (limits.rssBytes !== undefined) this.#all.push(new MemoryWatch(clock, limits.rssBytes, workers));
+    if (limits.rssBytes !== undefined) this.#all.push(new MemoryLimit(clock, limits.rssBytes, workers));
   }
 
   /** There is a worker to look after. */

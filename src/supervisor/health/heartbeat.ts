@@ -34,7 +34,7 @@ export class Heartbeat {
   readonly #workers: () => Iterable<Worker>;
   readonly #pulses = new WeakMap<Worker, Pulse>();
   #timer: Timer | undefined;
-  #lookedAt = 0;
+  #checkedAt = 0;
 
   constructor(clock: Clock, rule: HeartbeatRule, workers: () => Iterable<Worker>) {
     this.#clock = clock;
@@ -45,7 +45,7 @@ export class Heartbeat {
   /** There is a worker to look after. */
   start(): void {
     if (this.#timer !== undefined) return;
-    this.#lookedAt = this.#clock.now();
+    this.#checkedAt = this.#clock.now();
     this.#arm();
   }
 
@@ -58,25 +58,25 @@ export class Heartbeat {
     this.#timer = this.#clock.setTimer(() => {
       this.#timer = undefined;
       // What came while this process was busy is read first.
-      this.#clock.afterPoll(() => this.#lookAtAll());
+      this.#clock.afterPoll(() => this.#checkAll());
     }, this.#rule.intervalMs);
   }
 
-  #lookAtAll(): void {
+  #checkAll(): void {
     const now = this.#clock.now();
     // This process has stood still: its workers' silence says nothing.
-    const wasAway = now - this.#lookedAt > 2 * this.#rule.intervalMs;
-    this.#lookedAt = now;
+    const wasAway = now - this.#checkedAt > 2 * this.#rule.intervalMs;
+    this.#checkedAt = now;
     let isNeeded = false;
     for (const worker of this.#workers()) {
-      if (worker.state === 'gone') continue;
+      if (worker.state === 'dead') continue;
       isNeeded = true;
-      if (worker.state === 'starting' || worker.state === 'ready' || worker.state === 'draining') this.#look(worker, now, wasAway);
+      if (worker.state === 'starting' || worker.state === 'ready' || worker.state === 'draining') this.#check(worker, now, wasAway);
     }
     if (isNeeded && this.#timer === undefined) this.#arm();
   }
 
-  #look(worker: Worker, now: number, wasAway: boolean): void {
+  #check(worker: Worker, now: number, wasAway: boolean): void {
     const pulse = this.#pulses.get(worker) ?? { spokeAt: 0, heardAt: now, askedAt: undefined, stoppedAt: undefined, awayAt: 0 };
     this.#pulses.set(worker, pulse);
     const vitals = worker.vitals();
@@ -87,10 +87,10 @@ export class Heartbeat {
       return;
     }
     pulse.stoppedAt = undefined;
-    const load = worker.tenant?.load ?? 0;
-    const isBusy = load > 0 && (worker.tenant?.countStarted() ?? 0) > 0;
+    const load = worker.client?.load ?? 0;
+    const isBusy = load > 0 && (worker.client?.countStarted() ?? 0) > 0;
     if (wasAway) pulse.awayAt = now;
-    const owedMs = now - Math.max(isBusy ? now : (worker.tenant?.owesSince() ?? now), pulse.awayAt);
+    const owedMs = now - Math.max(isBusy ? now : (worker.client?.owesSince() ?? now), pulse.awayAt);
     if (owedMs >= this.#rule.timeoutMs) {
       failAsHung(worker, `it had started nothing of what it was sent ${Math.round(owedMs)} ms ago`);
       return;
@@ -116,5 +116,5 @@ export class Heartbeat {
 
 /** Unless it has started something in this very moment. */
 function failAsHung(worker: Worker, detail: string): void {
-  if (worker.tenant?.mayKillAsHung() ?? true) worker.fail('unresponsive', detail);
+  if (worker.client?.mayKillAsHung() ?? true) worker.fail('unresponsive', detail);
 }

@@ -8,7 +8,7 @@ const SAMPLE_MS = 50;
 /** How many of the last samples are told. */
 const KEPT = 10;
 
-export class MemoryWatch {
+export class MemoryLimit {
   readonly #clock: Clock;
   readonly #limitBytes: number;
   readonly #workers: () => Iterable<Worker>;
@@ -29,7 +29,7 @@ export class MemoryWatch {
       for (const worker of this.#workers()) {
         if (!worker.isAlive) continue;
         isNeeded = true;
-        this.#look(worker);
+        this.#check(worker);
       }
       if (isNeeded) this.start();
     }, SAMPLE_MS);
@@ -40,7 +40,7 @@ export class MemoryWatch {
     this.#timer = undefined;
   }
 
-  #look(worker: Worker): void {
+  #check(worker: Worker): void {
     const { rssBytes } = worker;
     if (rssBytes === undefined) return;
     const samples = this.#samples.get(worker) ?? [];

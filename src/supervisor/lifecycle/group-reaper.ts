@@ -9,10 +9,10 @@ import type { WorkerProcess } from '../../shared/platform.js';
 /** How long the sweep of a dead worker's group may take before something counts as outliving the ladder. */
 const SWEEP_LIMIT_MS = 5000;
 
-export class Departure {
+export class GroupReaper {
   readonly #process: WorkerProcess;
   readonly #workerId: number;
-  #state: 'present' | 'sweeping' | 'gone' | 'outlived' = 'present';
+  #state: 'present' | 'sweeping' | 'reaped' | 'outlived' = 'present';
   #isReleased = false;
   #mayRelease = false;
   #waiter: Deferred<void> | undefined;
@@ -23,7 +23,7 @@ export class Departure {
   }
 
   /** Resolves when nothing of its process group runs any more and its tasks are dealt with; rejects, naming the pid, if something outlived every signal. */
-  whenGone(): Promise<void> {
+  whenReaped(): Promise<void> {
     if (this.#waiter === undefined) {
       this.#waiter = deferred();
       this.#settle();
@@ -36,12 +36,12 @@ export class Departure {
     if (this.#state !== 'present') return;
     this.#state = 'sweeping';
     const swept = Promise.all([this.#process.sweep(SWEEP_LIMIT_MS), flushMs > 0 ? this.#process.flush(flushMs) : undefined]);
-    void swept.then(([isEmpty]) => this.#end(isEmpty ? 'gone' : 'outlived'));
+    void swept.then(([isEmpty]) => this.#end(isEmpty ? 'reaped' : 'outlived'));
   }
 
   /** There never was a process. */
   skip(): void {
-    this.#end('gone');
+    this.#end('reaped');
   }
 
   /** Its death has been dealt with, and its note is no longer needed: what the process holds is given back as soon as it is swept. */
@@ -53,14 +53,14 @@ export class Departure {
     this.#settle();
   }
 
-  #end(state: 'gone' | 'outlived'): void {
+  #end(state: 'reaped' | 'outlived'): void {
     this.#state = state;
     if (this.#mayRelease) this.release();
   }
 
   #settle(): void {
     if (this.#waiter === undefined || !this.#isReleased) return;
-    if (this.#state === 'gone') this.#waiter.resolve();
+    if (this.#state === 'reaped') this.#waiter.resolve();
     if (this.#state === 'outlived') {
       const text = `process ${this.#process.pid} of worker ${this.#workerId}, or one of its descendants, outlived the whole kill ladder`;
       this.#waiter.reject(new EverpoolError(text, 'ERR_EVERPOOL_OUTLIVED'));

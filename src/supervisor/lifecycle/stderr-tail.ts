@@ -2,7 +2,7 @@
 
 const LIMIT_BYTES = 4096;
 
-export class Tail {
+export class StderrTail {
   /** Made by the first chunk: most workers never write to stderr. */
   #ring: Buffer | undefined;
   #seenBytes = 0;

@@ -2,7 +2,7 @@
 import type { Message } from '../../ipc/frame.js';
 import type { Death } from '../../shared/types.js';
 
-export interface Tenant {
+export interface WorkerClient {
   /** Attempts with the worker: sent and not closed. */
   readonly load: number;
   /** Attempts that the worker has started and not answered, by its note. */
@@ -18,5 +18,5 @@ export interface Tenant {
   /** The worker takes no more, for whatever reason. Called once. */
   onLost(): void;
   /** Everything the worker had sent has been given; it is no more. Called once, after `onLost`. */
-  onGone(death: Death): void;
+  onDied(death: Death): void;
 }

@@ -5,8 +5,8 @@ import type { Death } from '../../shared/types.js';
 import type { LadderStep } from './kill-ladder.js';
 
 /** In the order in which a worker goes through them. */
-export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited' | 'gone';
-export const ORDER: Record<WorkerState, number> = { starting: 0, ready: 1, draining: 2, stopping: 3, exited: 4, gone: 5 };
+export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited' | 'dead';
+export const ORDER: Record<WorkerState, number> = { starting: 0, ready: 1, draining: 2, stopping: 3, exited: 4, dead: 5 };
 
 export interface WorkerRules {
   readonly bootTimeoutMs: number;
@@ -16,7 +16,7 @@ export interface WorkerRules {
 }
 
 /** The supervisor, as a worker sees it. */
-export interface WorkerHost<W> {
+export interface WorkerOwner<W> {
   readonly clock: Clock;
   readonly spawner: Spawner;
   readonly rules: WorkerRules;
@@ -26,5 +26,5 @@ export interface WorkerHost<W> {
   onReady(worker: W, message: Message): void;
   onBootFailed(worker: W, message: Message): void;
   onOutput(worker: W, stream: 'stdout' | 'stderr', chunk: Buffer): void;
-  onGone(worker: W, death: Death): void;
+  onDied(worker: W, death: Death): void;
 }

@@ -9,18 +9,18 @@
  * Any state may be left for `stopping`, `exited` or `gone`; none is ever entered twice.
  */
 import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
-import { Link } from '../../ipc/message-channel.js';
+import { FramedChannel } from '../../ipc/message-channel.js';
 import { ignore } from '../../shared/ignore.js';
-import type { Note, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
+import type { ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import type { MemorySample } from '../../shared/types.js';
 import { Climb } from './climb.js';
 import { buildDeath, type Fault } from './death.js';
-import { Departure } from './group-reaper.js';
+import { GroupReaper } from './group-reaper.js';
 import { ladderFrom } from './kill-ladder.js';
 import { Patience } from './patience.js';
-import { Tail } from './stderr-tail.js';
-import type { Tenant } from './worker-client.js';
-import { ORDER, type WorkerHost, type WorkerState } from './worker-state.js';
+import { StderrTail } from './stderr-tail.js';
+import type { WorkerClient } from './worker-client.js';
+import { ORDER, type WorkerOwner, type WorkerState } from './worker-state.js';
 
 /** How long after the exit the read side may stay open before what it holds is given up. A descendant that inherited it keeps it open. */
 const DRAIN_LIMIT_MS = 1000;
@@ -35,7 +35,7 @@ export class Worker implements ProcessListener {
   /** It has finished a task: set by the supervisor. */
   isUseful = false;
   /** Set by whoever creates it, at once. */
-  tenant: Tenant | undefined;
+  client: WorkerClient | undefined;
   readyAt = 0;
   /** It was never ready: until its death is told, that may be charged, whatever is left of the process. */
   isBooting = true;
@@ -47,11 +47,11 @@ export class Worker implements ProcessListener {
   /** What the boot threw (`BootFailed`), or the system when it could not start the process. */
   bootError: unknown;
 
-  readonly #host: WorkerHost<Worker>;
+  readonly #owner: WorkerOwner<Worker>;
   readonly #process: WorkerProcess;
-  readonly link: Link;
-  readonly #departure: Departure;
-  readonly #stderr = new Tail();
+  readonly channel: FramedChannel;
+  readonly #groupReaper: GroupReaper;
+  readonly #stderr = new StderrTail();
   #asked = 0;
   #onAnswer: () => void = ignore;
   #state: WorkerState = 'starting';
@@ -64,17 +64,17 @@ export class Worker implements ProcessListener {
   #hasReadEnded = false;
   #leaveBy: number | undefined; // it was asked to leave in peace, and is given that long
 
-  constructor(host: WorkerHost<Worker>, id: number, ordinal: number) {
-    this.#host = host;
+  constructor(host: WorkerOwner<Worker>, id: number, ordinal: number) {
+    this.#owner = host;
     this.id = id;
     this.ordinal = ordinal;
     this.spawnedAt = host.clock.now();
     this.#patience = new Patience(host.clock);
     this.#process = host.spawner.spawn(id, this);
-    this.link = new Link(this.#process, (message) => this.#onMessage(message));
+    this.channel = new FramedChannel(this.#process, (message) => this.#onMessage(message));
     // What SIGKILL does not end sleeps uninterruptibly: it is given up, and told as a death (G7).
     this.#climb = new Climb(this.#process, this.#patience, () => this.#bury());
-    this.#departure = new Departure(this.#process, id);
+    this.#groupReaper = new GroupReaper(this.#process, id);
     this.#awaitBoot();
   }
 
@@ -84,8 +84,8 @@ export class Worker implements ProcessListener {
   get pid(): number | undefined {
     return this.#process.pid;
   }
-  get note(): Note {
-    return this.#process.note;
+  get controlFile(): ControlFile {
+    return this.#process.controlFile;
   }
   get unsentBytes(): number {
     return this.#process.unsentBytes;
@@ -105,10 +105,10 @@ export class Worker implements ProcessListener {
 
   /** Adds a message to the next `flush`. */
   add(header: FrameHeader, body?: string | Buffer, attachments?: readonly Buffer[]): void {
-    this.link.add(header, body, attachments);
+    this.channel.add(header, body, attachments);
   }
   flush(): void {
-    if (!this.link.flush()) this.fail('protocol', this.link.fault?.message);
+    if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);
   }
 
   // ---- ending
@@ -120,24 +120,24 @@ export class Worker implements ProcessListener {
   }
 
   /** Asks it to leave: it runs its stop hooks and exits; after `graceMs` the ladder follows. */
-  leave(graceMs: number = this.#host.rules.graceMs): void {
+  leave(graceMs: number = this.#owner.rules.graceMs): void {
     if (ORDER[this.#state] >= ORDER.stopping) return;
-    this.#leaveBy = this.#host.clock.now() + graceMs;
+    this.#leaveBy = this.#owner.clock.now() + graceMs;
     this.#stop();
     if (this.isBooting) {
-      this.#climb.begin(this.#host.rules.killLadder);
+      this.#climb.begin(this.#owner.rules.killLadder);
       return;
     }
     this.add({ type: FrameType.Leave });
     this.flush();
-    this.#patience.start(graceMs, () => this.#climb.begin(this.#host.rules.killLadder));
+    this.#patience.start(graceMs, () => this.#climb.begin(this.#owner.rules.killLadder));
   }
 
   /** The kill ladder from its first step, or from the given signal. A stronger kill overtakes a weaker one. */
   kill(signal?: NodeJS.Signals): void {
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#stop();
-    const ladder = this.#host.rules.killLadder;
+    const ladder = this.#owner.rules.killLadder;
     this.#climb.begin(signal === undefined ? ladder : ladderFrom(ladder, signal));
   }
 
@@ -173,19 +173,19 @@ export class Worker implements ProcessListener {
   }
 
   /** Resolves when nothing of its process group runs any more; rejects if something outlived the ladder (G7). */
-  whenGone(): Promise<void> {
-    return this.#departure.whenGone();
+  whenReaped(): Promise<void> {
+    return this.#groupReaper.whenReaped();
   }
 
   // ---- what the process tells
 
   onSpawned(): void {
     if (this.#state !== 'starting') return;
-    const { header, body, attachments } = this.#host.boot(this);
+    const { header, body, attachments } = this.#owner.boot(this);
     this.add(header, body, attachments);
     this.flush();
     this.#awaitBoot(); // it counts from here: what came before was no fault of the module
-    this.#host.onSpawned(this);
+    this.#owner.onSpawned(this);
   }
 
   onSpawnError(error: Error): void {
@@ -193,24 +193,24 @@ export class Worker implements ProcessListener {
     this.bootError = error;
     this.#hasReadEnded = true;
     this.#exit = { exitCode: null, signal: null };
-    this.#departure.skip();
+    this.#groupReaper.skip();
     this.#become('exited');
     this.#bury();
   }
 
-  get room(): Buffer | undefined {
-    return this.link.room;
+  get receiveBuffer(): Buffer | undefined {
+    return this.channel.receiveBuffer;
   }
 
   onData(chunk: Buffer, bytes: number = chunk.length): void {
-    if (this.#state === 'gone') return;
-    this.heardAt = this.#host.clock.now();
-    if (!this.link.receive(chunk, bytes)) this.fail('protocol', this.link.fault?.message);
-    this.tenant?.onRead();
+    if (this.#state === 'dead') return;
+    this.heardAt = this.#owner.clock.now();
+    if (!this.channel.receive(chunk, bytes)) this.fail('protocol', this.channel.fault?.message);
+    this.client?.onRead();
   }
 
   onReadEnd(): void {
-    if (this.#hasReadEnded || this.#state === 'gone') return;
+    if (this.#hasReadEnded || this.#state === 'dead') return;
     this.#hasReadEnded = true;
     if (this.#exit !== undefined) {
       this.#buryAfterPoll();
@@ -224,27 +224,27 @@ export class Worker implements ProcessListener {
   }
 
   onExit(exitCode: number | null, signal: NodeJS.Signals | null): void {
-    if (this.#exit !== undefined || this.#state === 'gone') return;
+    if (this.#exit !== undefined || this.#state === 'dead') return;
     this.#exit = { exitCode, signal };
     this.#become('exited');
-    this.#departure.sweep(this.#flushMs);
+    this.#groupReaper.sweep(this.#flushMs);
     if (this.#hasReadEnded) this.#buryAfterPoll();
     else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());
   }
 
   onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     if (stream === 'stderr') this.#stderr.push(chunk);
-    this.#host.onOutput(this, stream, chunk);
+    this.#owner.onOutput(this, stream, chunk);
   }
 
   onDrain(): void {
-    if (this.isAlive) this.tenant?.onRead();
+    if (this.isAlive) this.client?.onRead();
   }
 
   // ---- its own business
 
   #awaitBoot(): void {
-    this.#patience.start(this.#host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
+    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
   }
 
   #onMessage(message: Message): void {
@@ -253,11 +253,11 @@ export class Worker implements ProcessListener {
       case FrameType.Ready:
       case FrameType.BootFailed:
         if (!this.isBooting) throw new ProtocolError('the end of a second boot');
-        if (type === FrameType.BootFailed) this.#host.onBootFailed(this, message);
+        if (type === FrameType.BootFailed) this.#owner.onBootFailed(this, message);
         else if (this.#state === 'starting') {
-          this.readyAt = this.#host.clock.now();
+          this.readyAt = this.#owner.clock.now();
           this.#become('ready');
-          this.#host.onReady(this, message);
+          this.#owner.onReady(this, message);
         }
         return;
       case FrameType.Pong:
@@ -267,7 +267,7 @@ export class Worker implements ProcessListener {
         this.#reportedRss = message.a * 1024;
         return;
       default:
-        this.tenant?.onMessage(message);
+        this.client?.onMessage(message);
     }
   }
 
@@ -278,7 +278,7 @@ export class Worker implements ProcessListener {
     if (state === 'ready') this.isBooting = false;
     this.#state = state;
     this.#patience.stop();
-    if (wasUsable && ORDER[state] > ORDER.ready) this.tenant?.onLost();
+    if (wasUsable && ORDER[state] > ORDER.ready) this.client?.onLost();
   }
 
   #stop(): void {
@@ -290,40 +290,40 @@ export class Worker implements ProcessListener {
     if (!this.isRequested) this.#fault ??= fault; // of one that has ended too: what it wrote may be read only then
     if (ORDER[this.#state] >= ORDER.exited) return;
     if (this.#state !== 'stopping') this.#become('stopping');
-    this.#climb.begin(ladderFrom(this.#host.rules.killLadder, 'SIGKILL'));
+    this.#climb.begin(ladderFrom(this.#owner.rules.killLadder, 'SIGKILL'));
   }
 
   /** How long its output may take to reach a slow reader. A kill is not waited for. */
   get #flushMs(): number {
-    if (!this.isRequested) return this.#host.rules.graceMs;
-    return this.#leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, this.#leaveBy - this.#host.clock.now());
+    if (!this.isRequested) return this.#owner.rules.graceMs;
+    return this.#leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, this.#leaveBy - this.#owner.clock.now());
   }
 
   /** What the worker wrote last to stderr may still be in its pipe. */
   #buryAfterPoll(): void {
     this.#patience.stop();
-    this.#host.clock.afterPoll(() => this.#bury());
+    this.#owner.clock.afterPoll(() => this.#bury());
   }
 
   #bury(): void {
-    if (this.#state === 'gone') return;
-    const hasStarted = (this.tenant?.countStarted() ?? 0) > 0;
+    if (this.#state === 'dead') return;
+    const hasStarted = (this.client?.countStarted() ?? 0) > 0;
     const death = buildDeath({
       phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#leaveBy !== undefined ? 'stopping' : 'idle',
       requested: this.isRequested,
       pid: this.pid,
       exitCode: this.#exit?.exitCode ?? null,
       signal: this.#exit?.signal ?? null,
-      uptimeMs: this.#host.clock.now() - this.spawnedAt,
+      uptimeMs: this.#owner.clock.now() - this.spawnedAt,
       stderrTail: this.#stderr.toString(),
       fault: this.#fault,
       spawnError: this.pid === undefined ? (this.bootError as Error | undefined) : undefined,
       ...(this.#fault === undefined ? {} : this.#evidence),
     });
     if (this.#state !== 'exited') this.#become('exited');
-    this.#become('gone');
-    this.#host.onGone(this, death);
-    this.#departure.sweep(0);
-    this.#departure.release();
+    this.#become('dead');
+    this.#owner.onDied(this, death);
+    this.#groupReaper.sweep(0);
+    this.#groupReaper.release();
   }
 }

@@ -11,18 +11,18 @@ import {
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
   CONFIRMATION_OF_0,
-  freshNote,
+  CONTROL_FILE_BYTES,
+  freshControlFile,
   itemsCell,
   itemsCellAt,
   itemsIn,
-  NOTE_BYTES,
   RING,
   RING_MASK,
   revokeCellAt,
   STARTED_AT,
   STARTED_BYTES,
 } from '../../ipc/control-file-layout.js';
-import type { AbortKind, Note } from '../../shared/platform.js';
+import type { AbortKind, ControlFile } from '../../shared/platform.js';
 
 const CELL_BYTES = 8;
 const CLOSED = -1;
@@ -30,11 +30,11 @@ const CLOSED = -1;
 const TRIES = 8;
 /** How often an unconfirmed number is read again: the worker may be in the middle of writing it, for some nanoseconds. */
 const READINGS = 100;
-const FRESH: Float64Array = freshNote();
+const FRESH: Float64Array = freshControlFile();
 /** The most that one `revoke` writes: the whole ring. Reused, as each use ends before the next begins. */
 const cells: Float64Array = new Float64Array(RING);
 
-export class FileNote implements Note {
+export class UnlinkedControlFile implements ControlFile {
   #fd: number;
   #lastStarted = 0;
 
@@ -142,7 +142,7 @@ function createIn(directory: string): number {
   try {
     unlinkSync(path);
     // Written, not truncated to size: a later write to a hole could fail when the file system has filled up.
-    if (writeSync(fd, FRESH, 0, NOTE_BYTES, 0) !== NOTE_BYTES) {
+    if (writeSync(fd, FRESH, 0, CONTROL_FILE_BYTES, 0) !== CONTROL_FILE_BYTES) {
       throw Object.assign(new Error(`no space for a worker's note in ${directory}`), { code: 'ENOSPC' });
     }
     return fd;

@@ -30,7 +30,13 @@ interface InspectorMessage {
 
 /** @param own how the URLs of this package's frames begin: what calls a task is no part of where it is
  *  @returns never rejects; undefined if it could not be found out within `limitMs` */
-export async function stackOf(pid: number, stderr: NodeOutput, limitMs: number, own: string, clock: Clock): Promise<string | undefined> {
+export async function inspectorStack(
+  pid: number,
+  stderr: NodeOutput,
+  limitMs: number,
+  own: string,
+  clock: Clock,
+): Promise<string | undefined> {
   let end: (stack?: string) => void = () => undefined;
   const answer = new Promise<string | undefined>((resolve) => {
     end = resolve;

@@ -20,7 +20,7 @@ let shared: Buffer | undefined;
 /** What goes to the kernel at once, without a stream's overhead of 2 µs. */
 const AT_ONCE_BYTES = 64 * 1024;
 
-type ChannelListener = Pick<ProcessListener, 'onData' | 'room' | 'onReadEnd' | 'onDrain'>;
+type ChannelListener = Pick<ProcessListener, 'onData' | 'receiveBuffer' | 'onReadEnd' | 'onDrain'>;
 
 export class NodeChannel {
   readonly #toWorker: Socket;
@@ -56,7 +56,7 @@ export class NodeChannel {
     shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
     const small = shared;
     const onread: OnReadOpts = {
-      buffer: () => this.#listener?.room ?? small,
+      buffer: () => this.#listener?.receiveBuffer ?? small,
       callback: (bytes, buffer) => {
         this.#listener?.onData(buffer as Buffer, bytes);
         return true;

@@ -50,7 +50,7 @@ export class NodeOutput {
         resolve();
       };
       let seen = -1;
-      const look = (): void => {
+      const check = (): void => {
         if (isOver) return;
         const isWaiting = this.#waiting.length > 0;
         if (this.#stream.destroyed || (!isWaiting && this.#taken === seen && this.#stream.readableLength === 0)) {
@@ -59,12 +59,12 @@ export class NodeOutput {
         }
         // One poll phase reads all that a pipe holds.
         seen = isWaiting ? -1 : this.#taken;
-        if (isWaiting) this.#clock.setTimer(look, RETRY_MS);
-        else this.#clock.afterPoll(look);
+        if (isWaiting) this.#clock.setTimer(check, RETRY_MS);
+        else this.#clock.afterPoll(check);
       };
       this.#clock.hold(); // as a write of this process itself would keep it alive
       patience.start(limitMs, end);
-      look();
+      check();
     });
   }
 

@@ -6,14 +6,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Clock, Note, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
-import { FileNote } from './control-file.js';
+import type { Clock, ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
+import { UnlinkedControlFile } from './control-file.js';
 import { requireDescriptors } from './descriptors.js';
-import { stackOf } from './inspector-stack.js';
+import { inspectorStack } from './inspector-stack.js';
 import { NodeChannel } from './node-channel.js';
 import { NodeOutput } from './node-output.js';
-import type { Guard } from './orphan-reaper.js';
-import { NodeVitals } from './proc-stat.js';
+import type { OrphanReaper } from './orphan-reaper.js';
+import { ProcStat } from './proc-stat.js';
 import { endGroup, signalProcess } from './process-group.js';
 
 export interface NodeProcessOptions {
@@ -45,7 +45,7 @@ const FROM_WORKER = 4;
 
 const GONE: Promise<boolean> = Promise.resolve(true);
 
-const NO_NOTE: Note = {
+const NO_NOTE: ControlFile = {
   started: () => 0,
   revoke: () => undefined,
   abort: () => undefined,
@@ -55,13 +55,13 @@ const NO_NOTE: Note = {
 
 export class NodeProcess implements WorkerProcess {
   readonly pid: number | undefined;
-  readonly note: Note;
+  readonly controlFile: ControlFile;
   readonly #killTree: boolean;
   readonly #ownFrames: string;
-  readonly #guard: Guard;
+  readonly #orphanReaper: OrphanReaper;
   readonly #clock: Clock;
-  readonly #file: FileNote | undefined;
-  readonly #vitals: NodeVitals | undefined;
+  readonly #file: UnlinkedControlFile | undefined;
+  readonly #vitals: ProcStat | undefined;
   readonly #channel: NodeChannel | undefined;
   readonly #outputs: readonly NodeOutput[] = [];
   readonly #stderr: NodeOutput | undefined; // of one that may be diagnosed
@@ -70,17 +70,17 @@ export class NodeProcess implements WorkerProcess {
   #exited = false;
   #groupGone = false;
 
-  constructor(options: NodeProcessOptions, guard: Guard, clock: Clock, listener: ProcessListener) {
+  constructor(options: NodeProcessOptions, orphanReaper: OrphanReaper, clock: Clock, listener: ProcessListener) {
     this.#killTree = options.killTree;
     this.#ownFrames = options.ownFrames;
-    this.#guard = guard;
+    this.#orphanReaper = orphanReaper;
     this.#clock = clock;
     this.#listener = listener;
-    this.note = NO_NOTE;
+    this.controlFile = NO_NOTE;
     let child: ChildProcess;
     try {
-      this.#file = new FileNote();
-      this.note = this.#file;
+      this.#file = new UnlinkedControlFile();
+      this.controlFile = this.#file;
       requireDescriptors(4);
       child = start(options, this.#file.fd);
     } catch (error) {
@@ -102,7 +102,7 @@ export class NodeProcess implements WorkerProcess {
       return;
     }
     child.once('exit', (code, signal) => this.#onExit(code, signal));
-    this.#vitals = new NodeVitals(pid);
+    this.#vitals = new ProcStat(pid);
     this.#channel = new NodeChannel(stdio[TO_WORKER] as Socket, stdio[FROM_WORKER] as Socket, clock, listener);
     this.#outputs = this.#openOutputs(options, child);
     if (options.diagnose) this.#stderr = this.#outputs.at(-1);
@@ -112,7 +112,7 @@ export class NodeProcess implements WorkerProcess {
       if (--awaited === 0 && !this.#exited) this.#listener?.onSpawned();
     };
     child.once('spawn', ready);
-    guard.add(pid, ready);
+    orphanReaper.add(pid, ready);
   }
 
   get unsentBytes(): number {
@@ -152,7 +152,7 @@ export class NodeProcess implements WorkerProcess {
 
   stack(limitMs: number): Promise<string | undefined> {
     if (this.pid === undefined || this.#exited || this.#stderr === undefined) return Promise.resolve(undefined);
-    return stackOf(this.pid, this.#stderr, limitMs, this.#ownFrames, this.#clock);
+    return inspectorStack(this.pid, this.#stderr, limitMs, this.#ownFrames, this.#clock);
   }
 
   release(): void {
@@ -161,7 +161,7 @@ export class NodeProcess implements WorkerProcess {
     for (const output of this.#outputs) output.release();
     this.#file?.close();
     this.#vitals?.close();
-    if (this.pid !== undefined) this.#guard.remove(this.pid);
+    if (this.pid !== undefined) this.#orphanReaper.remove(this.pid);
   }
 
   #openOutputs(options: NodeProcessOptions, child: ChildProcess): NodeOutput[] {
@@ -182,10 +182,10 @@ export class NodeProcess implements WorkerProcess {
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
     this.#exited = true;
     this.#channel?.exited();
-    if (this.pid !== undefined && signalProcess(this.pid, 0, true) === 'gone') {
+    if (this.pid !== undefined && signalProcess(this.pid, 0, true) === 'absent') {
       // The usual case. From here on the number may be given away, and nothing may be signalled by it.
       this.#groupGone = true;
-      this.#guard.remove(this.pid);
+      this.#orphanReaper.remove(this.pid);
     }
     this.#listener?.onExit(code, signal);
   }

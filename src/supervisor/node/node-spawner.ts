@@ -7,11 +7,11 @@
 import { NodeClock } from '../../shared/node-clock.js';
 import type { Clock, ProcessListener, Spawner, WorkerProcess } from '../../shared/platform.js';
 import { NodeProcess, type NodeProcessOptions } from './node-process.js';
-import type { Guard } from './orphan-reaper.js';
+import type { OrphanReaper } from './orphan-reaper.js';
 
 export interface NodeSpawnerOptions extends NodeProcessOptions {
   /** The companion that ends the workers if this process dies (G8). */
-  readonly guard: Guard;
+  readonly orphanReaper: OrphanReaper;
   readonly clock?: Clock;
 }
 
@@ -28,14 +28,14 @@ export class NodeSpawner implements Spawner {
   spawn(_workerId: number, listener: ProcessListener): WorkerProcess {
     if (!this.#isInGuard) {
       this.#isInGuard = true;
-      this.#options.guard.join();
+      this.#options.orphanReaper.join();
     }
-    return new NodeProcess(this.#options, this.#options.guard, this.#clock, listener);
+    return new NodeProcess(this.#options, this.#options.orphanReaper, this.#clock, listener);
   }
 
   close(): void {
     if (!this.#isInGuard) return;
     this.#isInGuard = false;
-    this.#options.guard.leave();
+    this.#options.orphanReaper.leave();
   }
 }

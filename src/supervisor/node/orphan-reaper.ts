@@ -16,17 +16,17 @@ import type { Socket } from 'node:net';
 import { NodeClock } from '../../shared/node-clock.js';
 import type { Clock, Timer } from '../../shared/platform.js';
 import { requireDescriptors } from './descriptors.js';
-import { NodeVitals } from './proc-stat.js';
+import { ProcStat } from './proc-stat.js';
 import { signalProcess } from './process-group.js';
 
 /** Idle workers see their own end of file and leave by themselves in this time; nested pools need it once for each level. */
 const LEAVE_MS = 300;
 /** A guard that could not be told in this time is broken, and must not hold up the boot of a worker. */
-const TELL_BOUND_MS = 500;
+const SEND_BOUND_MS = 500;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5000;
 /** How often it is looked at. One that is stopped would do nothing if this process died; reading its state takes 3 µs. */
-const LOOK_MS = 250;
+const CHECK_MS = 250;
 /** How often it is asked instead, where the system does not tell its state: it has until the next time to answer. */
 const ASK_MS = 1000;
 /** One that lived this long before it died did not die of its start. */
@@ -74,7 +74,7 @@ process.stdout.on('error', () => {});
 process.stdin.on('close', () => setTimeout(end, pids.size === 0 ? 0 : ${LEAVE_MS}));
 `;
 
-export interface GuardOptions {
+export interface OrphanReaperOptions {
   /** @default '/bin/sh' */
   readonly shell?: string;
   readonly clock?: Clock;
@@ -89,7 +89,7 @@ interface Entry {
   bound: Timer | undefined;
 }
 
-export class Guard {
+export class OrphanReaper {
   readonly #shell: string;
   readonly #clock: Clock;
   readonly #entries = new Map<number, Entry>();
@@ -99,11 +99,11 @@ export class Guard {
   #failures = 0;
   #retry: Timer | undefined;
   readonly #asks: boolean;
-  #look: Timer | undefined;
-  #vitals: NodeVitals | undefined; // of the companion
+  #checkTimer: Timer | undefined;
+  #vitals: ProcStat | undefined; // of the companion
   #hasAnswered = true;
 
-  constructor(options: GuardOptions = {}) {
+  constructor(options: OrphanReaperOptions = {}) {
     this.#asks = options.asks ?? process.platform !== 'linux';
     this.#shell = options.shell ?? '/bin/sh';
     this.#clock = options.clock ?? new NodeClock();
@@ -129,16 +129,16 @@ export class Guard {
   add(pid: number, done: () => void): void {
     this.#forget(pid);
     const entry: Entry = { pid, done, bound: undefined };
-    entry.bound = this.#clock.setTimer(() => this.#settle(entry), TELL_BOUND_MS);
+    entry.bound = this.#clock.setTimer(() => this.#finish(entry), SEND_BOUND_MS);
     this.#entries.set(pid, entry);
-    if (this.#child !== undefined) this.#tell(`+${pid}\n`, [entry]);
+    if (this.#child !== undefined) this.#send(`+${pid}\n`, [entry]);
     else if (this.#retry === undefined) this.#start();
   }
 
   /** Told as soon as nothing of the group is left, so that a pid that is given away again is never killed. */
   remove(pid: number): void {
     if (!this.#forget(pid)) return;
-    if (this.#child !== undefined) this.#tell(`-${pid}\n`, []);
+    if (this.#child !== undefined) this.#send(`-${pid}\n`, []);
     this.#endIfUnused();
   }
 
@@ -146,11 +146,11 @@ export class Guard {
     const entry = this.#entries.get(pid);
     if (entry === undefined) return false;
     entry.done = undefined;
-    this.#settle(entry);
+    this.#finish(entry);
     return this.#entries.delete(pid);
   }
 
-  #settle(entry: Entry): void {
+  #finish(entry: Entry): void {
     if (entry.bound !== undefined) this.#clock.clearTimer(entry.bound);
     entry.bound = undefined;
     const done = entry.done;
@@ -158,10 +158,10 @@ export class Guard {
     done?.();
   }
 
-  #tell(lines: string, entries: readonly Entry[]): void {
+  #send(lines: string, entries: readonly Entry[]): void {
     // Once the bytes are in the pipe the guard gets them, also if this process dies in the next instruction.
     this.#child?.stdin?.write(lines, (error) => {
-      if (error == null) for (const entry of entries) this.#settle(entry);
+      if (error == null) for (const entry of entries) this.#finish(entry);
     });
   }
 
@@ -180,15 +180,15 @@ export class Guard {
     child.stdin.once('error', () => this.#lost(child));
     child.unref();
     (child.stdin as Socket).unref();
-    this.#vitals = new NodeVitals(child.pid);
+    this.#vitals = new ProcStat(child.pid);
     this.#hasAnswered = true;
     child.stdout?.on('data', () => {
       if (child === this.#child) this.#hasAnswered = true;
     });
     (child.stdout as Socket | null)?.unref();
-    this.#lookLater();
+    this.#checkLater();
     const entries = [...this.#entries.values()];
-    if (entries.length > 0) this.#tell(entries.map((entry) => `+${entry.pid}\n`).join(''), entries);
+    if (entries.length > 0) this.#send(entries.map((entry) => `+${entry.pid}\n`).join(''), entries);
   }
 
   #spawn(): ChildProcess | undefined {
@@ -237,33 +237,33 @@ export class Guard {
     this.#dismiss();
   }
 
-  #lookLater(): void {
+  #checkLater(): void {
     const child = this.#child;
-    const look = (): void => {
-      if (child !== undefined && child === this.#child) this.#lookAtIt();
+    const check = (): void => {
+      if (child !== undefined && child === this.#child) this.#check();
     };
     // What it answered is read first.
-    this.#look = this.#clock.setTimer(() => this.#clock.afterPoll(look), this.#asks ? ASK_MS : LOOK_MS);
+    this.#checkTimer = this.#clock.setTimer(() => this.#clock.afterPoll(check), this.#asks ? ASK_MS : CHECK_MS);
   }
 
   /** One that is stopped is replaced by one that knows as much. A pause of this process at worst replaces one that was well. */
-  #lookAtIt(): void {
+  #check(): void {
     if (this.#asks ? !this.#hasAnswered : this.#vitals?.read()?.isStopped === true) {
       this.#dismiss();
       this.#start();
       return;
     }
-    this.#lookLater();
+    this.#checkLater();
     if (!this.#asks) return;
     this.#hasAnswered = false;
-    this.#tell('?\n', []);
+    this.#send('?\n', []);
   }
 
   #dismiss(): void {
     const child = this.#child;
     this.#child = undefined;
-    if (this.#look !== undefined) this.#clock.clearTimer(this.#look);
-    this.#look = undefined;
+    if (this.#checkTimer !== undefined) this.#clock.clearTimer(this.#checkTimer);
+    this.#checkTimer = undefined;
     this.#vitals?.close();
     this.#vitals = undefined;
     if (child !== undefined) discard(child);
@@ -290,10 +290,10 @@ function ignore(): void {
   // An 'error' event without a listener would be an uncaught exception (G9).
 }
 
-let shared: Guard | undefined;
+let shared: OrphanReaper | undefined;
 
 /** The one guard of this process, for all its pools. */
-export function sharedGuard(): Guard {
-  shared ??= new Guard();
+export function sharedOrphanReaper(): OrphanReaper {
+  shared ??= new OrphanReaper();
   return shared;
 }

@@ -24,7 +24,7 @@ const text: Uint8Array = new Uint8Array(1024);
 
 let pageBytes = 0;
 
-export class NodeVitals {
+export class ProcStat {
   readonly #pid: number;
   #fd = UNOPENED;
 

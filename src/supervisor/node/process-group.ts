@@ -9,7 +9,7 @@ import { getSystemErrorName } from 'node:util';
 import type { Clock } from '../../shared/platform.js';
 
 /** `sent`: something received it. `gone`: nothing is there. `denied`: something is there that may not be signalled. */
-export type Reach = 'sent' | 'gone' | 'denied';
+export type Reach = 'sent' | 'absent' | 'denied';
 
 const hasGroups: boolean = process.platform !== 'win32';
 const FIRST_POLL_MS = 5;
@@ -25,13 +25,13 @@ const systemKill: (pid: number, signal: number) => number = (process as unknown 
 
 /** Signals one process, or with `tree` its whole group. 0 only asks. Never throws. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | 0, tree: boolean): Reach {
-  if (!Number.isInteger(pid) || pid <= 1) return 'gone';
+  if (!Number.isInteger(pid) || pid <= 1) return 'absent';
   const number = signal === 0 ? 0 : signals[signal];
-  if (number === undefined) return 'gone'; // a signal that this system does not have reaches nobody
+  if (number === undefined) return 'absent'; // a signal that this system does not have reaches nobody
   try {
     const code = systemKill(tree && hasGroups ? -pid : pid, number);
     if (code === 0) return 'sent';
-    return getSystemErrorName(code) === 'EPERM' ? 'denied' : 'gone';
+    return getSystemErrorName(code) === 'EPERM' ? 'denied' : 'absent';
   } catch {
     return 'denied'; // it was replaced before the import: nobody knows what is there
   }
@@ -55,7 +55,7 @@ export async function endGroup({ pid, tree, exited, boundMs, clock }: Ending): P
     if (!tree && exited()) return true;
     // Again at every poll: a group that still exists keeps its number from being given away.
     const reach = signalProcess(pid, 'SIGKILL', tree);
-    if (reach === 'gone') return true;
+    if (reach === 'absent') return true;
     // macOS refuses to signal a group in which only zombies are left.
     if (reach === 'denied' && process.platform === 'darwin' && exited()) return true;
     const isLast = leftMs <= 0;

@@ -20,7 +20,7 @@ import {
 /** A worker that was ready for so long is proven (contract: "Restart intensity"). */
 const PROOF_MS = 1000;
 
-export class Breaker {
+export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #rule: RestartRule;
   readonly #probeMs: number | false;

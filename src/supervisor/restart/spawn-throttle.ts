@@ -8,39 +8,39 @@ import { type Deferred, deferred } from '../../shared/deferred.js';
 import { ignore } from '../../shared/ignore.js';
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { Worker } from '../lifecycle/worker.js';
-import type { Berth } from '../slot.js';
-import type { Berths } from '../slots.js';
-import type { Breaker } from './circuit-breaker.js';
+import type { Slot } from '../slot.js';
+import type { Slots } from '../slots.js';
+import type { CircuitBreaker } from './circuit-breaker.js';
 
 /** A spare takes its place, and answers, in less. */
 const SOON_MS = 10;
 
-export interface SpawnLineUser {
+export interface SpawnThrottleDelegate {
   /** May this berth be given a new worker now? */
-  mayFill(berth: Berth): boolean;
+  mayFill(slot: Slot): boolean;
   /** Starts the process. */
-  spawn(berth: Berth, ordinal: number): Worker;
+  spawn(slot: Slot, ordinal: number): Worker;
 }
 
 /** What p-queue asks of its options, so that it finds nothing that the program has put on the prototype of all objects. */
 const PLAIN = { priority: 0, signal: undefined, id: '' };
 
-export class SpawnLine {
+export class SpawnThrottle {
   readonly #clock: Clock;
-  readonly #berths: Berths;
-  readonly #breaker: Breaker;
-  readonly #user: SpawnLineUser;
+  readonly #slots: Slots;
+  readonly #breaker: CircuitBreaker;
+  readonly #delegate: SpawnThrottleDelegate;
   readonly #pacer: PQueue;
   readonly #booting = new Map<Worker, Deferred<void>>();
   #timer: Timer | undefined;
   #timerAt = 0;
   #hasStopped = false;
 
-  constructor(clock: Clock, berths: Berths, breaker: Breaker, concurrency: number, user: SpawnLineUser) {
+  constructor(clock: Clock, slots: Slots, breaker: CircuitBreaker, concurrency: number, delegate: SpawnThrottleDelegate) {
     this.#clock = clock;
-    this.#berths = berths;
+    this.#slots = slots;
     this.#breaker = breaker;
-    this.#user = user;
+    this.#delegate = delegate;
     this.#pacer = new PQueue({ concurrency });
   }
 
@@ -49,17 +49,17 @@ export class SpawnLine {
    * be charged, also where its place was given to another or is no more.
    */
   get starting(): number {
-    let count = this.#berths.pacing;
+    let count = this.#slots.pacing;
     for (const worker of this.#booting.keys()) if (!worker.isRequested) count += 1;
     return count;
   }
 
   /** Starts a worker in every vacant berth that may have one now; the rest follow when they may. */
   refill(): void {
-    for (const berth of this.#berths.all()) {
-      if (berth.state !== 'vacant' || !this.#user.mayFill(berth)) continue;
+    for (const slot of this.#slots.all()) {
+      if (slot.state !== 'vacant' || !this.#delegate.mayFill(slot)) continue;
       if (!this.#isTime()) return;
-      this.#queue(berth, () => this.#user.mayFill(berth) && this.#isTime());
+      this.#queue(slot, () => this.#delegate.mayFill(slot) && this.#isTime());
     }
   }
 
@@ -69,24 +69,24 @@ export class SpawnLine {
   }
 
   /** Starts one in this berth, whatever the restart intensity says (a probe). */
-  fill(berth: Berth): void {
-    this.#queue(berth, () => true);
+  fill(slot: Slot): void {
+    this.#queue(slot, () => true);
   }
 
   /** The restart intensity allows a spawn now; else it is tried again when it does. */
   #isTime(): boolean {
     const now = this.#clock.now();
-    const at = this.#breaker.nextSpawnAt(now, this.starting, this.#berths.pacing);
+    const at = this.#breaker.nextSpawnAt(now, this.starting, this.#slots.pacing);
     if (at > now && at !== Number.POSITIVE_INFINITY) this.#refillAt(at - now);
     return at <= now;
   }
 
-  #queue(berth: Berth, mayStill: () => boolean): void {
-    berth.state = 'pacing';
+  #queue(slot: Slot, mayStill: () => boolean): void {
+    slot.state = 'pacing';
     const begun = this.#pacer.add(async () => {
-      if (berth.state !== 'pacing') return; // it was retired while it waited its turn
-      berth.state = 'vacant';
-      if (mayStill()) await this.#begin(berth);
+      if (slot.state !== 'pacing') return; // it was retired while it waited its turn
+      slot.state = 'vacant';
+      if (mayStill()) await this.#begin(slot);
     }, PLAIN);
     // `add` is an async function that returns a promise, so it looks up `then`, which the program may have replaced. Nothing in here throws.
     begun.catch(ignore);
@@ -105,9 +105,9 @@ export class SpawnLine {
     this.#clearTimer();
   }
 
-  #begin(berth: Berth): Promise<void> {
-    const worker = this.#user.spawn(berth, this.#breaker.onSpawn());
-    this.#berths.occupy(berth, worker);
+  #begin(slot: Slot): Promise<void> {
+    const worker = this.#delegate.spawn(slot, this.#breaker.onSpawn());
+    this.#slots.occupy(slot, worker);
     const booted = deferred<void>();
     this.#booting.set(worker, booted);
     return booted.promise;

@@ -77,23 +77,23 @@ describe('the context of a map', () => {
     const pool = storage.run('the pool', () => newPool());
     await storage.run('the pool', () => pool.ready());
     const seen = new Set<string>();
-    const note = (what: string): void => void seen.add(`${what} of ${storage.getStore()}`);
-    const map = (tenant: string) =>
-      storage.run(tenant, () => {
+    const controlFile = (what: string): void => void seen.add(`${what} of ${storage.getStore()}`);
+    const map = (client: string) =>
+      storage.run(client, () => {
         async function* items(): AsyncGenerator<unknown> {
           for (let item = 0; item < 40; item += 1) {
             await null;
-            note('input');
+            controlFile('input');
             yield {
               get value() {
-                note('item');
+                controlFile('item');
                 return item;
               },
             };
           }
         }
         const batch = pool.map('echo', items(), { bufferSize: 2 });
-        return batch.onProgress(() => note('progress'));
+        return batch.onProgress(() => controlFile('progress'));
       });
     const read = async (batch: AsyncIterable<unknown>): Promise<void> => {
       for await (const _value of batch) await null;
@@ -102,7 +102,7 @@ describe('the context of a map', () => {
     await storage.run('the reader', () => Promise.all(batches.map(read)));
     await until('the last progress was told', () => seen.size >= 6);
     expect([...seen].sort()).toEqual(
-      ['A', 'B'].flatMap((tenant) => ['input', 'item', 'progress'].map((what) => `${what} of ${tenant}`)).sort(),
+      ['A', 'B'].flatMap((client) => ['input', 'item', 'progress'].map((what) => `${what} of ${client}`)).sort(),
     );
   });
 });

@@ -88,10 +88,10 @@ describe('M. callbacks and promises', () => {
   test('M09: the state of a task at each step, with its attempts', async () => {
     const pool = newPool({ size: 1, pipelining: false });
     await pool.ready();
-    const look = (task: Task<unknown>): unknown[] => [task.state, task.attempts.map(({ number, outcome }) => [number, outcome])];
+    const hasStarted = (task: Task<unknown>): unknown[] => [task.state, task.attempts.map(({ number, outcome }) => [number, outcome])];
     const first = pool.run('sleep', [200, 'slept'], { tag: 'a' });
     const second = pool.run('noop');
-    expect([look(first), look(second)]).toEqual([
+    expect([hasStarted(first), hasStarted(second)]).toEqual([
       ['queued', []],
       ['queued', []],
     ]);
@@ -99,19 +99,19 @@ describe('M. callbacks and promises', () => {
     const attempt = await first.started;
     expect(attempt).toMatchObject({ number: 1, workerId: 1, pid: pool.workers()[0]?.pid });
     expect(Math.abs(attempt.startedAt - Date.now())).toBeLessThan(5000);
-    expect([look(first), look(second)]).toEqual([
+    expect([hasStarted(first), hasStarted(second)]).toEqual([
       ['running', [[1, undefined]]],
       ['queued', []],
     ]);
     await first;
-    expect(look(first)).toEqual(['succeeded', [[1, 'ok']]]);
+    expect(hasStarted(first)).toEqual(['succeeded', [[1, 'ok']]]);
     expect(first.attempts[0]?.endedAt).toBeGreaterThanOrEqual(first.attempts[0]?.startedAt as number);
     await second;
     const waits = pool.run('failUntil', [3], { retries: { error: 2, delayMs: 200 } });
     await until('it waits', () => waits.state === 'waiting');
-    expect(look(waits)).toEqual(['waiting', [[1, 'error']]]);
+    expect(hasStarted(waits)).toEqual(['waiting', [[1, 'error']]]);
     expect(await waits).toBe(3);
-    expect(look(waits)).toEqual([
+    expect(hasStarted(waits)).toEqual([
       'succeeded',
       [
         [1, 'error'],
@@ -121,20 +121,20 @@ describe('M. callbacks and promises', () => {
     ]);
     const failed = pool.run('throws');
     await rejection(failed);
-    expect(look(failed)).toEqual(['failed', [[1, 'error']]]);
+    expect(hasStarted(failed)).toEqual(['failed', [[1, 'error']]]);
     const died = pool.run('exit', [1]);
     await rejection(died);
-    expect(look(died)).toEqual(['failed', [[1, 'orphaned']]]);
+    expect(hasStarted(died)).toEqual(['failed', [[1, 'orphaned']]]);
     const timedOut = pool.run('never', [], { timeoutMs: 20 });
     await rejection(timedOut);
-    expect(look(timedOut)).toEqual(['failed', [[1, 'timeout']]]);
+    expect(hasStarted(timedOut)).toEqual(['failed', [[1, 'timeout']]]);
     const cancelled = pool.run('untilAborted');
     await cancelled.started;
     await cancelled.cancel();
-    expect(look(cancelled)).toEqual(['cancelled', [[1, 'cancelled']]]);
+    expect(hasStarted(cancelled)).toEqual(['cancelled', [[1, 'cancelled']]]);
     const never = pool.run('noop');
     await never.cancel();
-    expect(look(never)).toEqual(['cancelled', []]);
+    expect(hasStarted(never)).toEqual(['cancelled', []]);
     expect(await rejection(never.started)).toBeInstanceOf(TaskCancelledError);
     expect(String(never)).toBe('[object Task]');
   });

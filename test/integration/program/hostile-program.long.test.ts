@@ -900,18 +900,18 @@ describe('the async context', () => {
   useKit();
 
   test('callbacks of a call run in the context of that call, whoever made the pool', LIMIT, async () => {
-    const tenant = new AsyncLocalStorage<string>();
-    const pool = tenant.run('maker', () => hostile());
+    const client = new AsyncLocalStorage<string>();
+    const pool = client.run('maker', () => hostile());
     await pool.ready();
     const seen: Record<string, Set<unknown>> = {};
     const see = (what: string): number => {
       seen[what] ??= new Set();
-      seen[what].add(tenant.getStore());
+      seen[what].add(client.getStore());
       return 1;
     };
-    tenant.run('owner', () => pool.on('taskSettled', () => see('listener')));
+    client.run('owner', () => pool.on('taskSettled', () => see('listener')));
     const call = (name: string): Promise<unknown> =>
-      tenant.run(name, async () => {
+      client.run(name, async () => {
         const options: TaskOptions = {
           onProgress: () => see(`progress ${name}`),
           retries: { error: 1, crash: 1, delayMs: () => see(`delay ${name}`) },

@@ -14,7 +14,7 @@ import {
 } from '../../../src/ipc/frame.js';
 import { FrameReader } from '../../../src/ipc/frame-reader.js';
 import { FrameWriter } from '../../../src/ipc/frame-writer.js';
-import { Link } from '../../../src/ipc/message-channel.js';
+import { FramedChannel } from '../../../src/ipc/message-channel.js';
 import { FakeParent } from '../../fixtures/worker/fake-parent.js';
 
 const TYPES = Object.values(FrameType).filter((type) => type !== FrameType.Attachment && (bodyLimits[type] as number) > 0);
@@ -112,7 +112,7 @@ describe('frames', () => {
     fc.assert(
       fc.property(noise, cuts, (bytes, where) => {
         let told = 0;
-        const link = new Link({ send: () => true } as never, () => undefined);
+        const link = new FramedChannel({ send: () => true } as never, () => undefined);
         for (const piece of pieces(Buffer.concat([bytes, Buffer.from('no frame at all, but longer than its header would be')]), where))
           if (!link.receive(piece, piece.length)) told += 1;
         expect(told).toBeLessThanOrEqual(1);
@@ -162,7 +162,7 @@ describe('frames', () => {
     });
     const small = Buffer.alloc(200_000);
     for (let at = 0; at < bytes.length; ) {
-      const target = reader.room ?? small;
+      const target = reader.receiveBuffer ?? small;
       const length = Math.min(target.length, bytes.length - at, 300_000);
       bytes.copy(target, 0, at, at + length);
       reader.push(target.subarray(0, length));

@@ -8,7 +8,7 @@ function watched(durations: readonly number[]): boolean[] {
   return durations.map((ms) => {
     now += ms;
     const { isWatched } = pace;
-    if (isWatched) pace.look(now);
+    if (isWatched) pace.read(now);
     else pace.pass();
     return isWatched;
   });

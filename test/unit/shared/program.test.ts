@@ -104,8 +104,8 @@ describe('what the code of a program throws where nobody waits for it', () => {
 });
 
 test('a function runs in the async context in which it was given', () => {
-  const tenant = new AsyncLocalStorage<string>();
-  const seen = tenant.run('a', () => inContext((text: string) => `${text} ${tenant.getStore()}`));
-  expect(tenant.run('b', () => seen('tenant'))).toBe('tenant a');
-  expect(inContext(() => tenant.getStore())()).toBeUndefined();
+  const client = new AsyncLocalStorage<string>();
+  const seen = client.run('a', () => inContext((text: string) => `${text} ${client.getStore()}`));
+  expect(client.run('b', () => seen('tenant'))).toBe('tenant a');
+  expect(inContext(() => client.getStore())()).toBeUndefined();
 });

@@ -374,7 +374,7 @@ describe('leaving', () => {
   it('runs the stop hooks when the parent is gone and nothing runs', async () => {
     const parent = await FakeParent.of({});
     parent.runner.hooks.onStop(() => void parent.story.push('hook'));
-    parent.runner.parentGone();
+    parent.runner.onParentLost();
     expect(await parent.exit()).toBe(0);
     expect(parent.story).toEqual(['hook', 'exit 0']);
   });
@@ -383,7 +383,7 @@ describe('leaving', () => {
     const parent = await FakeParent.of({ task: gate().task });
     parent.runner.hooks.onStop(() => void parent.story.push('hook'));
     parent.run(1, 'task');
-    parent.runner.parentGone();
+    parent.runner.onParentLost();
     expect(parent.story).toEqual(['note 1', 'look 1', 'exit 1']);
   });
 
@@ -391,7 +391,7 @@ describe('leaving', () => {
     const parent = await FakeParent.of({ one: () => 1 });
     const bytes = parent.runBytes(1, 'one', ['cut']);
     parent.runner.receive(bytes.subarray(0, bytes.length - 2));
-    parent.runner.parentGone();
+    parent.runner.onParentLost();
     expect(parent.story).toEqual(['note 1', 'look 1', 'exit 0']);
   });
 

@@ -30,11 +30,11 @@ const getter = (get: () => unknown, target: object = {}, key = 'trap'): object =
   Object.defineProperty(target, key, { enumerable: true, get });
 
 /** What `look` gives while the program has put something else there. */
-function replaced<T>(targets: readonly object[], key: PropertyKey, descriptor: PropertyDescriptor, look: () => T): T {
+function replaced<T>(targets: readonly object[], key: PropertyKey, descriptor: PropertyDescriptor, hasStarted: () => T): T {
   const before = targets.map((target) => Object.getOwnPropertyDescriptor(target, key));
   for (const target of targets) Object.defineProperty(target, key, { ...descriptor, configurable: true });
   try {
-    return look();
+    return hasStarted();
   } finally {
     targets.forEach((target, index) => {
       const old = before[index];
@@ -211,8 +211,8 @@ describe('what code of a value does harms only that value', () => {
 
   it('a limit of stacks that the program guards is left alone', () => {
     const { codec, body } = encode(new Error('m'));
-    const look = (): unknown => decode(codec, Buffer.from(body as Buffer), []);
-    expect(replaced([Error], 'stackTraceLimit', { get: fail, set: fail }, look)).toMatchObject({ message: 'm' });
+    const hasStarted = (): unknown => decode(codec, Buffer.from(body as Buffer), []);
+    expect(replaced([Error], 'stackTraceLimit', { get: fail, set: fail }, hasStarted)).toMatchObject({ message: 'm' });
   });
 
   it('whatever it is, and wherever: it arrives, or it is refused by path', () => {

@@ -392,31 +392,31 @@ describe('the context of the call', () => {
   /** An input that notes in which context each part of it runs. */
   function noting(isAsync: boolean, count: number): { items: AsyncIterable<unknown>; seen: Set<string> } {
     const seen = new Set<string>();
-    const note = (what: string): void => void seen.add(`${what} as ${storage.getStore()}`);
+    const controlFile = (what: string): void => void seen.add(`${what} as ${storage.getStore()}`);
     let given = 0;
     const next = () => {
-      note('next');
+      controlFile('next');
       given += 1;
       const result = { done: given > count } as Record<string, unknown>;
       const item = {
         get value() {
-          note('item');
+          controlFile('item');
           return 1;
         },
       };
       return Object.defineProperty(result, 'value', {
         get: () => {
-          note('value');
+          controlFile('value');
           return item;
         },
       });
     };
     const end = (): object => {
-      note('return');
+      controlFile('return');
       return {};
     };
     const iterator = () => {
-      note('iterator');
+      controlFile('iterator');
       return { next: isAsync ? async () => next() : next, return: end };
     };
     return { items: { [isAsync ? Symbol.asyncIterator : Symbol.iterator]: iterator } as never, seen };

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { decode, type Encoded, encode } from '../../../../src/ipc/codec/codec.js';
 import { ProtocolError } from '../../../../src/ipc/frame.js';
 import { Chunk, chunkSizeFor } from '../../../../src/pool/batch/chunk.js';
+import type { Chunker } from '../../../../src/pool/batch/chunker.js';
 import type { Outcome } from '../../../../src/pool/batch/outcome.js';
-import type { Stretch } from '../../../../src/pool/batch/outcome-buffer.js';
-import { Lease, type LeaseLane, type TaskRecord } from '../../../../src/pool/task/task-record.js';
+import type { OutcomeRange } from '../../../../src/pool/batch/outcome-buffer.js';
+import { Lease, type LeaseHolder, type TaskRecord } from '../../../../src/pool/task/task-record.js';
 
 function chunkOf(indexes: number[]): {
   chunk: Chunk;
@@ -13,9 +14,9 @@ function chunkOf(indexes: number[]): {
   lease: Lease;
 } {
   const settled: Outcome[] = [];
-  const user = {
-    onTold: (stretch: Stretch) => {
-      for (let offset = 0; offset < stretch.length; offset += 1) settled.push(stretch.take(offset));
+  const chunker = {
+    onReported: (range: OutcomeRange) => {
+      for (let offset = 0; offset < range.length; offset += 1) settled.push(range.take(offset));
     },
     onItemSettled: (outcome: Outcome) => settled.push(outcome),
     onChunkOver: () => undefined,
@@ -26,9 +27,9 @@ function chunkOf(indexes: number[]): {
     },
   };
   const apart: { index: number; record: TaskRecord }[] = [];
-  const chunk = new Chunk(user, indexes);
+  const chunk = new Chunk(chunker as unknown as Chunker, indexes);
   chunk.record = { id: 1, starts: 1, name: { name: 'task' }, ...encode({ only: indexes.map((index) => `item ${index}`) }) } as never;
-  const lease = new Lease(9, chunk.record as TaskRecord, { worker: { id: 3, pid: 33 } } as LeaseLane, 0, true);
+  const lease = new Lease(9, chunk.record as TaskRecord, { worker: { id: 3, pid: 33 } } as LeaseHolder, 0, true);
   lease.hasStarted = true;
   return { chunk, settled, apart, lease };
 }
@@ -93,7 +94,7 @@ describe('a chunk', () => {
     ]);
     expect(parts[0]).toBe(lease);
     expect(apart.map(({ index }) => index)).toEqual([7, 8, 9]);
-    expect(parts[1]).toMatchObject({ seq: 9, workerId: 3, pid: 33, number: 1, items: 1, lane: undefined });
+    expect(parts[1]).toMatchObject({ seq: 9, workerId: 3, pid: 33, number: 1, items: 1, holder: undefined });
     expect(chunk.left).toBe(1);
     chunk.put([0, ['b'], []]);
     expect(settled.map(({ index }) => index)).toEqual([5, 6]);

@@ -1,22 +1,22 @@
 /** What a lane decides while its worker runs on: between any two looks of the parent the worker may take any number of steps. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { LaneUser } from '../../../../src/pool/dispatch/lane-user.js';
-import { Lane } from '../../../../src/pool/dispatch/worker-leases.js';
+import type { LeaseListener } from '../../../../src/pool/dispatch/lease-table.js';
+import { WorkerLeases } from '../../../../src/pool/dispatch/worker-leases.js';
 import type { Lease, TaskRecord } from '../../../../src/pool/task/task-record.js';
-import type { AbortKind, Note } from '../../../../src/shared/platform.js';
+import type { AbortKind, ControlFile } from '../../../../src/shared/platform.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
 
 /** A worker with one place, whose tasks never end: it starts the first one that is not revoked, and drops those before it. */
-class RunningOn implements Note {
+class RunningOn implements ControlFile {
   running: number | undefined;
   #started = 0;
   readonly #revoked = new Set<number>();
   readonly #steps: number[];
   readonly #sent: number;
 
-  constructor(sent: number, steps: readonly number[]) {
-    this.#sent = sent;
+  constructor(count: number, steps: readonly number[]) {
+    this.#sent = count;
     this.#steps = [...steps];
   }
 
@@ -50,64 +50,64 @@ class RunningOn implements Note {
   }
 }
 
-function laneWith(sent: number, note: Note): { lane: Lane; leases: Lease[] } {
-  const worker = { note, add: () => undefined, unsentBytes: 0 } as unknown as Worker;
-  const user = {
+function leasesWith(count: number, controlFile: ControlFile): { leases: WorkerLeases; sent: Lease[] } {
+  const worker = { controlFile, add: () => undefined, unsentBytes: 0 } as unknown as Worker;
+  const listener = {
     concurrency: 1,
     now: () => 0,
     onPresumedStart: () => undefined,
     onStarted: () => undefined,
     onWithdrawn: () => undefined,
-    onRoom: () => undefined,
-  } as unknown as LaneUser<Lane>;
-  const lane = new Lane(worker, user);
-  const leases: Lease[] = [];
-  for (let index = 0; index < sent; index += 1) {
+    onCapacity: () => undefined,
+  } as unknown as LeaseListener<WorkerLeases>;
+  const leases = new WorkerLeases(worker, listener);
+  const sent: Lease[] = [];
+  for (let index = 0; index < count; index += 1) {
     const record = { name: { id: 1 }, flags: 0, codec: 0, id: index, starts: 0, options: {} } as unknown as TaskRecord;
-    lane.send(record, 0, 0, false);
-    leases.push(record.lease as Lease);
+    leases.send(record, 0, 0, false);
+    sent.push(record.lease as Lease);
   }
-  return { lane, leases };
+  return { leases, sent };
 }
 
-const sent = fc.integer({ min: 1, max: 6 });
+const count = fc.integer({ min: 1, max: 6 });
 const steps = fc.array(fc.nat(3), { maxLength: 8 });
 
 test('G5: a worker that may be killed as hung runs nothing, and starts nothing any more', () => {
   fc.assert(
-    fc.property(sent, steps, (count, racing) => {
-      const note = new RunningOn(count, racing);
-      const { lane } = laneWith(count, note);
-      const mayKill = lane.mayKillAsHung();
-      note.goOn();
-      if (mayKill) expect(note.running).toBeUndefined();
-      expect(lane.load === 0).toBe(mayKill);
+    fc.property(count, steps, (count, racing) => {
+      const controlFile = new RunningOn(count, racing);
+      const { leases } = leasesWith(count, controlFile);
+      const mayKill = leases.mayKillAsHung();
+      controlFile.goOn();
+      if (mayKill) expect(controlFile.running).toBeUndefined();
+      expect(leases.load === 0).toBe(mayKill);
     }),
   );
 });
 
 test('G5: a worker that may be killed for an attempt runs no other, and starts no other any more', () => {
   fc.assert(
-    fc.property(sent, fc.nat(5), steps, (count, at, racing) => {
-      const note = new RunningOn(count, racing);
-      const { lane, leases } = laneWith(count, note);
-      const target = leases[at % count] as Lease;
-      if (lane.withdraw(target) || !lane.mayKillFor(target)) return;
-      note.goOn();
-      expect([undefined, target.seq]).toContain(note.running);
+    fc.property(count, fc.nat(5), steps, (count, at, racing) => {
+      const controlFile = new RunningOn(count, racing);
+      const { leases, sent } = leasesWith(count, controlFile);
+      const target = sent[at % count] as Lease;
+      if (leases.withdraw(target) || !leases.mayKillFor(target)) return;
+      controlFile.goOn();
+      expect([undefined, target.seq]).toContain(controlFile.running);
     }),
   );
 });
 
 test('G6: an attempt that was withdrawn never starts', () => {
   fc.assert(
-    fc.property(sent, fc.nat(5), steps, (count, at, racing) => {
-      const note = new RunningOn(count, racing);
-      const { lane, leases } = laneWith(count, note);
-      const target = leases[at % count] as Lease;
-      if (!lane.withdraw(target)) return;
-      note.goOn();
-      expect(note.running).not.toBe(target.seq);
+    fc.property(count, fc.nat(5), steps, (count, at, racing) => {
+      const controlFile = new RunningOn(count, racing);
+      const { leases, sent } = leasesWith(count, controlFile);
+      const target = sent[at % count] as Lease;
+      if (!leases.withdraw(target)) return;
+      controlFile.goOn();
+      expect(controlFile.running).not.toBe(target.seq);
     }),
   );
 });

@@ -1,6 +1,6 @@
 /** What a deadline does to an attempt that started just as it was taken back: the rest is shown by the simulation. */
 import { expect, it } from 'vitest';
-import type { Rooms } from '../../../../src/pool/pool-context.js';
+import type { PoolContext } from '../../../../src/pool/pool-context.js';
 import { armRunDeadlines, onDeadline } from '../../../../src/pool/settle/task-deadline.js';
 import type { Lease, TaskRecord } from '../../../../src/pool/task/task-record.js';
 
@@ -10,7 +10,7 @@ interface Seen {
   forced: number;
 }
 
-function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; lease: Lease; seen: Seen } {
+function setUp(record: Partial<TaskRecord>, holder: object = {}): { core: PoolContext; lease: Lease; seen: Seen } {
   const seen: Seen = { dueAt: undefined, graceOver: 0, forced: 0 };
   const whole = {
     options: {},
@@ -22,7 +22,7 @@ function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; l
     state: 'running',
     ...record,
   } as TaskRecord;
-  const lease = { record: whole, lane, startedAt: 0, hasStarted: false, isRevoked: false } as unknown as Lease;
+  const lease = { record: whole, holder, startedAt: 0, hasStarted: false, isRevoked: false } as unknown as Lease;
   whole.lease = lease;
   const core = {
     clock: { now: () => 100, afterPoll: (run: () => void) => run() },
@@ -35,7 +35,7 @@ function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; l
         seen.dueAt = undefined;
       },
     },
-    canceller: {
+    cancellation: {
       graceOver: () => {
         seen.graceOver += 1;
       },
@@ -43,7 +43,7 @@ function setUp(record: Partial<TaskRecord>, lane: object = {}): { core: Rooms; l
         seen.forced += 1;
       },
     },
-  } as unknown as Rooms;
+  } as unknown as PoolContext;
   return { core, lease, seen };
 }
 
@@ -67,8 +67,8 @@ it('a grace that is not over yet stays as it is', () => {
 });
 
 it('an attempt that was started as it was taken back is asked about once, and then timed out', () => {
-  const lane = { look: () => false, countStarted: () => 1, withdraw: () => false };
-  const { core, lease, seen } = setUp({ options: { timeoutMs: 1 } as never }, lane);
+  const holder = { hasStarted: () => false, countStarted: () => 1, withdraw: () => false };
+  const { core, lease, seen } = setUp({ options: { timeoutMs: 1 } as never }, holder);
   onDeadline(core, lease.record);
   expect(seen).toMatchObject({ forced: 0, dueAt: 101 }); // it has started just now
   lease.isRevoked = true; // by that very question
@@ -80,8 +80,8 @@ it('an attempt that was started as it was taken back is asked about once, and th
 it.each([true, false])('a worker that kept a task from its start for its whole time is killed only if it is hung (%s)', (isHung) => {
   let killed = 0;
   const worker = { kill: () => (killed += 1) };
-  const lane = { look: () => false, countStarted: () => 0, withdraw: () => true, mayKillAsHung: () => isHung, worker };
-  const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, lane);
+  const holder = { hasStarted: () => false, countStarted: () => 0, withdraw: () => true, mayKillAsHung: () => isHung, worker };
+  const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, holder);
   onDeadline(core, lease.record);
   expect(killed).toBe(isHung ? 1 : 0); // else it has gone on meanwhile, and runs a bystander
 });
@@ -91,8 +91,8 @@ it.each([
   ['a soft limit', { options: { timeoutMs: 900, softTimeoutMs: 60 } as never, isSoftPast: false }],
 ])('%s that is over while this process stands still gets that time back, once', (_what, record) => {
   const aborts: string[] = [];
-  const lane = { look: () => true, withdraw: () => false, abort: (_lease: Lease, kind: string) => aborts.push(kind) };
-  const { core, lease, seen } = setUp({ ...record, dueAt: 20 }, lane);
+  const holder = { hasStarted: () => true, withdraw: () => false, abort: (_lease: Lease, kind: string) => aborts.push(kind) };
+  const { core, lease, seen } = setUp({ ...record, dueAt: 20 }, holder);
   onDeadline(core, lease.record);
   expect(seen).toMatchObject({ forced: 0, dueAt: 160 }); // it was late by 80, and the limit is 60
   lease.record.dueAt = 20;

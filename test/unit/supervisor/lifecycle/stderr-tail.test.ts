@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Tail } from '../../../../src/supervisor/lifecycle/stderr-tail.js';
+import { StderrTail } from '../../../../src/supervisor/lifecycle/stderr-tail.js';
 
 function tailOf(...chunks: readonly (string | Buffer)[]): string {
-  const tail = new Tail();
+  const tail = new StderrTail();
   for (const chunk of chunks) tail.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
   return tail.toString();
 }
@@ -38,7 +38,7 @@ describe('tail', () => {
       fc.property(fc.array(chunk, { maxLength: 12 }), fc.nat(9), (chunks, cut) => {
         const whole = chunks.join('');
         const bytes = Buffer.from(whole);
-        const tail = new Tail();
+        const tail = new StderrTail();
         const size = cut + 1;
         // Cut anywhere, also within characters.
         for (let at = 0; at < bytes.length; at += size * 97) tail.push(bytes.subarray(at, at + size * 97));
@@ -51,7 +51,7 @@ describe('tail', () => {
   });
 
   test('does not hold on to the chunks', () => {
-    const tail = new Tail();
+    const tail = new StderrTail();
     const chunk = Buffer.from('hello');
     tail.push(chunk);
     chunk.fill(0);

@@ -6,97 +6,97 @@ import {
   ABORT_SOFT_TIMEOUT,
   abortCellAt,
   CONFIRMATION_OF_0,
+  CONTROL_FILE_BYTES,
   FRESH_CELL,
   itemsCellAt,
-  NOTE_BYTES,
   RING,
   revokeCellAt,
   STARTED_AT,
   STARTED_BYTES,
 } from '../../../../src/ipc/control-file-layout.js';
-import { FileNote } from '../../../../src/supervisor/node/control-file.js';
-import { NodeNote } from '../../../../src/worker/node-control-file.js';
+import { UnlinkedControlFile } from '../../../../src/supervisor/node/control-file.js';
+import { NodeControlFile } from '../../../../src/worker/node-control-file.js';
 
 describe('the file of a note', () => {
-  let note: FileNote;
+  let controlFile: UnlinkedControlFile;
 
   beforeEach(() => {
-    note = new FileNote();
+    controlFile = new UnlinkedControlFile();
   });
 
-  afterEach(() => note.close());
+  afterEach(() => controlFile.close());
 
   const cell = (position: number): number => {
     const bytes = Buffer.alloc(8);
-    readSync(note.fd, bytes, 0, 8, position);
+    readSync(controlFile.fd, bytes, 0, 8, position);
     return bytes.readDoubleLE(0);
   };
   const write = (...numbers: number[]): void => {
     const bytes = Buffer.from(Float64Array.from(numbers).buffer);
-    writeSync(note.fd, bytes, 0, bytes.length, STARTED_AT);
+    writeSync(controlFile.fd, bytes, 0, bytes.length, STARTED_AT);
   };
   const start = (seq: number): void => write(seq, CONFIRMATION_OF_0 - seq);
 
   test('tells how many items of a chunk have started, of that chunk and no other; what nobody wrote tells nothing', () => {
-    const worker = new NodeNote(note.fd);
+    const worker = new NodeControlFile(controlFile.fd);
     for (const seq of [1, 2, RING, RING + 1, 3 * RING + 1, 2 ** 40 + 1]) {
-      expect(note.startedItems(seq)).toBeNaN();
-      note.expectItems(seq);
-      expect(note.startedItems(seq)).toBe(0);
+      expect(controlFile.startedItems(seq)).toBeNaN();
+      controlFile.expectItems(seq);
+      expect(controlFile.startedItems(seq)).toBe(0);
       for (const count of [1, 2, 2000, 1_000_000, 3]) {
         worker.startItems(seq, count);
-        expect(note.startedItems(seq)).toBe(count);
+        expect(controlFile.startedItems(seq)).toBe(count);
       }
     }
     // Others have the cell now, or had it.
-    expect(note.startedItems(1)).toBeNaN();
-    expect(note.startedItems(5 * RING + 2)).toBeNaN();
-    expect(note.startedItems(2)).toBe(3);
+    expect(controlFile.startedItems(1)).toBeNaN();
+    expect(controlFile.startedItems(5 * RING + 2)).toBeNaN();
+    expect(controlFile.startedItems(2)).toBe(3);
     for (const forged of [0, -1, 0.5, 1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
-      writeSync(note.fd, Buffer.from(Float64Array.of(forged).buffer), 0, 8, itemsCellAt(2));
-      expect(note.startedItems(2)).toBeNaN();
+      writeSync(controlFile.fd, Buffer.from(Float64Array.of(forged).buffer), 0, 8, itemsCellAt(2));
+      expect(controlFile.startedItems(2)).toBeNaN();
     }
-    note.close();
-    expect(note.startedItems(RING)).toBeNaN();
+    controlFile.close();
+    expect(controlFile.startedItems(RING)).toBeNaN();
   });
 
   test('has its whole size at once and no name', () => {
-    const bytes = Buffer.alloc(NOTE_BYTES + 1, 1);
-    expect(readSync(note.fd, bytes, 0, bytes.length, 0)).toBe(NOTE_BYTES);
+    const bytes = Buffer.alloc(CONTROL_FILE_BYTES + 1, 1);
+    expect(readSync(controlFile.fd, bytes, 0, bytes.length, 0)).toBe(CONTROL_FILE_BYTES);
     expect(bytes.readDoubleLE(STARTED_AT)).toBe(0);
     expect(bytes.readDoubleLE(STARTED_AT + 8)).toBe(CONFIRMATION_OF_0);
-    for (let at = STARTED_BYTES; at < NOTE_BYTES; at += 8) expect(bytes.readDoubleLE(at)).toBe(FRESH_CELL);
-    expect(fstatSync(note.fd).nlink).toBe(0);
-    expect(fstatSync(note.fd).mode & 0o777).toBe(0o600);
+    for (let at = STARTED_BYTES; at < CONTROL_FILE_BYTES; at += 8) expect(bytes.readDoubleLE(at)).toBe(FRESH_CELL);
+    expect(fstatSync(controlFile.fd).nlink).toBe(0);
+    expect(fstatSync(controlFile.fd).mode & 0o777).toBe(0o600);
   });
 
   test('tells what the worker has started', () => {
-    expect(note.started()).toBe(0);
+    expect(controlFile.started()).toBe(0);
     start(7);
-    expect(note.started()).toBe(7);
+    expect(controlFile.started()).toBe(7);
     start(2 ** 40);
-    expect(note.started()).toBe(2 ** 40);
+    expect(controlFile.started()).toBe(2 ** 40);
   });
 
   test('knows what the worker has not written: a number alone, garbage, zeros, the same twice, nothing at all', () => {
     for (const numbers of [[6], [0], [8], [Number.NaN], [0, 0], [6, 6], [7, 7], [Number.NaN, Number.NaN], [1e300, 1], [-1, 0.5]]) {
       start(7);
-      expect(note.started()).toBe(7);
+      expect(controlFile.started()).toBe(7);
       write(...numbers);
-      expect(note.started(), String(numbers)).toBeNaN();
+      expect(controlFile.started(), String(numbers)).toBeNaN();
     }
-    ftruncateSync(note.fd, 8);
-    expect(note.started()).toBeNaN();
+    ftruncateSync(controlFile.fd, 8);
+    expect(controlFile.started()).toBeNaN();
     start(8); // the worker goes on
-    expect(note.started()).toBe(8);
+    expect(controlFile.started()).toBe(8);
   });
 
   test('what the worker writes is what the parent reads', () => {
-    const worker = new NodeNote(note.fd);
+    const worker = new NodeControlFile(controlFile.fd);
     for (const seq of [1, 2, 1023, 1024, 2 ** 31, 2 ** 40 + 1]) {
       worker.start(seq);
-      expect(note.started()).toBe(seq);
-      note.revoke(seq, seq);
+      expect(controlFile.started()).toBe(seq);
+      controlFile.revoke(seq, seq);
       expect(worker.isRevoked(seq)).toBe(true);
     }
   });
@@ -104,17 +104,18 @@ describe('the file of a note', () => {
   test('has each attempt from the first to the last revoked, and no other', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 3 * RING }), fc.integer({ min: 0, max: RING - 1 }), (first, more) => {
-        const fresh = new FileNote();
+        const fresh = new UnlinkedControlFile();
         try {
           fresh.revoke(first, first + more);
-          const bytes = Buffer.alloc(NOTE_BYTES);
-          readSync(fresh.fd, bytes, 0, NOTE_BYTES, 0);
+          const bytes = Buffer.alloc(CONTROL_FILE_BYTES);
+          readSync(fresh.fd, bytes, 0, CONTROL_FILE_BYTES, 0);
           const revoked = new Set<number>();
           for (let seq = first; seq <= first + more; seq++) {
             expect(bytes.readDoubleLE(revokeCellAt(seq))).toBe(seq);
             revoked.add(revokeCellAt(seq));
           }
-          for (let at = STARTED_BYTES; at < NOTE_BYTES; at += 8) if (!revoked.has(at)) expect(bytes.readDoubleLE(at)).toBe(FRESH_CELL);
+          for (let at = STARTED_BYTES; at < CONTROL_FILE_BYTES; at += 8)
+            if (!revoked.has(at)) expect(bytes.readDoubleLE(at)).toBe(FRESH_CELL);
         } finally {
           fresh.close();
         }
@@ -124,30 +125,30 @@ describe('the file of a note', () => {
   });
 
   test('revokes nothing for an empty range, and the last ring of one that is too long', () => {
-    note.revoke(5, 4);
+    controlFile.revoke(5, 4);
     expect(cell(revokeCellAt(5))).toBe(FRESH_CELL);
-    note.revoke(1, 3 * RING);
+    controlFile.revoke(1, 3 * RING);
     for (let seq = 2 * RING + 1; seq <= 3 * RING; seq++) expect(cell(revokeCellAt(seq))).toBe(seq);
     expect(cell(abortCellAt(RING))).toBe(FRESH_CELL);
   });
 
   test('says which attempt is to abort, and why', () => {
-    note.abort(RING + 3, 'cancel');
+    controlFile.abort(RING + 3, 'cancel');
     expect(cell(abortCellAt(3))).toBe(4 * (RING + 3) + ABORT_CANCEL);
-    note.abort(RING + 3, 'soft-timeout');
+    controlFile.abort(RING + 3, 'soft-timeout');
     expect(cell(abortCellAt(3))).toBe(4 * (RING + 3) + ABORT_SOFT_TIMEOUT);
   });
 
   test('tells after it was closed what it told last, and takes what it can no longer do', () => {
     start(9);
-    const { fd } = note;
-    note.close();
-    note.close();
-    expect(note.fd).toBe(-1);
+    const { fd } = controlFile;
+    controlFile.close();
+    controlFile.close();
+    expect(controlFile.fd).toBe(-1);
     expect(() => readFileSync(fd)).toThrow();
-    expect(note.started()).toBe(9);
-    note.revoke(1, 9);
-    note.abort(1, 'cancel');
-    expect(note.started()).toBe(9);
+    expect(controlFile.started()).toBe(9);
+    controlFile.revoke(1, 9);
+    controlFile.abort(1, 'cancel');
+    expect(controlFile.started()).toBe(9);
   });
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Clock, Vitals } from '../../../../src/shared/platform.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
-import { Breaker } from '../../../../src/supervisor/restart/circuit-breaker.js';
+import { CircuitBreaker } from '../../../../src/supervisor/restart/circuit-breaker.js';
 
 const ALIVE: Vitals = { isStopped: false, isSleeping: true, rssBytes: 1 };
 
@@ -19,7 +19,7 @@ function breakerWith(vitals: Vitals | undefined) {
   } as unknown as Clock;
   const proven: Worker[] = [];
   const asked: (() => void)[] = [];
-  const breaker = new Breaker(clock, { intensity: 3, periodMs: 5000 }, false, (worker) => proven.push(worker));
+  const breaker = new CircuitBreaker(clock, { intensity: 3, periodMs: 5000 }, false, (worker) => proven.push(worker));
   breaker.charge();
   const worker = {
     ordinal: breaker.onSpawn(),

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../../../src/shared/platform.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
-import { Breaker } from '../../../../src/supervisor/restart/circuit-breaker.js';
-import { SpawnLine } from '../../../../src/supervisor/restart/spawn-throttle.js';
-import type { Berth } from '../../../../src/supervisor/slot.js';
-import { Berths } from '../../../../src/supervisor/slots.js';
+import { CircuitBreaker } from '../../../../src/supervisor/restart/circuit-breaker.js';
+import { SpawnThrottle } from '../../../../src/supervisor/restart/spawn-throttle.js';
+import type { Slot } from '../../../../src/supervisor/slot.js';
+import { Slots } from '../../../../src/supervisor/slots.js';
 
 /** A line with one vacant slot, and a breaker that allows the next spawn at `allowedAt`. */
 function lineOf() {
@@ -21,11 +21,11 @@ function lineOf() {
     clearTimer: (timer: object) => timers.delete(timer),
   } as unknown as Clock;
   const rule = { allowedAt: 0 };
-  const breaker = { nextSpawnAt: (at: number) => Math.max(at, rule.allowedAt), onSpawn: () => 1 } as unknown as Breaker;
-  const berths = new Berths(clock);
-  berths.addSlot();
+  const breaker = { nextSpawnAt: (at: number) => Math.max(at, rule.allowedAt), onSpawn: () => 1 } as unknown as CircuitBreaker;
+  const slots = new Slots(clock);
+  slots.addRegular();
   const spawnedAt: number[] = [];
-  const line = new SpawnLine(clock, berths, breaker, 8, {
+  const line = new SpawnThrottle(clock, slots, breaker, 8, {
     mayFill: () => true,
     spawn: () => {
       spawnedAt.push(now);
@@ -43,12 +43,12 @@ function lineOf() {
 describe('the line of spawns', () => {
   test('a worker that has ended in its boot, and whose death is not told yet, still counts as one that may be charged (G10)', async () => {
     const clock = { now: () => 0, setTimer: () => ({}), clearTimer: () => undefined } as unknown as Clock;
-    const breaker = new Breaker(clock, { intensity: 3, periodMs: 5000 }, false, () => undefined);
-    const berths = new Berths(clock);
-    berths.addSlot();
-    berths.addSlot();
+    const breaker = new CircuitBreaker(clock, { intensity: 3, periodMs: 5000 }, false, () => undefined);
+    const slots = new Slots(clock);
+    slots.addRegular();
+    slots.addRegular();
     const workers: { state: string; isBooting: boolean }[] = [];
-    const line = new SpawnLine(clock, berths, breaker, 8, {
+    const line = new SpawnThrottle(clock, slots, breaker, 8, {
       mayFill: () => true,
       spawn: () => {
         workers.push({ state: 'starting', isBooting: true });
@@ -59,7 +59,7 @@ describe('the line of spawns', () => {
       const worker = workers[index] as unknown as Worker;
       line.booted(worker);
       breaker.charge();
-      berths.empty(berths.of(worker) as Berth);
+      slots.empty(slots.of(worker) as Slot);
       line.refill();
       await new Promise((resolve) => setImmediate(resolve));
     };

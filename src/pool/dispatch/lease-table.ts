@@ -4,9 +4,11 @@
  * The worker starts attempts strictly in the order in which they were sent, `concurrency` at once. So without a word from it the first
  * ones are presumed to run. What it has noted is known; both it and its note may lie, and what cannot be true ends it.
  */
+
+import type { Message } from '../../ipc/frame.js';
+import type { Death } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
 import type { Lease } from '../task/task-record.js';
-import type { LaneUser } from './lane-user.js';
 import { LeaseRing } from './lease-ring.js';
 
 /**
@@ -17,9 +19,31 @@ import { LeaseRing } from './lease-ring.js';
  */
 type Pace = 'flows' | 'holds' | 'spins' | 'hangs';
 
-export abstract class LaneLeases {
+/** Learns what becomes of the leases of a worker. */
+export interface LeaseListener<L> {
+  readonly concurrency: number;
+  now(): number;
+  /** The parent presumes that it runs now: its time begins to count. */
+  onPresumedStart(lease: Lease): void;
+  /** It is known to have started. */
+  onStarted(lease: Lease): void;
+  /** The worker answered; the lease is closed. */
+  onReply(lease: Lease, message: Message, worker: Worker): void;
+  onProgress(lease: Lease, message: Message): void;
+  /** One value of a stream. */
+  onValue(lease: Lease, message: Message): void;
+  /** It never started; the lease is closed. */
+  onWithdrawn(lease: Lease): void;
+  /** Its worker died; the lease is closed. */
+  onOrphaned(lease: Lease, death: Death, worker: Worker): void;
+  /** The lane has more room than before, or less. */
+  onCapacity(leases: L): void;
+  onRead(): void;
+}
+
+export abstract class LeaseTable {
   readonly worker: Worker;
-  protected readonly user: LaneUser<LaneLeases>;
+  protected readonly listener: LeaseListener<LeaseTable>;
   protected readonly ring: LeaseRing = new LeaseRing();
   /** Names with an id up to this are known to the worker. */
   definedNames = 0;
@@ -33,69 +57,69 @@ export abstract class LaneLeases {
   allowance: number = Number.POSITIVE_INFINITY;
   /** Resident memory above which it is replaced (recycle.aboveRssBytes). */
   rssLimit: number = Number.POSITIVE_INFINITY;
-  protected presumed = 0; // attempts up to this one are presumed to have started
-  protected known = 0; // attempts up to this one have started or were dropped: the worker answered, or noted it
-  protected open = 0;
+  protected presumedUpTo = 0; // attempts up to this one are presumed to have started
+  protected knownUpTo = 0; // attempts up to this one have started or were dropped: the worker answered, or noted it
+  protected openCount = 0;
   /** Open, and presumed to have started. */
   running = 0;
   protected pace: Pace = 'flows';
   protected hungSince = 0;
-  protected long = 0; // open, and of a name that is not known to be short
+  protected longCount = 0; // open, and of a name that is not known to be short
 
-  constructor(worker: Worker, user: LaneUser<LaneLeases>) {
+  constructor(worker: Worker, listener: LeaseListener<LeaseTable>) {
     this.worker = worker;
-    this.user = user;
-    this.since = user.now();
+    this.listener = listener;
+    this.since = listener.now();
   }
 
   get load(): number {
-    return this.open;
+    return this.openCount;
   }
   /** Sent ahead of what runs. */
   get ahead(): number {
-    return this.open - this.running;
+    return this.openCount - this.running;
   }
   /** Among the lanes with a free place, the lower ones are given attempts first; -1: it has none. */
   get rank(): number {
     const { running } = this;
-    const { concurrency } = this.user;
+    const { concurrency } = this.listener;
     if (running >= concurrency || !this.isOpen || this.allowance <= 0 || this.pace === 'spins' || this.ring.isFull) return -1;
     return this.pace === 'hangs' ? running + concurrency : running;
   }
   /** More may be sent ahead: everything that is there is short, and the worker takes what it is sent. */
   get takesAhead(): boolean {
-    if (this.long > 0 || this.pace !== 'flows' || !this.isOpen || this.allowance <= 0) return false;
+    if (this.longCount > 0 || this.pace !== 'flows' || !this.isOpen || this.allowance <= 0) return false;
     return !this.ring.isFull && this.worker.unsentBytes === 0;
   }
 
   countStarted(): number {
-    if (this.open === 0) return 0;
-    const started = this.started();
+    if (this.openCount === 0) return 0;
+    const started = this.startedUpTo();
     let count = 0;
-    for (const lease of this.leases()) if (lease.seq <= started) count += 1;
+    for (const lease of this.list()) if (lease.seq <= started) count += 1;
     return count;
   }
 
   /** Since when it has started nothing of what it was given; undefined while something runs, or nothing is to start. */
   owesSince(): number | undefined {
-    if (this.open === 0) return this.pace === 'hangs' ? this.hungSince : undefined;
+    if (this.openCount === 0) return this.pace === 'hangs' ? this.hungSince : undefined;
     if (this.countStarted() > 0) return undefined;
-    return this.leases()[0]?.startedAt;
+    return this.list()[0]?.startedAt;
   }
 
   /** The open leases, oldest first. */
-  leases(): Lease[] {
-    return this.open === 0 ? [] : this.ring.after(0);
+  list(): Lease[] {
+    return this.openCount === 0 ? [] : this.ring.after(0);
   }
 
   // ---- its note
 
   /** Attempts up to this one have started or were dropped. Undefined: the note cannot be believed, and the worker ends for it. */
-  protected noted(): number | undefined {
-    const noted = this.worker.note.started();
+  protected readStarted(): number | undefined {
+    const noted = this.worker.controlFile.started();
     // It never falls, and never passes the last one sent.
-    if (noted >= this.known && noted <= this.ring.last && Number.isInteger(noted)) {
-      this.known = noted;
+    if (noted >= this.knownUpTo && noted <= this.ring.last && Number.isInteger(noted)) {
+      this.knownUpTo = noted;
       return noted;
     }
     this.worker.fail('protocol', 'its note of what it has started was written by something else');
@@ -103,14 +127,14 @@ export abstract class LaneLeases {
   }
 
   /** The same; without a note, all that can have started: what runs by what it said, or all, if it says what cannot be understood. */
-  protected started(): number {
-    return this.noted() ?? (this.worker.link.fault !== undefined ? this.ring.last : this.presumed);
+  protected startedUpTo(): number {
+    return this.readStarted() ?? (this.worker.channel.fault !== undefined ? this.ring.last : this.presumedUpTo);
   }
 
   /** True if it has started, by the worker's note; an open lease only. */
-  look(lease: Lease): boolean {
-    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= (this.noted() ?? 0))
-      this.confirmStart(lease, lease.startedAt || this.user.now());
+  hasStarted(lease: Lease): boolean {
+    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= (this.readStarted() ?? 0))
+      this.confirmStart(lease, lease.startedAt || this.listener.now());
     return lease.hasStarted;
   }
 
@@ -119,17 +143,17 @@ export abstract class LaneLeases {
     lease.hasStarted = true;
     lease.startedAt = at;
     lease.record.starts += 1;
-    this.user.onStarted(lease);
+    this.listener.onStarted(lease);
   }
 
   protected close(lease: Lease): void {
-    lease.lane = undefined;
+    lease.holder = undefined;
     this.ring.free(lease.seq);
-    this.open -= 1;
-    if (lease.seq <= this.presumed) this.running -= 1;
+    this.openCount -= 1;
+    if (lease.seq <= this.presumedUpTo) this.running -= 1;
     else this.aheadUs -= lease.estimateUs;
-    if (lease.isLong) this.long -= 1;
-    if (this.open === 0) this.aheadUs = 0;
+    if (lease.isLong) this.longCount -= 1;
+    if (this.openCount === 0) this.aheadUs = 0;
   }
 
   /** It has answered: the next ones run now. */
@@ -137,21 +161,21 @@ export abstract class LaneLeases {
     this.since = now;
     this.pace = 'flows';
     this.presume(now);
-    this.user.onRoom(this);
+    this.listener.onCapacity(this);
   }
 
   /** As many as it runs at once are presumed to run. */
   protected presume(now: number): void {
-    const { concurrency } = this.user;
+    const { concurrency } = this.listener;
     const { last } = this.ring;
-    while (this.running < concurrency && this.presumed < last) {
-      this.presumed += 1;
-      const lease = this.ring.at(this.presumed);
+    while (this.running < concurrency && this.presumedUpTo < last) {
+      this.presumedUpTo += 1;
+      const lease = this.ring.at(this.presumedUpTo);
       if (lease === undefined) continue;
       this.running += 1;
       this.aheadUs -= lease.estimateUs;
       if (!lease.hasStarted) lease.startedAt = now;
-      this.user.onPresumedStart(lease);
+      this.listener.onPresumedStart(lease);
     }
   }
 }

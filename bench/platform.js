@@ -102,7 +102,7 @@ class SimulatedWorker {
   #revoked = new Float64Array(RING);
   #items = new Uint32Array(RING); // of a chunk; 0: of none
   #flags = new Uint8Array(RING);
-  note = {
+  controlFile = {
     started: () => this.#started,
     revoke: (first, last) => {
       for (let seq = first; seq <= last; seq += 1) this.#revoked[seq % RING] = seq;
