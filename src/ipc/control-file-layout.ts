@@ -1,10 +1,10 @@
 /**
- * Where things stand in a worker's note (doors.ts, Note). All cells are 8-byte doubles, in the machine's own
+ * Where things stand in a worker's note (platform.ts, Note). All cells are 8-byte doubles, in the machine's own
  * order of bytes: both sides are processes of one machine.
  *
  * One ring of revoke cells, one of abort cells and one of item cells, by `seq` modulo RING. A cell belongs to one attempt from the
  * sending until the answer, or the report that it was dropped: the parent leaves out a number whose cell an older
- * attempt still has (pool/lease-ring.ts). So an attempt that runs for hours keeps its cell and stops no other.
+ * attempt still has (pool/dispatch/lease-ring.ts). So an attempt that runs for hours keeps its cell and stops no other.
  *
  * The worker writes the number that it starts and, behind it in the same write, its confirmation. Task code that writes to the
  * descriptor seldom leaves a pair behind, so the parent knows a number that the worker never wrote.

@@ -7,7 +7,7 @@
  *          2   u8   type
  *          3   u8   codec of the body (codec.ts)
  *          4   u32  length of the body
- *          8   f64  seq: the attempt, as numbered for this worker (doors.ts, Note); 0 for none
+ *          8   f64  seq: the attempt, as numbered for this worker (platform.ts, Note); 0 for none
  *         16   f64  time: Run: the task's id. Replies: when the worker sent it, on the shared monotonic clock
  *         24   u32  a: Run, Define: the name's id. Replies: run time in microseconds
  *         28   u16  b: Run: the attempt's number. Abort: the kind

@@ -1,5 +1,5 @@
 /**
- * What the rooms of a pool ask of each other. The core (core.ts) is all of this; each room knows only
+ * What the rooms of a pool ask of each other. The core (pool-core.ts) is all of this; each room knows only
  * this face of it, so that their files need not import one another in a circle.
  */
 import type { Encoded } from '../ipc/codec/codec.js';
@@ -48,7 +48,7 @@ export interface TaskSettlement {
   whenOver(record: TaskRecord): Promise<void>;
 }
 
-/** canceller.ts */
+/** cancellation.ts */
 export interface TaskCancellation {
   cancel(record: TaskRecord, reason: unknown): Promise<void>;
   kill(record: TaskRecord, reason: unknown): Promise<void>;
@@ -58,7 +58,7 @@ export interface TaskCancellation {
   onGraceOver(record: TaskRecord): void;
 }
 
-/** upkeep.ts */
+/** recycling.ts */
 export interface WorkerRecycling {
   onUsable(leases: WorkerLeases): void;
   onIdle(): void;

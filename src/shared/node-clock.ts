@@ -1,5 +1,5 @@
 /**
- * The real clock (doors.ts, Clock).
+ * The real clock (platform.ts, Clock).
  *
  * Owns the one ref'd timer that keeps the parent alive while something holds. No other timer of it
  * ever keeps a process alive.

@@ -41,7 +41,7 @@ export function foreignFrames(lines: readonly string[]): string[] {
   return kept.reverse();
 }
 
-/** What stands for everpool there when it was itself an argument (`node -e`, supervisor/worker-code.ts). */
+/** What stands for everpool there when it was itself an argument (`node -e`, supervisor/node/worker-code.ts). */
 const EVALUATED = '[eval]';
 
 /** A frame of what `exec` has compiled names everpool as the place of its `eval`. */

@@ -1,5 +1,5 @@
 /**
- * A worker that is no process: its runner works beside the test, in the same one (doors.ts, Spawner).
+ * A worker that is no process: its runner works beside the test, in the same one (platform.ts, Spawner).
  *
  * Everything between pool and task is the real thing: the protocol, the codec, the runner. Only its end is not: code cannot
  * be killed here, so a killed worker is merely cut off, and what it still does is heard by nobody.

@@ -19,7 +19,7 @@ export class Attempt {
   readonly number: number;
   /** When its body was there, on the shared clock. */
   readonly startedAt: number;
-  /** It runs where its context can be found through asynchronous calls (current.ts). */
+  /** It runs where its context can be found through asynchronous calls (current-attempt.ts). */
   isTracked = false;
   isSettled = false;
   context: TaskContext | undefined = undefined;

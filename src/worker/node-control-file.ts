@@ -1,4 +1,4 @@
-/** The real note: the inherited file (ipc/note-layout.ts). A write costs 0.9 µs, a reading 0.6. */
+/** The real note: the inherited file (ipc/control-file-layout.ts). A write costs 0.9 µs, a reading 0.6. */
 import {
   ABORT_CANCEL,
   ABORT_SOFT_TIMEOUT,

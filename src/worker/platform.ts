@@ -1,6 +1,6 @@
 /**
  * The worker's doors to the world. The runner reaches nothing else, so that the very same runner
- * also works in a simulation, in virtual time, beside a simulated parent. The real ones are in node-doors.ts.
+ * also works in a simulation, in virtual time, beside a simulated parent. The real ones are in node-platform.ts.
  */
 import type { AbortKind } from '../shared/platform.js';
 
@@ -32,7 +32,7 @@ export interface WorkerPlatform {
   print?(text: string): void;
 }
 
-/** The worker's side of its note (shared/doors.ts, Note). */
+/** The worker's side of its note (shared/platform.ts, Note). */
 export interface WorkerControlFile {
   /** Writes down that the attempt has started, or is dropped. */
   start(seq: number): void;

@@ -4,7 +4,7 @@
  *   waiting → booting → ready → leaving → gone
  *
  * It reaches the world through its doors alone, and waits for nothing but a task and a hook. What an
- * attempt is and how it ends is decided in lanes.ts; what is said of it, in replies.ts.
+ * attempt is and how it ends is decided in attempts.ts; what is said of it, in replies.ts.
  */
 import { inspect } from 'node:util';
 import type { BootInfo } from '../ipc/boot-info.js';

@@ -2,8 +2,8 @@
  * Values as they travel between processes, exact by the rules of structured clone, and beyond them where those
  * lose something: errors keep code, properties and class, a Buffer stays a Buffer.
  *
- * A value goes by the cheapest way that gives it back exactly (codec-scan.ts decides): as JSON, through V8's
- * serializer, or, with errors, binary data or getters inside, through V8's after a walk (codec-shadow.ts).
+ * A value goes by the cheapest way that gives it back exactly (scan.ts decides): as JSON, through V8's
+ * serializer, or, with errors, binary data or getters inside, through V8's after a walk (plain-copy.ts).
  *
  * What `encode` gives is the value as it was at the call: whatever the program does to it afterwards reaches no attempt at the task.
  */

@@ -34,7 +34,7 @@ export function kindOf(value: object): Kind {
   return classOf(prototype).kind;
 }
 
-/** The row in the table of codec-extensions.ts; of an object of that kind. */
+/** The row in the table of extensions.ts; of an object of that kind. */
 export function rowOf(value: object): number {
   return classOf(getPrototypeOf(value) as object).row;
 }

@@ -6,7 +6,7 @@ import { define } from './errors.js';
 
 /** A shorter array with holes is left to V8: six bytes then take up to 300, no more than those of an empty Map do. */
 export const HOLEY_ITEMS = 32;
-/** The keys of longer arrays are not listed before they are written, unless there are objects in them (codec-scan.ts). */
+/** The keys of longer arrays are not listed before they are written, unless there are objects in them (scan.ts). */
 export const BARE_ARRAY_ITEMS = 10_000;
 /** Longer than any that V8 keeps in one piece. */
 const SCATTERED = 0xffff_fffe;

@@ -4,7 +4,7 @@
  * rules below, so a stream that does not was written by something else.
  *
  * - What arrays claim to hold must be in the stream: a hole is paid for by nobody, so arrays with holes that are longer
- *   than HOLEY_ITEMS travel as records (codec-sparse.ts).
+ *   than HOLEY_ITEMS travel as records (sparse-arrays.ts).
  * - Nothing occurs that `encode` never writes: V8's own errors, ArrayBuffers, shared memory.
  *
  * Each value is a tag and what belongs to it, one after the other whatever is nested: no recursion is needed.
@@ -20,7 +20,7 @@ const VERSION = 15;
 const isKnown: boolean = serialize(undefined)[1] === VERSION;
 
 /**
- * @param hosts whether host objects may occur, as codec-stream.ts writes them
+ * @param hosts whether host objects may occur, as v8-stream.ts writes them
  * @returns whether an array of more than BARE_ARRAY_ITEMS has named properties
  * @throws Error
  */
@@ -131,7 +131,7 @@ class Guard {
     this.#varint();
   }
 
-  /** As Writer in codec-stream.ts writes it. */
+  /** As Writer in v8-stream.ts writes it. */
   #host(): void {
     const type = this.#varint();
     if (type === 0) {

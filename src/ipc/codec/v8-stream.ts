@@ -2,7 +2,7 @@
  * V8's serializer and deserializer with room for what they cannot carry themselves.
  *
  * Binary data, errors and long arrays with holes reach them as "host objects": the only ones that V8 hands out to be
- * written by us, once each, while it keeps track of identity and cycles. The walk (codec-shadow.ts) puts a marker in
+ * written by us, once each, while it keeps track of identity and cycles. The walk (plain-copy.ts) puts a marker in
  * the place of the latter two.
  */
 import { Deserializer, Serializer } from 'node:v8';
@@ -11,11 +11,11 @@ import { errorOf } from './errors.js';
 import { EXTENSIONS } from './extensions.js';
 
 const EMPTY = Buffer.alloc(0);
-/** A kind beside those of errors (codec-errors.ts). */
+/** A kind beside those of errors (errors.ts). */
 export const SPARSE = 100;
 const MARK = 0;
-const VIEW = 1; // and the types of codec-binary.ts above it
-/** And the rows of codec-extensions.ts above it. */
+const VIEW = 1; // and the types of binary.ts above it
+/** And the rows of extensions.ts above it. */
 export const EXTENSION = 64;
 
 /** What stands in the place of an error, or of an array with holes. */
@@ -28,7 +28,7 @@ export interface Mark {
   readonly fixed: readonly [message: string, name: string] | undefined;
 }
 
-/** What stands in the place of an object of codec-extensions.ts. */
+/** What stands in the place of an object of extensions.ts. */
 interface Text {
   readonly row: number;
   readonly text: string;

@@ -1,5 +1,5 @@
 /**
- * The attempts that are with one worker, by number: each has the cell of its number (ipc/note-layout.ts) until it is answered, or dropped.
+ * The attempts that are with one worker, by number: each has the cell of its number (ipc/control-file-layout.ts) until it is answered, or dropped.
  *
  * A number whose cell an older attempt still has is left out. So one that runs for hours stops no other.
  */

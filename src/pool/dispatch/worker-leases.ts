@@ -1,7 +1,7 @@
 /**
  * A lane: the pool's side of one worker. It holds the leases of the attempts that are with the worker,
- * and is the only one to reason about what has started there. What it acts on it does not presume (lane-leases.ts): before it
- * withdraws an attempt or kills for one, it revokes and then reads the worker's note (doors.ts, Note).
+ * and is the only one to reason about what has started there. What it acts on it does not presume (lease-table.ts): before it
+ * withdraws an attempt or kills for one, it revokes and then reads the worker's note (platform.ts, Note).
  *
  * Whatever the worker says may be a lie. What cannot be true ends it by a `protocol` death.
  */

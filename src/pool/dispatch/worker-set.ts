@@ -49,7 +49,7 @@ export class WorkerSet<Lane> {
   }
 }
 
-/** The lanes with a free place, by rank (lane.ts): the lowest first, and of one rank the latest or each in turn. */
+/** The lanes with a free place, by rank (worker-leases.ts): the lowest first, and of one rank the latest or each in turn. */
 export class RankedWorkers<Lane> {
   readonly #byRank: WorkerSet<Lane>[] = [];
   #size = 0;

@@ -1,7 +1,7 @@
 /**
  * The options of a pool and of a task. Times are milliseconds, sizes are bytes.
  *
- * Every option is checked when it is given (options.ts, task-options.ts): what is written here is what is checked there.
+ * Every option is checked when it is given (pool-options.ts, task-options.ts): what is written here is what is checked there.
  * An option given as `undefined` counts as not given.
  */
 export interface PoolOptions {

@@ -28,7 +28,7 @@ export interface Settler {
   reject(error: unknown, record: TaskRecord, isComplete: boolean): void;
 }
 
-/** The lane of a lease, as it may be asked about it (lane.ts says how). */
+/** The lane of a lease, as it may be asked about it (worker-leases.ts says how). */
 export interface LeaseHolder {
   readonly worker: Worker;
   hasStarted(lease: Lease): boolean;
@@ -129,7 +129,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   readonly submittedAt: number;
   state: RecordState = 'queued';
   readonly settler: Settler;
-  /** Where it was submitted (caller.ts). It holds what the calling functions see, so it is let go when the task settles. */
+  /** Where it was submitted (submission-stack.ts). It holds what the calling functions see, so it is let go when the task settles. */
   caller: Caller | undefined;
 
   lease: Lease | undefined;
@@ -147,7 +147,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   /** Where the values of a generator task go, or the ends of the items of a chunk. */
   stream: TaskSink | undefined;
   started: Deferred<Attempt> | undefined;
-  /** What its deadline is for follows from its state (deadline.ts). */
+  /** What its deadline is for follows from its state (task-deadline.ts). */
   dueAt = 0;
   heapIndex = -1;
   isSoftPast = false;

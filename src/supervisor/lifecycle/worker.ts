@@ -29,7 +29,7 @@ const DISCONNECT_LIMIT_MS = 250;
 
 export class Worker implements ProcessListener {
   readonly id: number;
-  /** The place of its spawn among all spawns and charged deaths (restart-window.ts). */
+  /** The place of its spawn among all spawns and charged deaths (restart-intensity.ts). */
   readonly ordinal: number;
   readonly spawnedAt: number;
   /** It has finished a task: set by the supervisor. */

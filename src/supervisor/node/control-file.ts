@@ -1,5 +1,5 @@
 /**
- * The parent's side of a worker's note (doors.ts, Note): a small file that has no name any more.
+ * The parent's side of a worker's note (platform.ts, Note): a small file that has no name any more.
  *
  * Owns one descriptor, from construction until `close`. Only the constructor throws.
  */
@@ -68,7 +68,7 @@ export class UnlinkedControlFile implements ControlFile {
 
   revoke(first: number, last: number): void {
     if (last < first) return;
-    // No more than a ring is ever outstanding (note-layout.ts); what lies before that has been answered.
+    // No more than a ring is ever outstanding (control-file-layout.ts); what lies before that has been answered.
     const from = Math.max(first, last - RING + 1);
     // From `from` to the end of the ring, and the rest from its beginning.
     const atEnd = Math.min(last, from + (RING - 1 - (from & RING_MASK)));

@@ -1,5 +1,5 @@
 /**
- * One real worker process, from `spawn` until `release` (doors.ts, WorkerProcess).
+ * One real worker process, from `spawn` until `release` (platform.ts, WorkerProcess).
  *
  * Owns the child's handle, its channel, its output pipes, its note and what the guard knows of it.
  * Never throws, and no event of the child ever escapes as an exception (G9).

@@ -1,5 +1,5 @@
 /**
- * Starts real processes (doors.ts, Spawner).
+ * Starts real processes (platform.ts, Spawner).
  *
  * Owns its membership of the guard, from the first spawn until `close`; each process owns the rest.
  */

@@ -1,6 +1,6 @@
 /**
  * Counts the charged deaths of a supervisor, knows which worker proves that their cause is gone, and
- * times the probes of a broken pool. The rules themselves are in restart-window.ts.
+ * times the probes of a broken pool. The rules themselves are in restart-intensity.ts.
  */
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { Worker } from '../lifecycle/worker.js';

@@ -7,7 +7,7 @@ export const FORGED: readonly Mutation[] = [
     firstSeed: 2008,
     source: 'found by trying real situations in this one: eight bytes to a descriptor',
     file: 'src/pool/dispatch/lease-table.ts',
-    find: 'if (noted >= this.known && noted <= this.ring.last && Number.isInteger(noted)) {',
+    find: 'if (noted >= this.knownUpTo && noted <= this.ring.last && Number.isInteger(noted)) {',
     replace: 'if (!Number.isNaN(noted)) {',
   },
   {
@@ -15,8 +15,8 @@ export const FORGED: readonly Mutation[] = [
     firstSeed: 471,
     source: 'G2: found by trying real situations in this one: zeros in the note, then an exit',
     file: 'src/pool/dispatch/lease-table.ts',
-    find: 'return this.noted() ?? (this.worker.link.fault !== undefined ? this.ring.last : this.presumed);',
-    replace: 'return this.noted() ?? 0;',
+    find: 'return this.readStarted() ?? (this.worker.channel.fault !== undefined ? this.ring.last : this.presumedUpTo);',
+    replace: 'return this.readStarted() ?? 0;',
   },
   {
     bug: 'a worker that answers pings is alive, whatever it does not start',

@@ -7,7 +7,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 1,
     source: 'tinypool#126: workers left at 100 % CPU',
     file: 'src/pool/pool.ts',
-    find: '    await waiters.hold(worker.whenGone());\n',
+    find: '    await waiters.hold(worker.whenReaped());\n',
     replace: '    void waiters;\n',
   },
   {
@@ -15,7 +15,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 5,
     source: 'piscina, tinypool: with min 0 a death strands the queue',
     file: 'src/pool/dispatch/dispatcher.ts',
-    find: '    if (this.#queue.size > 0) this.#user.onShort();\n',
+    find: '    if (this.#queue.size > 0) this.#listener.onBacklog();\n',
     replace: '',
   },
   {
@@ -39,8 +39,8 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 1617,
     source: 'one socket for both directions: 0 of 20 results delivered',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "  flush(): void {\n    if (!this.link.flush()) this.fail('protocol', this.link.fault?.message);",
-    replace: '  flush(): void {\n    this.link.flush();\n    if (ORDER[this.#state] >= ORDER.stopping) this.#process.disconnect();',
+    find: "  flush(): void {\n    if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);",
+    replace: '  flush(): void {\n    this.channel.flush();\n    if (ORDER[this.#state] >= ORDER.stopping) this.#process.disconnect();',
   },
   {
     bug: 'a requested death is charged',
@@ -76,8 +76,8 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 81,
     source: 'found by the simulation in this one',
     file: 'src/supervisor/restart/spawn-throttle.ts',
-    find: '      if (mayStill()) await this.#begin(berth);',
-    replace: '      await this.#begin(berth);\n      void mayStill;',
+    find: '      if (mayStill()) await this.#begin(slot);',
+    replace: '      await this.#begin(slot);\n      void mayStill;',
   },
   {
     bug: 'a closed channel with a living process is not noticed',
@@ -92,15 +92,15 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 477,
     source: 'pools that trust what they read',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "if (!this.link.receive(chunk, bytes)) this.fail('protocol', this.link.fault?.message);",
-    replace: 'this.link.receive(chunk, bytes);',
+    find: "if (!this.channel.receive(chunk, bytes)) this.fail('protocol', this.channel.fault?.message);",
+    replace: 'this.channel.receive(chunk, bytes);',
   },
   {
     bug: 'a boot that hangs is waited for',
     firstSeed: 181,
     source: 'cpython: a worker that never connects',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "    this.#patience.start(this.#host.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));\n",
+    find: "    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));\n",
     replace: '',
   },
   {
@@ -141,7 +141,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 1,
     source: 'G9: leaked descriptors',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: '    this.#departure.release();\n',
+    find: '    this.#groupReaper.release();\n',
     replace: '',
   },
   {
@@ -161,7 +161,7 @@ export const LIVES: readonly Mutation[] = [
     replace: ') {',
     also: {
       file: 'src/supervisor/health/heartbeat.ts',
-      find: 'if (worker.tenant?.mayKillAsHung() ?? true) worker.fail',
+      find: 'if (worker.client?.mayKillAsHung() ?? true) worker.fail',
       replace: 'worker.fail',
     },
   },
@@ -178,7 +178,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 1492,
     source: 'found by this simulation: recycle.afterTasks, a failed attempt, and a close() that waits for ever',
     file: 'src/supervisor/supervisor.ts',
-    find: "    if (this.#state === 'closing') this.#line.refill();\n",
+    find: "    if (this.#state === 'closing') this.#throttle.refill();\n",
     replace: '',
   },
 ];

@@ -7,7 +7,7 @@ export const PROGRAM: readonly Mutation[] = [
     firstSeed: 83,
     source: 'found by trying real situations in this one',
     file: 'src/pool/pool-core.ts',
-    find: 'if (this.life.takesTasks && this.brokenBy === undefined) {',
+    find: 'if (this.shutdown.takesTasks && this.brokenBy === undefined) {',
     replace: 'if (this.brokenBy === undefined) {',
   },
   {

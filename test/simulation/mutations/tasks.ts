@@ -15,7 +15,7 @@ export const TASKS: readonly Mutation[] = [
     firstSeed: 1,
     source: 'poolifier',
     file: 'src/pool/dispatch/worker-leases.ts',
-    find: '    for (const lease of orphans.reverse()) this.user.onOrphaned(lease, death, this.worker);\n',
+    find: '    for (const lease of orphans.reverse()) this.listener.onOrphaned(lease, death, this.worker);\n',
     replace: '',
   },
   {
@@ -39,8 +39,8 @@ export const TASKS: readonly Mutation[] = [
     firstSeed: 586,
     source: 'workerpool#548: the kill timer hits the next task',
     file: 'src/pool/settle/cancellation.ts',
-    find: 'if (lane === undefined || !lane.mayKillFor(lease)) return;',
-    replace: 'if (lane === undefined) return;',
+    find: 'if (holder === undefined || !holder.mayKillFor(lease)) return;',
+    replace: 'if (holder === undefined) return;',
   },
   {
     bug: 'the kill timer does not check the attempt',
@@ -48,7 +48,7 @@ export const TASKS: readonly Mutation[] = [
     source: 'workerpool#548',
     file: 'src/pool/settle/cancellation.ts',
     find: '    core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));',
-    replace: '    core.clock.setTimer(() => lane.worker.kill(), graceMs ?? core.options.graceMs);',
+    replace: '    core.clock.setTimer(() => holder.worker.kill(), graceMs ?? core.options.graceMs);',
   },
   {
     bug: 'it waits for an end that has already happened',
@@ -111,8 +111,8 @@ export const TASKS: readonly Mutation[] = [
     firstSeed: 68,
     source: 'G5: the race that the order closes',
     file: 'src/pool/dispatch/worker-leases.ts',
-    find: '    this.#revoke(leases);\n    const noted = this.noted();',
-    replace: '    const noted = this.noted();\n    this.#revoke(leases);',
+    find: '    this.#revoke(leases);\n    const noted = this.readStarted();',
+    replace: '    const noted = this.readStarted();\n    this.#revoke(leases);',
   },
   {
     bug: 'a reply is credited to the oldest task',
@@ -183,8 +183,8 @@ export const TASKS: readonly Mutation[] = [
     firstSeed: 1,
     source: 'G3: pools that batch their tasks',
     file: 'src/pool/batch/chunk.ts',
-    find: '      if (index === TOLD) return [];',
-    replace: '      if (index === TOLD && place > 0) return [];',
+    find: '      if (index === REPORTED) return [];',
+    replace: '      if (index === REPORTED && place > 0) return [];',
   },
   {
     bug: 'a death is charged to no item of its chunk',
@@ -199,7 +199,7 @@ export const TASKS: readonly Mutation[] = [
     firstSeed: 14,
     source: 'G2, G3: what a worker tells of itself comes too late',
     file: 'src/worker/chunks.ts',
-    find: 'this.#note(attempt, noted);\n        if (isProven',
-    replace: 'this.#note(attempt, noted - 1);\n        if (isProven',
+    find: 'this.#record(attempt, noted);\n        if (isProven',
+    replace: 'this.#record(attempt, noted - 1);\n        if (isProven',
   },
 ];

@@ -6,12 +6,12 @@ import type { Lease, TaskRecord } from '../../../../src/pool/task/task-record.js
 
 interface Seen {
   dueAt: number | undefined;
-  graceOver: number;
+  onGraceOver: number;
   forced: number;
 }
 
 function setUp(record: Partial<TaskRecord>, holder: object = {}): { core: PoolContext; lease: Lease; seen: Seen } {
-  const seen: Seen = { dueAt: undefined, graceOver: 0, forced: 0 };
+  const seen: Seen = { dueAt: undefined, onGraceOver: 0, forced: 0 };
   const whole = {
     options: {},
     heapIndex: -1,
@@ -36,8 +36,8 @@ function setUp(record: Partial<TaskRecord>, holder: object = {}): { core: PoolCo
       },
     },
     cancellation: {
-      graceOver: () => {
-        seen.graceOver += 1;
+      onGraceOver: () => {
+        seen.onGraceOver += 1;
       },
       forceEnd: () => {
         seen.forced += 1;
@@ -52,12 +52,12 @@ const ending = { at: 0, state: 'cancelled', reason: undefined, error: () => unde
 it('a grace that was over before its task was presumed to run is over at once then', () => {
   const { core, lease, seen } = setUp({ ending, state: 'sent' });
   onDeadline(core, lease.record);
-  expect(seen.graceOver).toBe(0); // what runs there may yet be another task
+  expect(seen.onGraceOver).toBe(0); // what runs there may yet be another task
   lease.record.state = 'running';
   armRunDeadlines(core, lease);
   expect(seen.dueAt).toBe(100);
   onDeadline(core, lease.record);
-  expect(seen.graceOver).toBe(1);
+  expect(seen.onGraceOver).toBe(1);
 });
 
 it('a grace that is not over yet stays as it is', () => {
@@ -104,7 +104,7 @@ it('so does the grace of a cancel', () => {
   const { core, lease, seen } = setUp({ ending, dueAt: 40 });
   Object.assign(core.options, { graceMs: 500 });
   onDeadline(core, lease.record);
-  expect(seen).toMatchObject({ graceOver: 0, dueAt: 160 });
+  expect(seen).toMatchObject({ onGraceOver: 0, dueAt: 160 });
   onDeadline(core, lease.record);
-  expect(seen.graceOver).toBe(1);
+  expect(seen.onGraceOver).toBe(1);
 });
