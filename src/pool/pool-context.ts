@@ -12,15 +12,18 @@ import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/lifecycle/worker.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { AbortSignals } from './abort-signals.js';
+import type { JournalStore } from './batch/journal-store.js';
 import type { Autoscaler } from './dispatch/autoscaler.js';
 import type { Dispatcher } from './dispatch/dispatcher.js';
 import type { StartWatch } from './dispatch/start-watch.js';
 import type { WorkerLeases } from './dispatch/worker-leases.js';
 import type { Events } from './events.js';
 import type { ResolvedPoolOptions } from './options/pool-options.js';
+import type { ResolvedTaskOptions } from './options/task-options.js';
+import type { NameStats } from './task/task-durations.js';
 import type { NameTable } from './task/task-names.js';
 import type { TaskQueue } from './task/task-queue.js';
-import type { Ending, Lease, TaskRecord } from './task/task-record.js';
+import type { Ending, Lease, Settler, TaskRecord, TaskSink } from './task/task-record.js';
 import type { Waiters } from './waiters.js';
 
 export interface Counts {
@@ -68,6 +71,7 @@ export interface WorkerRecycling {
 
 export interface PoolContext {
   readonly clock: Clock;
+  readonly journals: JournalStore;
   readonly options: ResolvedPoolOptions;
   /** The body of each worker's Boot message. */
   readonly boot: Encoded;
@@ -95,10 +99,24 @@ export interface PoolContext {
   brokenBy: PoolBrokenError | undefined;
   /** Submitted and not settled. */
   readonly outstanding: number;
+  /** False from the first call of close, terminate or kill on. */
+  readonly isOpen: boolean;
   /** The number of workers changes by itself. */
   readonly isElastic: boolean;
   /** An error of its own for each task (A08), all with the same cause. */
   brokenError(): PoolBrokenError;
+  /** The error of a task that is submitted now; undefined if it may be submitted. */
+  refusal(): Error | undefined;
+  submit(
+    name: NameStats,
+    flags: number,
+    encoded: Encoded,
+    options: ResolvedTaskOptions,
+    settler: Settler,
+    stream?: TaskRecord['stream'],
+  ): TaskRecord;
+  /** A part of another task, and so no new one; it is in no queue yet. */
+  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskSink): TaskRecord;
   /** Into the queue, from wherever it was; what may not go on settles. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void;
   /** False if it is to end, or its pool is broken or ends its tasks. */

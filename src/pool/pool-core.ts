@@ -128,8 +128,12 @@ export class PoolCore implements PoolContext {
 
   /** If it is closing or closed. */
   closedError(what = ''): PoolClosedError | undefined {
-    if (this.shutdown.stage === 'open') return undefined;
+    if (this.isOpen) return undefined;
     return new PoolClosedError(`the pool '${this.options.name}' is ${this.supervisor.state}${what}`);
+  }
+
+  get isOpen(): boolean {
+    return this.shutdown.stage === 'open';
   }
 
   /** Why no task may be submitted now, if so. */

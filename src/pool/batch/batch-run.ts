@@ -13,7 +13,7 @@ import { inContext } from '../../shared/program.js';
 import { AbortSignals } from '../abort-signals.js';
 import { namedWork } from '../handles/submit.js';
 import type { ResolvedMapOptions } from '../options/task-options.js';
-import type { PoolCore } from '../pool-core.js';
+import type { PoolContext } from '../pool-context.js';
 import { type Caller, captureCaller } from '../task/submission-stack.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { TaskRecord } from '../task/task-record.js';
@@ -44,7 +44,7 @@ export class BatchRun {
   consumer: Consumer | undefined;
   /** Called when it is over. */
   onOver: (() => void) | undefined;
-  readonly #core: PoolCore;
+  readonly #core: PoolContext;
   readonly #pump: InputPump;
   readonly #journal: Journal | undefined;
   readonly #singleTasks: SingleTasks;
@@ -62,7 +62,7 @@ export class BatchRun {
   readonly #closeInput: () => Promise<void> = inContext(() => this.#pump.close());
 
   constructor(
-    core: PoolCore,
+    core: PoolContext,
     name: string,
     source: Source,
     toArgs: ToArgs | undefined,

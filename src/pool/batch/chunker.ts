@@ -4,7 +4,7 @@ import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../../ipc/codec/encode-together.js';
 import { Flag } from '../../ipc/frame.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from '../options/task-options.js';
-import type { PoolCore } from '../pool-core.js';
+import type { PoolContext } from '../pool-context.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { BatchRun } from './batch-run.js';
@@ -13,7 +13,7 @@ import { type Outcome, rejected } from './outcome.js';
 import type { OutcomeRange } from './outcome-buffer.js';
 
 export class Chunker {
-  readonly #core: PoolCore;
+  readonly #core: PoolContext;
   readonly #task: ResolvedTaskOptions;
   readonly #wished: number | 'auto';
   readonly #batch: BatchRun;
@@ -26,7 +26,7 @@ export class Chunker {
   #hasObjects = false;
   #size = 1;
 
-  constructor(core: PoolCore, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, batch: BatchRun) {
+  constructor(core: PoolContext, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, batch: BatchRun) {
     this.#core = core;
     this.#task = task;
     this.#wished = wished;

@@ -4,7 +4,7 @@
  */
 
 import { Pace } from '../../shared/pace.js';
-import type { PoolCore } from '../pool-core.js';
+import type { PoolContext } from '../pool-context.js';
 import type { BatchRun } from './batch-run.js';
 import { type Answer, BatchInput, type Source } from './input.js';
 
@@ -15,7 +15,7 @@ const BUDGET_MS = 5;
 const AHEAD = 4;
 
 export class InputPump {
-  readonly #core: PoolCore;
+  readonly #core: PoolContext;
   readonly #batch: BatchRun;
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
@@ -31,7 +31,7 @@ export class InputPump {
   /** What the input threw. */
   error: { readonly error: unknown } | undefined;
 
-  constructor(core: PoolCore, source: Source, options: { readonly bufferSize: number | undefined }, batch: BatchRun) {
+  constructor(core: PoolContext, source: Source, options: { readonly bufferSize: number | undefined }, batch: BatchRun) {
     this.#core = core;
     this.#batch = batch;
     this.#input = new BatchInput(source, (answer) => {

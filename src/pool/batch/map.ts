@@ -1,7 +1,7 @@
 /** `map` and `starmap`: checks what they were given, and starts the batch. */
 import { invalid } from '../../shared/check.js';
 import { resolveMapOptions } from '../options/task-options.js';
-import type { PoolCore } from '../pool-core.js';
+import type { PoolContext } from '../pool-context.js';
 import type { MapOptions } from '../types.js';
 import { type Batch, BatchHandle } from './batch.js';
 import { BatchRun } from './batch-run.js';
@@ -10,7 +10,7 @@ import type { ToArgs } from './item.js';
 
 /** @throws OptionsError for a wrong option, or items that cannot be iterated; for nothing else */
 export function createBatch<T, R>(
-  core: PoolCore,
+  core: PoolContext,
   name: string,
   items: Iterable<T> | AsyncIterable<T>,
   toArgs: ((item: T) => readonly unknown[]) | undefined,

@@ -2,7 +2,7 @@
 
 import { encodeArgs } from '../handles/submit.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
-import type { PoolCore } from '../pool-core.js';
+import type { PoolContext } from '../pool-context.js';
 import type { NameStats } from '../task/task-durations.js';
 import { type Settler, type TaskRecord, tookMs } from '../task/task-record.js';
 import type { BatchRun } from './batch-run.js';
@@ -10,13 +10,13 @@ import { isFinal, type Journal } from './journal.js';
 import { fulfilled, type Outcome, rejected } from './outcome.js';
 
 export class SingleTasks {
-  readonly #core: PoolCore;
+  readonly #core: PoolContext;
   readonly #task: ResolvedTaskOptions;
   readonly #journal: Journal | undefined;
   readonly #batch: BatchRun;
   readonly #inFlight = new Set<Single>();
 
-  constructor(core: PoolCore, task: ResolvedTaskOptions, journal: Journal | undefined, batch: BatchRun) {
+  constructor(core: PoolContext, task: ResolvedTaskOptions, journal: Journal | undefined, batch: BatchRun) {
     this.#core = core;
     this.#task = task;
     this.#journal = journal;

@@ -5,7 +5,7 @@ import { OptionsError, SerializationError } from '../../shared/errors.js';
 import { safeRead } from '../../shared/program.js';
 import { isAborted, reasonOf } from '../../shared/signals.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
-import type { PoolCore } from '../pool-core.js';
+import type { PoolContext } from '../pool-context.js';
 import { unknownTask } from '../settle/error-messages.js';
 import { type AnyFunction, captureCaller, isWorthCapturing } from '../task/submission-stack.js';
 import type { NameStats } from '../task/task-durations.js';
@@ -18,7 +18,7 @@ export interface Work {
   readonly isExec: boolean;
 }
 
-export function namedWork(core: PoolCore, name: string): Work | Error {
+export function namedWork(core: PoolContext, name: string): Work | Error {
   if (core.exports !== undefined && !core.exports.has(name)) return unknownTask(name, core.exports);
   return { stats: core.names.of(name), isExec: false };
 }
@@ -36,7 +36,7 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
 
 /** Submits a task and gives its promise; refusals reject it. */
 export function submitTask<R>(
-  core: PoolCore,
+  core: PoolContext,
   name: string,
   work: Work | Error,
   args: readonly unknown[],
@@ -67,11 +67,11 @@ export function submitTask<R>(
 }
 
 /** Whether it is worth asking: nearly always it is not. */
-function mayRefuse(core: PoolCore): boolean {
-  return core.shutdown.stage !== 'open' || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
+function mayRefuse(core: PoolContext): boolean {
+  return !core.isOpen || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
 }
 
-function throwRefusal(core: PoolCore): void {
+function throwRefusal(core: PoolContext): void {
   const refusal = core.refusal();
   if (refusal !== undefined) throw refusal;
 }
@@ -98,6 +98,6 @@ export function execName(fn: object): string {
   return typeof name === 'string' && name !== '' ? name : 'exec';
 }
 
-export function execWork(core: PoolCore, name: string, source: string): Work {
+export function execWork(core: PoolContext, name: string, source: string): Work {
   return { stats: core.names.ofSource(name, source), isExec: true };
 }

@@ -1,7 +1,8 @@
 /** Sends the signals of a kill ladder to one process, each when the one before it has had its time. */
+
+import type { Patience } from '../../shared/patience.js';
 import type { WorkerProcess } from '../../shared/platform.js';
 import type { LadderStep } from './kill-ladder.js';
-import type { Patience } from './patience.js';
 
 export class Climb {
   readonly #process: WorkerProcess;

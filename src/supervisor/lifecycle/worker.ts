@@ -11,13 +11,13 @@
 import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
 import { FramedChannel } from '../../ipc/message-channel.js';
 import { ignore } from '../../shared/ignore.js';
+import { Patience } from '../../shared/patience.js';
 import type { ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import type { MemorySample } from '../../shared/types.js';
 import { Climb } from './climb.js';
 import { buildDeath, type Fault } from './death.js';
 import { GroupReaper } from './group-reaper.js';
 import { ladderFrom } from './kill-ladder.js';
-import { Patience } from './patience.js';
 import { StderrTail } from './stderr-tail.js';
 import type { WorkerClient } from './worker-client.js';
 import { ORDER, type WorkerOwner, type WorkerState } from './worker-state.js';

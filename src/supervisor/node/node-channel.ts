@@ -7,8 +7,8 @@
  */
 import { writeSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { Patience } from '../../shared/patience.js';
 import type { Clock, ProcessListener } from '../../shared/platform.js';
-import { Patience } from '../lifecycle/patience.js';
 
 /** How long a worker that can no longer be written to may live and say nothing before its channel counts as closed. */
 const MUTE_MS = 1000;

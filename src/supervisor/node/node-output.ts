@@ -7,8 +7,8 @@
  */
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { Patience } from '../../shared/patience.js';
 import type { Clock } from '../../shared/platform.js';
-import { Patience } from '../lifecycle/patience.js';
 
 /** While the reader of an inherited stderr is slow, so is the worker, but not this process. */
 const RETRY_MS = 10;

@@ -54,9 +54,9 @@ export const FORGED: readonly Mutation[] = [
     bug: 'a worker that is ready, as its pipe says, is charged with a boot timeout',
     firstSeed: 13,
     source: 'found by trying real situations in this one: a parent at a breakpoint',
-    file: 'src/supervisor/lifecycle/patience.ts',
+    file: 'src/shared/patience.ts',
     find: 'const stillMs = leftMs - (tookMs > 2 * partMs ? waitMs : tookMs);',
     replace: 'const stillMs = leftMs - tookMs;',
-    also: { file: 'src/supervisor/lifecycle/patience.ts', find: '      else this.#afterPoll(onOver);', replace: '      else onOver();' },
+    also: { file: 'src/shared/patience.ts', find: '      else this.#afterPoll(onOver);', replace: '      else onOver();' },
   },
 ];

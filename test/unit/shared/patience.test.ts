@@ -1,7 +1,7 @@
 /** A limit on what another process takes: fair to it when this process stands still. */
 import { expect, test } from 'vitest';
-import type { Clock } from '../../../../src/shared/platform.js';
-import { Patience } from '../../../../src/supervisor/lifecycle/patience.js';
+import { Patience } from '../../../src/shared/patience.js';
+import type { Clock } from '../../../src/shared/platform.js';
 
 /** Time that is moved by hand: first the timers that are due, once each, and then what waits for the poll phase. */
 function handClock() {

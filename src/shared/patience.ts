@@ -4,7 +4,7 @@
  * It is fair to that process: a pause of this one (a long computation, a breakpoint, SIGSTOP) does not count, as
  * both may have stood still together, and whatever has arrived is read before anything is given up.
  */
-import type { Clock, Timer } from '../../shared/platform.js';
+import type { Clock, Timer } from './platform.js';
 
 /** The time is counted in parts, so that a pause shows: the part in which it fell took longer. */
 const PARTS = 8;
