@@ -72,7 +72,7 @@ function testFiles(scratch) {
 
 /** Counts what `node:test` reports: each test that holds no others, and each file that could not be run. */
 async function runAll(scratch) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const stream = run({ files: testFiles(scratch), concurrency: FILES_AT_ONCE, timeout: FILE_LIMIT_MS });
   const isGroup = (data) =>
     data.details?.type === 'suite' || data.name === data.file || (data.nesting === 0 && data.name.endsWith('.check.js'));
@@ -87,8 +87,10 @@ async function runAll(scratch) {
   stream.on('test:fail', (data) => {
     if (data.details?.error?.failureType === 'subtestsFailed') return;
     counts.failed++;
+    const why = inspect(data.details?.error?.cause ?? data.details?.error, { maxStringLength: 500 }).slice(0, MOST_CHARACTERS);
     console.log(`NOT OK  ${where(data)}: ${data.name}`);
-    console.log(inspect(data.details?.error?.cause ?? data.details?.error, { maxStringLength: 500 }).slice(0, MOST_CHARACTERS));
+    console.log(why);
+    counts.failures.push({ name: where(data), assertionResults: [{ status: 'failed', fullName: data.name, failureMessages: [why] }] });
   });
   stream.on('test:stderr', ({ message }) => process.stderr.write(message));
   await new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject).resume());
@@ -96,9 +98,9 @@ async function runAll(scratch) {
 }
 
 /** In the form of vitest's JSON report, which .ci/run counts. */
-function report({ passed, failed, skipped }) {
+function report({ passed, failed, skipped, failures }) {
   if (options.report === undefined) return;
-  const json = { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped, numTodoTests: 0, testResults: [] };
+  const json = { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped, numTodoTests: 0, testResults: failures };
   writeFileSync(options.report, JSON.stringify(json));
 }
 
