@@ -8,8 +8,10 @@ import type { Deadlines } from '../shared/deadlines.js';
 import type { PoolBrokenError } from '../shared/errors.js';
 import type { Histogram } from '../shared/histogram.js';
 import type { Clock } from '../shared/platform.js';
+import type { Story } from '../shared/transitions.js';
 import type { Death } from '../shared/types.js';
 import type { Worker } from '../supervisor/lifecycle/worker.js';
+import type { PoolState } from '../supervisor/pool-state.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { AbortSignals } from './abort-signals.js';
 import type { JournalStore } from './batch/journal-store.js';
@@ -23,7 +25,7 @@ import type { ResolvedTaskOptions } from './options/task-options.js';
 import type { NameStats } from './task/task-durations.js';
 import type { NameTable } from './task/task-names.js';
 import type { TaskQueue } from './task/task-queue.js';
-import type { Ending, Lease, Settler, TaskRecord, TaskSink } from './task/task-record.js';
+import type { Ending, Lease, Settler, TaskItems, TaskRecord, TaskSink } from './task/task-record.js';
 import type { Waiters } from './waiters.js';
 
 export interface Counts {
@@ -70,6 +72,9 @@ export interface WorkerRecycling {
 }
 
 export interface PoolContext {
+  readonly poolState: PoolState;
+  /** The last steps of everything in the pool. */
+  readonly story: Story;
   readonly clock: Clock;
   readonly journals: JournalStore;
   readonly options: ResolvedPoolOptions;
@@ -95,12 +100,8 @@ export interface PoolContext {
   readonly startWatch: StartWatch;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
-  /** Why the pool broke, while it is broken. */
-  brokenBy: PoolBrokenError | undefined;
   /** Submitted and not settled. */
   readonly outstanding: number;
-  /** False from the first call of close, terminate or kill on. */
-  readonly isOpen: boolean;
   /** The number of workers changes by itself. */
   readonly isElastic: boolean;
   /** An error of its own for each task (A08), all with the same cause. */
@@ -113,10 +114,11 @@ export interface PoolContext {
     encoded: Encoded,
     options: ResolvedTaskOptions,
     settler: Settler,
-    stream?: TaskRecord['stream'],
+    sink?: TaskSink,
+    items?: TaskItems,
   ): TaskRecord;
   /** A part of another task, and so no new one; it is in no queue yet. */
-  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskSink): TaskRecord;
+  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskItems): TaskRecord;
   /** Into the queue, from wherever it was; what may not go on settles. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void;
   /** False if it is to end, or its pool is broken or ends its tasks. */

@@ -9,6 +9,8 @@ import { Deadlines } from '../shared/deadlines.js';
 import { PoolBrokenError, PoolClosedError, QueueFullError } from '../shared/errors.js';
 import { Histogram } from '../shared/histogram.js';
 import type { Clock } from '../shared/platform.js';
+import { Story } from '../shared/transitions.js';
+import { PoolState } from '../supervisor/pool-state.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { AbortSignals } from './abort-signals.js';
 import type { JournalStore } from './batch/journal-store.js';
@@ -27,12 +29,14 @@ import { Shutdown } from './shutdown.js';
 import type { NameStats } from './task/task-durations.js';
 import { NameTable } from './task/task-names.js';
 import { TaskQueue } from './task/task-queue.js';
-import { type Settler, TaskRecord, type TaskSink } from './task/task-record.js';
+import { type Settler, type TaskItems, TaskRecord, type TaskSink } from './task/task-record.js';
 import { Waiters } from './waiters.js';
 import { Recycling } from './workers/recycling.js';
 import { WorkerListener } from './workers/worker-listener.js';
 
 export class PoolCore implements PoolContext {
+  readonly story: Story;
+  readonly poolState: PoolState;
   readonly clock: Clock;
   readonly journals: JournalStore;
   readonly options: ResolvedPoolOptions;
@@ -58,12 +62,12 @@ export class PoolCore implements PoolContext {
   readonly startWatch: StartWatch;
   /** Names that the module exports, as the last worker that booted said; undefined until then. */
   exports: ReadonlySet<string> | undefined;
-  /** Why the pool broke, while it is broken. */
-  brokenBy: PoolBrokenError | undefined;
   #lastTaskId = 0;
   #outstanding = 0; // submitted and not settled
 
   constructor(options: ResolvedPoolOptions, platform: PoolPlatform, boot: Encoded) {
+    this.story = new Story(options.name);
+    this.poolState = new PoolState(this.story);
     this.clock = platform.clock;
     this.journals = platform.journals;
     this.options = options;
@@ -87,7 +91,7 @@ export class PoolCore implements PoolContext {
       places: () => this.supervisor.size * options.concurrency,
       grow: (count) => this.supervisor.grow(count),
     });
-    this.dispatcher = new Dispatcher(platform.clock, this.queue, this.names, options, {
+    this.dispatcher = new Dispatcher(platform.clock, this.story, this.queue, this.names, options, {
       onBacklog: () => {
         if (this.isElastic) this.autoscaler.onBacklog();
         this.supervisor.onBacklog();
@@ -96,7 +100,7 @@ export class PoolCore implements PoolContext {
       onDispatched: () => this.waiters.check(),
     });
     const rules = { ...options, spawnConcurrency: platform.spawnConcurrency };
-    this.supervisor = new Supervisor(platform.clock, platform.spawner, rules, new WorkerListener(this), platform.random);
+    this.supervisor = new Supervisor(platform.clock, platform.spawner, rules, this.poolState, new WorkerListener(this), platform.random);
     this.shutdown = new Shutdown(this);
     this.supervisor.start();
   }
@@ -128,19 +132,14 @@ export class PoolCore implements PoolContext {
 
   /** If it is closing or closed. */
   closedError(what = ''): PoolClosedError | undefined {
-    if (this.isOpen) return undefined;
-    return new PoolClosedError(`the pool '${this.options.name}' is ${this.supervisor.state}${what}`);
-  }
-
-  get isOpen(): boolean {
-    return this.shutdown.stage === 'open';
+    if (this.poolState.isOpen) return undefined;
+    return new PoolClosedError(`the pool '${this.options.name}' is ${this.poolState.shown}${what}`);
   }
 
   /** Why no task may be submitted now, if so. */
   refusal(): Error | undefined {
-    const { state } = this.supervisor;
-    if (state === 'closing' || state === 'closed') return this.closedError(': it takes no more tasks');
-    if (state === 'broken') return this.brokenError();
+    if (!this.poolState.isOpen) return this.closedError(': it takes no more tasks');
+    if (this.poolState.state === 'broken') return this.brokenError();
     if (this.queue.size >= this.options.queueLimit && this.queue.size - this.dispatcher.freePlaces >= this.options.queueLimit) {
       return new QueueFullError(
         `the queue of the pool '${this.options.name}' is full: queueLimit is ${this.options.queueLimit}; room() resolves when there is room`,
@@ -151,7 +150,7 @@ export class PoolCore implements PoolContext {
 
   /** An error of its own for each task (A08), all with the same cause. */
   brokenError(): PoolBrokenError {
-    const first = this.brokenBy as PoolBrokenError;
+    const first = this.poolState.brokenBy as PoolBrokenError;
     return new PoolBrokenError(first.message, { death: first.death, cause: first.cause });
   }
 
@@ -161,12 +160,14 @@ export class PoolCore implements PoolContext {
     encoded: Encoded,
     options: ResolvedTaskOptions,
     settler: Settler,
-    stream?: TaskRecord['stream'],
+    sink?: TaskSink,
+    items?: TaskItems,
   ): TaskRecord {
     const now = this.clock.now();
     const record = new TaskRecord(++this.#lastTaskId, name, flags, encoded, options, now, settler);
-    record.stream = stream;
-    this.counts.submitted += stream?.left ?? 1;
+    record.sink = sink;
+    record.items = items;
+    this.counts.submitted += items?.left ?? 1;
     this.#outstanding += 1;
     if (this.#outstanding === 1) this.clock.hold();
     // Code of the program ran while the arguments were encoded: the signal may have fired, and the pool have ended.
@@ -174,7 +175,7 @@ export class PoolCore implements PoolContext {
       this.signals.watch(options.signal, record);
       if (record.isSettled) return record;
     }
-    if (this.shutdown.takesTasks && this.brokenBy === undefined) {
+    if (this.#startsTasks) {
       this.queue.push(record);
       this.#queued(record);
     } else this.settlement.fail(record, this.refusal() ?? this.brokenError());
@@ -182,9 +183,9 @@ export class PoolCore implements PoolContext {
   }
 
   /** A part of another task, and so no new one; it is in no queue yet. */
-  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskSink): TaskRecord {
+  apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskItems): TaskRecord {
     const record = new TaskRecord(++this.#lastTaskId, of.name, of.flags, encoded, of.options, of.submittedAt, settler);
-    record.stream = settler;
+    record.items = settler;
     record.caller = of.caller;
     this.#outstanding += 1;
     return record;
@@ -192,7 +193,7 @@ export class PoolCore implements PoolContext {
 
   /** Into the queue, from wherever it was; what may not go on settles. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void {
-    if (!this.shutdown.takesTasks || record.ending !== undefined || this.brokenBy !== undefined) {
+    if (record.ending !== undefined || !this.#startsTasks) {
       this.#refuse(record);
       return;
     }
@@ -204,7 +205,7 @@ export class PoolCore implements PoolContext {
 
   /** It is in the queue from now on. */
   #queued(record: TaskRecord): void {
-    record.state = 'queued';
+    record.become('queued', this.story);
     const { queueTimeoutMs } = record.options;
     if (queueTimeoutMs !== undefined && record.starts === 0) this.deadlines.set(record, record.submittedAt + queueTimeoutMs);
     this.dispatcher.schedule();
@@ -216,10 +217,15 @@ export class PoolCore implements PoolContext {
     else this.settlement.fail(record, this.brokenError());
   }
 
+  /** A task may wait for a worker here. */
+  get #startsTasks(): boolean {
+    return this.poolState.startsTasks && this.poolState.brokenBy === undefined;
+  }
+
   mayGoOn(record: TaskRecord): boolean {
     // A pool that ends its tasks knows those that it finds: not one about which was being decided when code of the program ended the pool.
-    if (!this.shutdown.takesTasks) record.ending ??= this.shutdown.endingOf(record);
-    return record.ending === undefined && this.brokenBy === undefined;
+    if (!this.poolState.startsTasks) record.ending ??= this.shutdown.endingOf(record);
+    return record.ending === undefined && this.#startsTasks;
   }
 
   /** What comes back keeps the order of submission, in whatever order it comes (G14). */

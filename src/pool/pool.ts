@@ -91,7 +91,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 
   /** open → closing → closed; open ⇄ broken (a crash loop; see `revive`). */
   get state(): 'open' | 'broken' | 'closing' | 'closed' {
-    return this.#core.supervisor.state;
+    return this.#core.poolState.shown;
   }
 
   // ---- submitting
@@ -211,7 +211,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** Changes the number of workers at any moment; one that is to leave finishes its task first. @throws OptionsError */
   resize(size: number | { min: number; max: number }): void {
     const { min, max } = resolveSize(size);
-    if (this.#core.shutdown.stage !== 'open') return;
+    if (!this.#core.poolState.isOpen) return;
     this.#core.supervisor.resize(min, max);
     this.#core.dispatcher.schedule();
     this.#core.waiters.check();
@@ -228,13 +228,13 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const core = this.#core;
     const closed = core.closedError();
     if (closed !== undefined) throw closed;
-    if (core.brokenBy !== undefined) throw core.brokenError();
+    if (core.poolState.brokenBy !== undefined) throw core.brokenError();
     await core.waiters.hold(core.supervisor.restart(rolling));
   }
 
   /** Stops starting tasks; running ones go on. A pool that is closing finishes what it has: it is not paused any more. */
   pause(): void {
-    if (this.#core.shutdown.stage === 'open') this.#core.dispatcher.pause();
+    if (this.#core.poolState.isOpen) this.#core.dispatcher.pause();
   }
   resume(): void {
     this.#core.dispatcher.resume();
@@ -242,7 +242,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 
   /** Leaves `broken`: forgets the crash history and tries to start workers again. */
   revive(): void {
-    this.#core.supervisor.revive();
+    this.#core.supervisor.recovery.revive();
   }
 
   // ---- waiting: each of these keeps the process alive until it has settled
@@ -251,7 +251,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   ready(): Promise<void> {
     const core = this.#core;
     return core.waiters.until(() => {
-      if (core.brokenBy !== undefined) return core.brokenError();
+      if (core.poolState.brokenBy !== undefined) return core.brokenError();
       return core.closedError() ?? core.supervisor.readyCount >= core.supervisor.min;
     });
   }
@@ -317,13 +317,8 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   /** @internal */
   [custom](): string {
     if (!(#core in this)) return 'Pool {}';
-    const { supervisor, options, outstanding } = this.#core;
-    return line(
-      `Pool ${quoted(options.name)}`,
-      supervisor.state,
-      `${supervisor.size} of ${supervisor.max} workers`,
-      `${outstanding} tasks`,
-    );
+    const { poolState, supervisor, options, outstanding } = this.#core;
+    return line(`Pool ${quoted(options.name)}`, poolState.shown, `${supervisor.size} of ${supervisor.max} workers`, `${outstanding} tasks`);
   }
 }
 

@@ -7,19 +7,16 @@ import { type Deferred, deferred } from '../shared/deferred.js';
 import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import type { Timer } from '../shared/platform.js';
+import type { PoolLifeState } from '../supervisor/pool-state.js';
 import type { PoolContext } from './pool-context.js';
 import { aboutTask } from './settle/error-messages.js';
 import type { Ending, TaskRecord } from './task/task-record.js';
 
-type Stage = 'open' | 'closing' | 'terminating' | 'killing' | 'ended';
-const ORDER: Record<Stage, number> = { open: 0, closing: 1, terminating: 2, killing: 3, ended: 4 };
+/** A stronger end takes over from a weaker one. */
+const STRENGTH: Record<PoolLifeState, number> = { open: 0, broken: 0, closing: 1, leaving: 1, terminating: 2, killing: 3, closed: 4 };
 
 export class Shutdown {
   readonly #core: PoolContext;
-  /** From `closing` on it takes no new tasks. */
-  stage: Stage = 'open';
-  /** Tasks may wait for a start: it does not end those that it has, and its workers have not been sent away. */
-  takesTasks = true;
   #graceMs: number | undefined;
   #timer: Timer | undefined;
   #done: Deferred<void> | undefined;
@@ -30,7 +27,7 @@ export class Shutdown {
 
   close(options: { cancelQueued: boolean; timeoutMs: number | undefined }): Promise<void> {
     const done = this.#begin('closing');
-    if (this.stage === 'closing') {
+    if (this.#state === 'closing' || this.#state === 'leaving') {
       if (options.cancelQueued) {
         for (const record of [...this.#core.queue, ...this.#core.waiting])
           this.#end(record, 'cancel', 'its pool was closed with cancelQueued');
@@ -49,7 +46,7 @@ export class Shutdown {
 
   terminate(options: { graceMs: number | undefined }): Promise<void> {
     const done = this.#begin('terminating');
-    if (this.stage === 'terminating') {
+    if (this.#state === 'terminating') {
       this.#graceMs = options.graceMs;
       this.#core.supervisor.endIdle(options.graceMs);
       for (const record of [...this.#core.records()]) this.#end(record, 'cancel', 'its pool was terminated');
@@ -60,7 +57,7 @@ export class Shutdown {
 
   kill(): Promise<void> {
     const done = this.#begin('killing');
-    if (this.stage === 'killing') {
+    if (this.#state === 'killing') {
       for (const record of [...this.#core.records()]) this.#end(record, 'kill', 'its pool was killed');
       this.#endWorkers('kill');
     }
@@ -72,15 +69,18 @@ export class Shutdown {
     this.#leaveIfIdle();
   }
 
-  #begin(stage: Stage): Promise<void> {
+  get #state(): PoolLifeState {
+    return this.#core.poolState.state;
+  }
+
+  #begin(end: 'closing' | 'terminating' | 'killing'): Promise<void> {
     if (this.#done === undefined) {
       this.#done = deferred();
       this.#core.waiters.hold(this.#done.promise).catch(ignore);
     }
-    if (ORDER[stage] > ORDER[this.stage]) {
-      this.stage = stage;
-      if (stage !== 'closing') this.takesTasks = false;
-      this.#core.supervisor.beginClosing();
+    if (STRENGTH[end] > STRENGTH[this.#state]) {
+      this.#core.poolState.become(end);
+      this.#core.supervisor.recovery.stopProbing();
       this.#core.waiters.check();
     }
     return this.#done.promise;
@@ -92,7 +92,7 @@ export class Shutdown {
 
   /** Of one that it has not found among its tasks. */
   endingOf(record: TaskRecord): Ending {
-    return this.#ending(record, this.stage === 'killing' ? 'its pool was killed' : 'its pool was terminated');
+    return this.#ending(record, this.#state === 'killing' ? 'its pool was killed' : 'its pool was terminated');
   }
 
   #ending(record: TaskRecord, why: string): Ending {
@@ -103,12 +103,12 @@ export class Shutdown {
   }
 
   #leaveIfIdle(): void {
-    if (this.#core.outstanding > 0 || this.stage === 'open' || this.stage === 'killing') return;
+    if (this.#core.outstanding > 0 || this.#core.poolState.isOpen || this.#state === 'killing') return;
     this.#endWorkers('leave');
   }
 
   #endWorkers(how: 'leave' | 'kill'): void {
-    this.takesTasks = false;
+    if (this.#state === 'closing') this.#core.poolState.become('leaving');
     this.#core.supervisor.end(how, this.#graceMs).then(
       () => this.#finish(),
       (error) => this.#finish(error),
@@ -116,16 +116,16 @@ export class Shutdown {
   }
 
   #finish(error?: unknown): void {
-    if (this.stage === 'ended' || this.#done === undefined) return;
-    this.stage = 'ended';
+    if (this.#state === 'closed' || this.#done === undefined) return;
     const core = this.#core;
+    core.poolState.become('closed');
     if (this.#timer !== undefined) core.clock.clearTimer(this.#timer);
     core.dispatcher.stop();
     core.recycling.stop();
     core.autoscaler.stop();
     core.deadlines.stop();
     core.startWatch.stop();
-    core.supervisor.closed();
+    core.supervisor.stop();
     core.events.emit('closed', {});
     core.waiters.check();
     if (error === undefined) this.#done.resolve();

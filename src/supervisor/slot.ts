@@ -7,17 +7,29 @@
  *   vacant → pacing → occupied → vacant | backing-off → vacant;  any → retired
  */
 import type { Timer } from '../shared/platform.js';
+import { type Story, stepsOf, type Transitions } from '../shared/transitions.js';
 import type { Worker } from './lifecycle/worker.js';
 
 export type SlotRole = 'regular' | 'spare' | 'replacement';
 export type SlotState = 'vacant' | 'pacing' | 'occupied' | 'backing-off' | 'retired';
+
+export const SLOT_TRANSITIONS: Transitions<SlotState> = {
+  vacant: ['pacing', 'occupied', 'backing-off', 'retired'],
+  pacing: ['vacant', 'retired'],
+  occupied: ['vacant', 'retired'],
+  'backing-off': ['vacant', 'retired'],
+  retired: [],
+};
+const STEPS = stepsOf('slot', SLOT_TRANSITIONS);
+
 export type RecycleCause = 'tasks' | 'age' | 'rss' | 'idle' | 'restart' | 'resize';
 
 export class Slot {
   readonly role: SlotRole;
   /** 0 … size-1 of a slot; -1 of a spare; of a successor that of its slot. */
   readonly index: number;
-  state: SlotState = 'vacant';
+  readonly #story: Story;
+  #state: SlotState = 'vacant';
   worker: Worker | undefined;
   /** Charged deaths here since a worker was proven here: they lengthen the back-off. */
   failures = 0;
@@ -30,11 +42,21 @@ export class Slot {
   /** Of a successor: who waits for it to take over (no error), or to fail. */
   readonly outcomes: ((error?: Error) => void)[] = [];
 
-  constructor(role: SlotRole, index: number, replaces?: Slot, cause?: RecycleCause) {
+  constructor(story: Story, role: SlotRole, index: number, replaces?: Slot, cause?: RecycleCause) {
+    this.#story = story;
     this.role = role;
     this.index = index;
     this.replaces = replaces;
     this.cause = cause;
+  }
+
+  get state(): SlotState {
+    return this.#state;
+  }
+
+  become(to: SlotState): void {
+    this.#story.take('slot', STEPS, this.index, this.#state, to);
+    this.#state = to;
   }
 
   settle(error?: Error): void {

@@ -1,17 +1,20 @@
 /** All berths of a supervisor, and which worker is in which. Nothing here decides anything. */
 import type { Clock } from '../shared/platform.js';
+import type { Story } from '../shared/transitions.js';
 import type { Worker } from './lifecycle/worker.js';
 import { type RecycleCause, Slot, worth } from './slot.js';
 
 export class Slots {
   readonly #clock: Clock;
+  readonly #story: Story;
   readonly regular: Slot[] = [];
   readonly spares: Slot[] = [];
   readonly replacements: Slot[] = [];
   readonly #byWorker = new Map<Worker, Slot>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, story: Story) {
     this.#clock = clock;
+    this.#story = story;
   }
 
   all(): Slot[] {
@@ -44,15 +47,15 @@ export class Slots {
     const used = new Set(this.regular.map((slot) => slot.index));
     let index = 0;
     while (used.has(index)) index += 1;
-    this.regular.push(new Slot('regular', index));
+    this.regular.push(new Slot(this.#story, 'regular', index));
   }
 
   addSpare(): void {
-    this.spares.push(new Slot('spare', -1));
+    this.spares.push(new Slot(this.#story, 'spare', -1));
   }
 
   addReplacement(slot: Slot, cause: RecycleCause): Slot {
-    const replacement = new Slot('replacement', slot.index, slot, cause);
+    const replacement = new Slot(this.#story, 'replacement', slot.index, slot, cause);
     slot.replacement = replacement;
     this.replacements.push(replacement);
     return replacement;
@@ -61,14 +64,14 @@ export class Slots {
   occupy(slot: Slot, worker: Worker): void {
     this.#vacate(slot);
     slot.worker = worker;
-    slot.state = 'occupied';
+    slot.become('occupied');
     this.#byWorker.set(worker, slot);
   }
 
   /** Takes the worker out, and ends the back-off; it may be filled again. */
   empty(slot: Slot): Worker | undefined {
     const worker = this.#vacate(slot);
-    slot.state = 'vacant';
+    if (slot.state !== 'vacant') slot.become('vacant');
     return worker;
   }
 
@@ -81,7 +84,7 @@ export class Slots {
   /** Takes the worker out and the berth away. */
   retire(slot: Slot): Worker | undefined {
     const worker = this.#vacate(slot);
-    slot.state = 'retired';
+    if (slot.state !== 'retired') slot.become('retired');
     const list = slot.role === 'regular' ? this.regular : slot.role === 'spare' ? this.spares : this.replacements;
     const at = list.indexOf(slot);
     if (at >= 0) list.splice(at, 1);
@@ -91,10 +94,10 @@ export class Slots {
 
   backOff(slot: Slot, delayMs: number, onOver: () => void): void {
     this.#vacate(slot);
-    slot.state = 'backing-off';
+    slot.become('backing-off');
     slot.timer = this.#clock.setTimer(() => {
       slot.timer = undefined;
-      slot.state = 'vacant';
+      slot.become('vacant');
       onOver();
     }, delayMs);
   }

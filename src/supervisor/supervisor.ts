@@ -4,57 +4,72 @@
  * It owns the berths, and decides what a death means for them, when to replace a living worker and when
  * to give up. It knows nothing of tasks: what a death means for those, the tenants have decided before.
  */
-import type { FrameHeader, Message } from '../ipc/frame.js';
+import type { Message } from '../ipc/frame.js';
 import { ignore } from '../shared/ignore.js';
 import type { Clock, Spawner } from '../shared/platform.js';
+import type { Story } from '../shared/transitions.js';
 import type { Death } from '../shared/types.js';
 import { HealthChecks } from './health/health-checks.js';
+import { describeDeath } from './lifecycle/death.js';
 import { Worker } from './lifecycle/worker.js';
 import type { WorkerOwner } from './lifecycle/worker-state.js';
+import type { PoolState } from './pool-state.js';
+import { Recovery } from './recovery.js';
 import { failedRestart, Replacement } from './replacement.js';
 import { backoffMs } from './restart/backoff.js';
 import { CircuitBreaker } from './restart/circuit-breaker.js';
+import { afterDeath, isCharged } from './restart/restart-policy.js';
 import { SpawnThrottle } from './restart/spawn-throttle.js';
 import { isReady, type RecycleCause, type Slot } from './slot.js';
 import { Slots } from './slots.js';
-import type { SupervisorListener, SupervisorRules } from './supervisor-listener.js';
-
-export type SupervisorState = 'open' | 'broken' | 'closing' | 'closed';
+import type { SupervisorDelegate, SupervisorListener, SupervisorRules } from './supervisor-listener.js';
 
 export class Supervisor implements WorkerOwner<Worker> {
   readonly clock: Clock;
   readonly spawner: Spawner;
   readonly rules: SupervisorRules;
-  readonly #listener: SupervisorListener;
+  readonly #poolState: PoolState;
+  readonly listener: SupervisorListener;
+  readonly #delegate: SupervisorDelegate;
   readonly #random: () => number;
   readonly #slots: Slots;
   readonly #breaker: CircuitBreaker;
   readonly #throttle: SpawnThrottle;
   readonly #replacement: Replacement;
+  readonly recovery: Recovery;
   readonly #healthChecks: HealthChecks;
   readonly #workers = new Map<number, Worker>(); // until the process and its group are confirmed gone
-  #state: SupervisorState = 'open';
   #min: number;
   #max: number;
   #spawnedCount = 0; // ids are never reused, so this is also the last one
   #deathCount = 0;
   #wasEverReady = false; // any worker
 
-  constructor(clock: Clock, spawner: Spawner, rules: SupervisorRules, listener: SupervisorListener, random: () => number) {
+  constructor(
+    clock: Clock,
+    spawner: Spawner,
+    rules: SupervisorRules,
+    poolState: PoolState,
+    listener: SupervisorListener & SupervisorDelegate,
+    random: () => number,
+  ) {
     this.clock = clock;
     this.spawner = spawner;
     this.rules = rules;
-    this.#listener = listener;
+    this.#poolState = poolState;
+    this.listener = listener;
+    this.#delegate = listener;
     this.#random = random;
     this.#min = rules.min;
     this.#max = rules.max;
-    this.#slots = new Slots(clock);
-    this.#breaker = new CircuitBreaker(clock, rules.restart, rules.restart.probeMs, (worker) => this.#onProven(worker));
+    this.#slots = new Slots(clock, poolState.story);
+    this.#breaker = new CircuitBreaker(clock, rules.restart, rules.restart.probeMs, (worker) => this.recovery.onProven(worker));
     this.#throttle = new SpawnThrottle(clock, this.#slots, this.#breaker, rules.spawnConcurrency, {
       mayFill: (slot) => this.#mayFill(slot),
-      spawn: (_berth, ordinal) => this.#spawn(ordinal),
+      spawn: (_slot, ordinal) => this.#spawn(ordinal),
     });
     this.#replacement = new Replacement(this.#slots, this.#throttle, listener);
+    this.recovery = new Recovery(poolState, this.#slots, this.#breaker, this.#throttle, this.#replacement, listener);
     this.#healthChecks = new HealthChecks(clock, rules, () => this.#workers.values());
   }
 
@@ -64,8 +79,11 @@ export class Supervisor implements WorkerOwner<Worker> {
     this.#throttle.refill();
   }
 
-  get state(): SupervisorState {
-    return this.#state;
+  get state(): PoolState['shown'] {
+    return this.#poolState.shown;
+  }
+  get story(): Story {
+    return this.#poolState.story;
   }
   get min(): number {
     return this.#min;
@@ -146,16 +164,9 @@ export class Supervisor implements WorkerOwner<Worker> {
 
   // ---- ending
 
-  /** No more workers than the work that is left needs. */
-  beginClosing(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closing';
-    this.#breaker.disarmProbe();
-  }
-
   /** Tasks wait for a place. While closing, an attempt may have come back for which none was filled. */
   onBacklog(): void {
-    if (this.#state === 'closing') this.#throttle.refill();
+    if (this.state === 'closing') this.#throttle.refill();
   }
 
   /** Lets those workers go that have nothing to do; the others follow with `end`. */
@@ -165,7 +176,6 @@ export class Supervisor implements WorkerOwner<Worker> {
 
   /** Ends every worker and starts none; resolves when all are confirmed gone, rejects if one outlived the ladder. */
   async end(how: 'leave' | 'kill', graceMs?: number): Promise<void> {
-    this.#state = 'closing';
     this.#throttle.stop();
     this.#breaker.disarmProbe();
     for (const slot of this.#slots.all()) {
@@ -181,39 +191,27 @@ export class Supervisor implements WorkerOwner<Worker> {
     for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason;
   }
 
-  closed(): void {
-    this.#state = 'closed';
+  /** The last thing in its life. */
+  stop(): void {
     this.#breaker.stop();
     this.#healthChecks.stop();
     this.spawner.close();
   }
 
-  // ---- what workers tell (WorkerHost)
-
-  boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
-    return this.#listener.boot(worker);
-  }
-  onSpawned(worker: Worker): void {
-    this.#listener.onSpawned(worker);
-  }
-  onOutput(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer): void {
-    this.#listener.onOutput(worker, stream, chunk);
-  }
-  onBootFailed(worker: Worker, message: Message): void {
-    this.#listener.onBootFailed(worker, message);
-  }
+  // ---- what workers report (WorkerOwner)
 
   onReady(worker: Worker, message: Message): void {
     this.#wasEverReady = true;
     this.#throttle.booted(worker);
     this.#breaker.onReady(worker);
-    this.#listener.onReady(worker, message);
+    this.listener.onReady(worker, message);
     const slot = this.#slots.of(worker);
     if (slot?.role === 'replacement') this.#replacement.promote(slot, worker);
-    else if (slot?.role === 'regular') this.#listener.onUsable(worker);
+    else if (slot?.role === 'regular') this.listener.onUsable(worker);
     this.#throttle.refill();
   }
 
+  /** It has finished a task. */
   onUseful(worker: Worker): void {
     if (worker.isUseful) return;
     worker.isUseful = true;
@@ -222,102 +220,75 @@ export class Supervisor implements WorkerOwner<Worker> {
     this.#breaker.onUseful(worker);
   }
 
+  /** Everything that a worker had sent was read, and its process has ended or outlived every signal. */
   onDied(worker: Worker, death: Death): void {
+    this.story.say(() => `worker ${worker.id} ${describeDeath(death)}`);
+    // 1. It no longer counts as booting, and proves nothing any more (G10).
     if (!death.requested) this.#deathCount += 1;
     this.#throttle.booted(worker);
     this.#breaker.forget(worker);
+    // 2. Each of its tasks settles or goes back to the queue, by what the control file says of its start (G1, G2, G3).
     worker.client?.onDied(death);
-    this.#listener.onDied(worker, death);
+    // 3. The pool forgets it and emits `workerDied`, with the tasks that had started in it (G4).
+    this.listener.onDied(worker, death);
+    // 4. It is listed until its process group is confirmed dead: killWorker and close wait for that (G7).
     worker
       .whenReaped()
       .catch(ignore)
       .then(() => this.#workers.delete(worker.id), ignore);
-    const isCharged = !death.requested && death.phase !== 'task';
-    if (isCharged) this.#breaker.charge();
+    // 5. Its slot gets a replacement, a spare, or a new worker now or later (G9).
+    const charged = isCharged(death);
+    if (charged) this.#breaker.charge();
     const slot = this.#slots.of(worker);
-    if (slot !== undefined) this.#afterDeath(slot, worker, death, isCharged);
-    if (isCharged && (this.#breaker.isExceeded || this.#listener.isHopeless(worker, death, this.#wasEverReady))) this.#break(worker, death);
+    if (slot !== undefined) this.#refillAfter(slot, worker, death, charged);
+    // 6. Too many charged deaths, or one that must repeat itself, break the pool: it fails its tasks and spawns no more (G10).
+    if (charged && (this.#breaker.isExceeded || this.#delegate.isHopeless(worker, death, this.#wasEverReady)))
+      this.recovery.break(worker, death);
     if (slot?.worker === undefined) this.#throttle.refill();
-    else this.#throttle.refillSoon(); // a spare has its place
-    this.#listener.onSettled();
+    else this.#throttle.refillSoon(); // a spare has its slot
+    // 7. Who waits for a state of the pool is answered, and queued tasks are dispatched.
+    this.listener.onSettled();
   }
 
-  /** What follows for the place that the dead worker had: a successor, a spare, a new worker now, or one after a back-off. */
-  #afterDeath(slot: Slot, worker: Worker, death: Death, isCharged: boolean): void {
+  #refillAfter(slot: Slot, worker: Worker, death: Death, charged: boolean): void {
     this.#slots.empty(slot);
-    if (isCharged) slot.failures += 1;
-    if (slot.role === 'replacement' && slot.cause === 'restart') {
-      this.#replacement.drop(slot, failedRestart(worker, death));
-      return;
-    }
-    if (slot.role === 'regular') {
-      const replacement = this.#replacement.takeOver(slot) ?? this.#slots.takeSpare();
-      if (replacement !== undefined) {
-        this.#slots.occupy(slot, replacement);
-        if (replacement.state === 'ready') this.#listener.onUsable(replacement);
+    if (charged) slot.failures += 1;
+    const standIn = slot.role === 'regular' ? (this.#replacement.takeOver(slot) ?? this.#slots.takeSpare()) : undefined;
+    const decision = afterDeath({
+      role: slot.role,
+      isCharged: charged,
+      isForRestart: slot.cause === 'restart',
+      hasStandIn: standIn !== undefined,
+      isBeyondMinimum: this.#slots.regular.length > this.#min,
+    });
+    switch (decision) {
+      case 'fail-restart':
+        this.#replacement.drop(slot, failedRestart(worker, death));
+        return;
+      case 'stand-in':
+        this.#slots.occupy(slot, standIn as Worker);
+        if (standIn?.state === 'ready') this.listener.onUsable(standIn);
+        return;
+      case 'retire':
+        this.#slots.retire(slot);
+        return;
+      case 'back-off': {
+        const delayMs = backoffMs(this.rules.restart.backoff, slot.failures, this.#random);
+        this.#slots.backOff(slot, delayMs, () => this.#throttle.refill());
         return;
       }
-      if (!isCharged && this.#slots.regular.length > this.#min) {
-        this.#slots.retire(slot); // it comes back if the tasks that wait need it
+      case 'refill':
         return;
-      }
     }
-    if (!isCharged) return;
-    const delayMs = backoffMs(this.rules.restart.backoff, slot.failures, this.#random);
-    this.#slots.backOff(slot, delayMs, () => this.#throttle.refill());
-  }
-
-  #break(worker: Worker, death: Death): void {
-    if (this.#state === 'closed') return;
-    const isNews = this.#state !== 'broken';
-    if (this.#state === 'open') this.#state = 'broken';
-    if (isNews) this.#replacement.onBroken(this.#listener.onBroken(death, worker.bootError));
-    if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
-  }
-
-  /** Half-open: one worker is tried. It recovers the pool by being proven. */
-  #probe(): void {
-    if (this.#state !== 'broken') return;
-    const slot = [...this.#slots.regular, ...this.#slots.spares].find((candidate) => candidate.worker === undefined);
-    if (this.#throttle.starting === 0) {
-      if (slot === undefined) this.#recover();
-      else this.#throttle.fill(this.#slots.emptied(slot));
-    }
-    if (this.#state === 'broken') this.#breaker.armProbe(() => this.#probe());
-  }
-
-  /** Forgets the crash history and starts workers again. */
-  revive(): void {
-    if (this.#state === 'broken') this.#recover();
-  }
-
-  #onProven(worker: Worker): void {
-    const slot = this.#slots.of(worker);
-    if (slot !== undefined) slot.failures = 0;
-    if (this.#state === 'broken') this.#recover();
-    else this.#throttle.refillSoon();
-  }
-
-  #recover(): void {
-    this.#state = 'open';
-    this.#breaker.reset();
-    this.#breaker.disarmProbe();
-    for (const slot of this.#slots.all()) {
-      slot.failures = 0;
-      if (slot.state === 'backing-off') this.#slots.empty(slot);
-    }
-    this.#listener.onRecovered();
-    this.#throttle.refill();
-    this.#listener.onSettled();
   }
 
   #mayFill(slot: Slot): boolean {
-    return this.#state === 'open' || (this.#state === 'closing' && slot.role !== 'spare' && this.#listener.hasWork());
+    return this.state === 'open' || (this.state === 'closing' && slot.role !== 'spare' && this.#delegate.hasWork());
   }
 
   #spawn(ordinal: number): Worker {
     const worker = new Worker(this, ++this.#spawnedCount, ordinal);
-    worker.client = this.#listener.createClient(worker);
+    worker.client = this.#delegate.createClient(worker);
     this.#workers.set(worker.id, worker);
     this.#healthChecks.start();
     return worker;

@@ -7,7 +7,7 @@
 
 import { decode, encode } from '../../ipc/codec/codec.js';
 import { SerializationError } from '../../shared/errors.js';
-import { type Lease, partOf, type Settler, setStarted, type TaskRecord } from '../task/task-record.js';
+import { endPart, type Lease, partOf, type Settler, type TaskItems, type TaskRecord } from '../task/task-record.js';
 import type { Chunker } from './chunker.js';
 import { rejected } from './outcome.js';
 import { OutcomeRange } from './outcome-buffer.js';
@@ -23,10 +23,8 @@ const REPORTED = -1;
 /** What is sent: lists of arguments, or items that are each the only argument (worker/chunks.ts). */
 export type ChunkBody = readonly (readonly unknown[])[] | { readonly only: readonly unknown[] };
 
-export class Chunk implements Settler {
+export class Chunk implements Settler, TaskItems {
   record: TaskRecord | undefined;
-  /** A reader of values never repeats; what was told does not either, so the rest may be sent again. */
-  readonly hasTaken = false;
   readonly #chunker: Chunker;
   /** The indexes of the attempt's items, or TOLD. */
   #items: number[];
@@ -87,7 +85,7 @@ export class Chunk implements Settler {
         record.body = encoded.body;
         record.attachments = encoded.attachments;
       } else part = partOf(lease, this.#chunker.apart(record, index, encoded));
-      setStarted(part, hasStarted);
+      endPart(part, hasStarted, this.#chunker.story);
       return part;
     });
   }

@@ -3,6 +3,7 @@
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../../ipc/codec/encode-together.js';
 import { Flag } from '../../ipc/frame.js';
+import type { Story } from '../../shared/transitions.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from '../options/task-options.js';
 import type { PoolContext } from '../pool-context.js';
 import type { NameStats } from '../task/task-durations.js';
@@ -32,6 +33,10 @@ export class Chunker {
     this.#wished = wished;
     this.#isSpread = isSpread;
     this.#batch = batch;
+  }
+
+  get story(): Story {
+    return this.#core.story;
   }
 
   get isEmpty(): boolean {
@@ -103,7 +108,7 @@ export class Chunker {
     const chunk = new Chunk(this, indexes);
     this.#chunks.add(chunk);
     const flags = isExact ? Flag.Chunk | Flag.Exact : Flag.Chunk;
-    chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, chunk);
+    chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, undefined, chunk);
     this.#batch.onSubmitted(chunk.record);
   }
 

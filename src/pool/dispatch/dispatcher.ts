@@ -3,8 +3,9 @@
  * for the whole tick in which it was submitted and never reaches a worker (G6), and so that many
  * tasks leave in one write.
  */
-import { FrameType } from '../../ipc/frame.js';
+import { Flag, FrameType } from '../../ipc/frame.js';
 import type { Clock, Timer } from '../../shared/platform.js';
+import type { Story } from '../../shared/transitions.js';
 import { AHEAD_LIMIT_US, estimateUs, isShort, mayGoAhead } from '../task/task-durations.js';
 import { encodedName, type NameTable } from '../task/task-names.js';
 import type { TaskQueue } from '../task/task-queue.js';
@@ -32,6 +33,7 @@ export class Dispatcher {
   readonly #names: NameTable;
   readonly #options: DispatcherOptions;
   readonly #listener: DispatcherListener;
+  readonly #story: Story;
   readonly workers: Set<WorkerLeases> = new Set();
   readonly #free = new RankedWorkers<WorkerLeases>();
   readonly #takesAhead = new WorkerSet<WorkerLeases>();
@@ -42,8 +44,16 @@ export class Dispatcher {
   #watch: Timer | undefined;
   #isPaused = false;
 
-  constructor(clock: Clock, queue: TaskQueue<TaskRecord>, names: NameTable, options: DispatcherOptions, listener: DispatcherListener) {
+  constructor(
+    clock: Clock,
+    story: Story,
+    queue: TaskQueue<TaskRecord>,
+    names: NameTable,
+    options: DispatcherOptions,
+    listener: DispatcherListener,
+  ) {
     this.#clock = clock;
+    this.#story = story;
     this.#queue = queue;
     this.#names = names;
     this.#options = options;
@@ -100,15 +110,15 @@ export class Dispatcher {
     // Where a worker takes several at once, they are spread; else the latest has the warmest caches.
     const workers = this.#free.first;
     const free = this.#options.concurrency > 1 ? workers?.next() : workers?.latest;
-    if (free !== undefined || record.stream !== undefined) return free;
+    if (free !== undefined || isLong(record)) return free;
     const leases = this.#takesAhead.next();
     return leases !== undefined && mayGoAhead(record.name, leases.aheadUs) ? leases : undefined;
   }
 
   #give(leases: WorkerLeases, record: TaskRecord, now: number): void {
     this.#define(leases, record.name.id);
-    record.state = 'sent';
-    leases.send(record, now, estimateUs(record.name), !isShort(record.name) || record.stream !== undefined);
+    record.become('sent', this.#story);
+    leases.send(record, now, estimateUs(record.name), !isShort(record.name) || isLong(record));
     record.isBack = false;
     this.#dirty.add(leases);
     this.update(leases);
@@ -175,4 +185,9 @@ export class Dispatcher {
     if (this.#watch !== undefined) this.#clock.clearTimer(this.#watch);
     this.#watch = undefined;
   }
+}
+
+/** Nothing is sent ahead of it: it may take long, whatever its name did until now. */
+function isLong({ flags }: TaskRecord): boolean {
+  return (flags & (Flag.Stream | Flag.Chunk)) !== 0;
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Message } from '../../ipc/frame.js';
+import type { Story } from '../../shared/transitions.js';
 import type { Death } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
 import type { Lease } from '../task/task-record.js';
@@ -22,6 +23,7 @@ type Pace = 'flows' | 'holds' | 'spins' | 'hangs';
 /** Learns what becomes of the leases of a worker. */
 export interface LeaseListener<L> {
   readonly concurrency: number;
+  readonly story: Story;
   now(): number;
   /** The parent presumes that it runs now: its time begins to count. */
   onPresumedStart(lease: Lease): void;
@@ -140,7 +142,7 @@ export abstract class LeaseTable {
 
   protected confirmStart(lease: Lease, at: number): void {
     if (lease.hasStarted) return;
-    lease.hasStarted = true;
+    lease.become('started', this.listener.story);
     lease.startedAt = at;
     lease.record.starts += 1;
     this.listener.onStarted(lease);
@@ -148,6 +150,7 @@ export abstract class LeaseTable {
 
   protected close(lease: Lease): void {
     lease.holder = undefined;
+    lease.become(lease.hasStarted ? 'ended' : 'withdrawn', this.listener.story);
     this.ring.free(lease.seq);
     this.openCount -= 1;
     if (lease.seq <= this.presumedUpTo) this.running -= 1;

@@ -95,7 +95,8 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
         this.listener.onProgress(lease, message);
         return;
       case FrameType.Value:
-        if (lease.record.stream === undefined) throw new ProtocolError('a value of a task that has no stream');
+        if (lease.record.sink === undefined && lease.record.items === undefined)
+          throw new ProtocolError('a value of a task that has no stream');
         this.confirmStart(lease, this.listener.now());
         this.listener.onValue(lease, message);
         return;
@@ -135,7 +136,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   }
 
   #onDropped(seq: number, lease: Lease): void {
-    if (!lease.isRevoked || lease.hasStarted) throw new ProtocolError(`attempt ${seq} dropped, which was not revoked`);
+    if (!lease.isRevoked) throw new ProtocolError(`attempt ${seq} dropped, which was not revoked`);
     this.close(lease);
     this.listener.onWithdrawn(lease);
     this.advance(this.listener.now());
@@ -163,16 +164,20 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
 
   // ---- revoking
 
-  /** Takes an attempt back if it has not started. False: it has (or the worker is just dropping it, and will say so). */
+  /**
+   * Takes an attempt back if it has not started. True: its lease is over, and the caller decides about its task. False: it has
+   * started, or its worker is just dropping it and will say so.
+   */
   withdraw(lease: Lease): boolean {
     if (lease.hasStarted) return false;
     this.worker.controlFile.revoke(lease.seq, lease.seq);
-    lease.isRevoked = true;
+    if (lease.state === 'sent') lease.become('revoked', this.listener.story);
     const noted = this.readStarted();
     if (noted === undefined || lease.seq <= noted) return false;
     const now = this.listener.now();
     if (lease.seq <= this.presumedUpTo) this.#lags(now, lease);
     this.#takeBack(lease);
+    lease.record.lease = undefined;
     if (this.openCount === 0) this.since = now;
     this.presume(now);
     this.listener.onCapacity(this);
@@ -186,7 +191,11 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     this.#revoke(leases);
     const noted = this.readStarted();
     if (noted === undefined) return false; // it dies: what becomes of them is decided then
-    for (const lease of leases.reverse()) if (lease.seq > noted) this.#takeBack(lease);
+    for (const lease of leases.reverse()) {
+      if (lease.seq <= noted) continue;
+      this.#takeBack(lease);
+      this.listener.onWithdrawn(lease);
+    }
     this.presume(this.listener.now());
     return noted <= limit;
   }
@@ -197,7 +206,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     let first = leases[0]?.seq ?? 0;
     let last = first - 1;
     for (const lease of leases) {
-      lease.isRevoked = true;
+      if (lease.state === 'sent') lease.become('revoked', this.listener.story);
       if (lease.seq > last + 1) {
         controlFile.revoke(first, last);
         first = lease.seq;
@@ -285,6 +294,5 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   #takeBack(lease: Lease): void {
     this.close(lease);
     this.ring.takeBack(lease.seq);
-    this.listener.onWithdrawn(lease);
   }
 }

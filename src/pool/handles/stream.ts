@@ -25,7 +25,6 @@ export class StreamSink {
   record: TaskRecord | undefined;
   /** From then on it cannot be started again: the reader would see its first values twice. */
   hasTaken = false;
-  readonly left = 1;
   readonly #values: unknown[] = [];
   #untold = 0; // taken, and the worker does not know it
   readonly #window = new StreamWindow(MOST_BYTES);

@@ -68,7 +68,7 @@ export function submitTask<R>(
 
 /** Whether it is worth asking: nearly always it is not. */
 function mayRefuse(core: PoolContext): boolean {
-  return !core.isOpen || core.brokenBy !== undefined || core.options.queueLimit !== Number.POSITIVE_INFINITY;
+  return core.poolState.state !== 'open' || core.options.queueLimit !== Number.POSITIVE_INFINITY;
 }
 
 function throwRefusal(core: PoolContext): void {

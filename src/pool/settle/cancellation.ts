@@ -54,20 +54,17 @@ export class Cancellation implements TaskCancellation {
       return;
     }
     record.ending ??= ending;
-    if (record.state === 'queued' || record.state === 'waiting') {
-      core.queue.remove(record);
-      try {
-        core.settlement.end(record);
-      } catch (error) {
-        core.settlement.failInternally(record, error);
-      }
-      core.waiters.check();
+    if (record.state === 'new' || record.state === 'queued' || record.state === 'waiting') {
+      this.#settle(record);
       return;
     }
     const { lease } = record;
     const holder = lease?.holder;
     if (lease === undefined || holder === undefined) return; // the end of its attempt is being dealt with
-    if (isNew && holder.withdraw(lease)) return; // it never starts
+    if (isNew && holder.withdraw(lease)) {
+      this.#settle(record);
+      return;
+    }
     lease.target ??= 'cancel';
     if (how === 'kill') {
       this.forceEnd(lease);
@@ -76,6 +73,18 @@ export class Cancellation implements TaskCancellation {
     core.deadlines.set(record, core.clock.now() + (graceMs ?? core.options.graceMs));
     holder.abort(lease, 'cancel', reason);
     holder.withdrawAhead();
+  }
+
+  /** It is with no worker. */
+  #settle(record: TaskRecord): void {
+    const core = this.#core;
+    core.queue.remove(record);
+    try {
+      core.settlement.end(record);
+    } catch (error) {
+      core.settlement.failInternally(record, error);
+    }
+    core.waiters.check();
   }
 
   /** Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its way. */

@@ -35,7 +35,7 @@ export class Settlement implements TaskSettlement {
   onStarted(lease: Lease): void {
     const { record } = lease;
     const core = this.#core;
-    if (record.state === 'sent') record.state = 'running';
+    if (record.state === 'sent') record.become('running', core.story);
     if (record.starts === 1) core.queueMs.record(lease.startedAt - record.submittedAt);
     if (record.started !== undefined && record.starts === 1) record.started.resolve(toAttempt(lease, core.clock.epoch));
     if (core.events.has('taskStarted')) {
@@ -185,7 +185,7 @@ export class Settlement implements TaskSettlement {
     const { record } = lease;
     if (lease.hasStarted) pastOf(record).attempts.push(lease);
     record.lease = undefined;
-    record.stream?.lost?.();
+    record.sink?.lost();
     record.isSoftPast = false;
     core.deadlines.clear(record);
     core.counts.retried += 1;
@@ -197,7 +197,7 @@ export class Settlement implements TaskSettlement {
       core.enqueue(record, where);
       return;
     }
-    record.state = 'waiting';
+    record.become('waiting', core.story);
     core.waiting.add(record);
     if (typeof delayMs === 'number') core.deadlines.set(record, core.clock.now() + delayMs);
     else core.events.after(() => this.#askDelay(record, delayMs, where));
@@ -231,7 +231,7 @@ export class Settlement implements TaskSettlement {
   /** To find out what awaits it takes some microtasks, so that is done only where nobody waits for its end: `cancel`, `close` … resolve after it has settled. */
   #fail(record: TaskRecord, error: unknown, isThrown: boolean): void {
     const { caller } = record;
-    const isUrgent = record.ending !== undefined || record.over !== undefined || this.#core.supervisor.state !== 'open';
+    const isUrgent = record.ending !== undefined || record.over !== undefined || this.#core.poolState.state !== 'open';
     this.#finish(record, 'failed');
     // Only now: it may run code of the program.
     if (caller !== undefined) addCaller(error, caller, aboutTask(record));
@@ -269,15 +269,14 @@ export class Settlement implements TaskSettlement {
 
   #finish(record: TaskRecord, state: 'succeeded' | 'failed' | 'cancelled'): void {
     const core = this.#core;
-    if (record.isSettled) throw new Error(`task ${record.id} is ${record.state}: it cannot settle again as ${state}`);
-    record.state = state;
+    record.become(state, core.story);
     record.body = undefined;
     // It was answered, so its worker has read them to the end; otherwise a socket may still hold them.
     if (state === 'succeeded') release(record.attachments);
     record.attachments = NONE;
     record.caller = undefined;
     try {
-      core.counts[state] += record.stream?.left ?? 1;
+      core.counts[state] += record.items?.left ?? 1;
       if (core.events.has('taskSettled')) {
         core.events.emit('taskSettled', {
           taskId: record.id,
@@ -312,8 +311,8 @@ function settleOver({ over, reaped }: TaskRecord): void {
 }
 
 /** Values of its stream were taken: started again, it would give them twice. */
-function mustNotRepeat({ stream }: TaskRecord): boolean {
-  return stream?.hasTaken === true;
+function mustNotRepeat({ sink }: TaskRecord): boolean {
+  return sink?.hasTaken === true;
 }
 
 function tagOf(record: TaskRecord): { tag?: string } {

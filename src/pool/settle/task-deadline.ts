@@ -125,11 +125,14 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
     return;
   }
   core.clock.afterPoll(() => {
-    const holder = lease.holder;
+    const { holder } = lease;
     if (holder === undefined || record.lease !== lease || record.ending !== undefined) return;
     // Others run beside it and keep it from its start: its time has not begun.
     if (!lease.isRevoked && !holder.hasStarted(lease) && holder.countStarted() > 0) {
-      if (holder.withdraw(lease)) return;
+      if (holder.withdraw(lease)) {
+        core.settlement.onWithdrawn(lease);
+        return;
+      }
       lease.startedAt = core.clock.now(); // it has started just now
       arm(core, lease);
       return;
@@ -140,6 +143,7 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
       else core.cancellation.forceEnd(lease);
       return;
     }
+    core.settlement.onWithdrawn(lease);
     // It was sent to an idle worker and never started there: that worker is stopped or hung, unless it goes on in this very moment.
     if (holder.mayKillAsHung()) holder.worker.kill();
   });
@@ -158,13 +162,9 @@ function queueTimeout(core: PoolContext, record: TaskRecord): void {
   const timeoutMs = record.options.queueTimeoutMs as number;
   const error = (): TaskTimeoutError =>
     new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
-  const holder = record.lease?.holder;
-  if (holder !== undefined && record.lease !== undefined) {
-    if (holder.hasStarted(record.lease)) return; // it has started in time
-    record.ending = { at: core.clock.now(), state: 'failed', error, reason: undefined };
-    if (!holder.withdraw(record.lease)) record.ending = undefined;
-    return;
-  }
+  const { lease } = record;
+  // It has started in time, or its worker is just dropping it.
+  if (lease?.holder !== undefined && (lease.holder.hasStarted(lease) || !lease.holder.withdraw(lease))) return;
   core.queue.remove(record);
   core.settlement.fail(record, error());
   core.waiters.check();

@@ -1,17 +1,19 @@
 /**
- * What the pool knows of one task, and of each time it was sent to a worker.
+ * A task, and each of its attempts: what the pool knows of them. Only this file changes their states.
  *
- *   queued → sent → running → succeeded | failed | cancelled
- *                   running → waiting → queued   (a retry)
- *            sent → queued                       (withdrawn, or its worker died before it started)
+ *   new → queued → sent → running → succeeded | failed | cancelled
+ *                         running → waiting → queued   (a retry)
+ *                  sent → queued                       (withdrawn, or its worker died before it started)
  *
- * `sent`: with a worker, and not known to have started. Users see it as `queued`.
+ * `new`: not in the queue yet. `sent`: with a worker that is still busy with other attempts. `running`: its worker is presumed to run
+ * it; whether it has started is the lease's state. Users see `new` and `sent` as `queued`.
  */
 
 import type { Encoded } from '../../ipc/codec/codec.js';
 import type { Due } from '../../shared/deadlines.js';
 import type { Deferred } from '../../shared/deferred.js';
 import type { AbortKind } from '../../shared/platform.js';
+import { STEP_LIMIT, STORY_MASK, type Story, stepsOf, type Transitions } from '../../shared/transitions.js';
 import type { Attempt } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
@@ -19,7 +21,34 @@ import type { Caller } from './submission-stack.js';
 import type { NameStats } from './task-durations.js';
 import type { Level, Queued } from './task-queue.js';
 
-export type RecordState = 'queued' | 'sent' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
+export type TaskState = 'new' | 'queued' | 'sent' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
+
+export const TASK_TRANSITIONS: Transitions<TaskState> = {
+  new: ['queued', 'waiting', 'failed', 'cancelled'],
+  queued: ['sent', 'failed', 'cancelled'],
+  sent: ['running', 'queued', 'waiting', 'failed', 'cancelled'],
+  running: ['queued', 'waiting', 'succeeded', 'failed', 'cancelled'],
+  waiting: ['queued', 'failed', 'cancelled'],
+  succeeded: [],
+  failed: [],
+  cancelled: [],
+};
+const TASK_STEPS = stepsOf('task', TASK_TRANSITIONS);
+
+/**
+ * `sent`: with a worker, and not known to have started. `revoked`: it is being taken back; its worker drops it, or has started it.
+ * `started`: its worker has recorded the start. `withdrawn`: over, and it never started. `ended`: over, and it had started.
+ */
+export type LeaseState = 'sent' | 'revoked' | 'started' | 'withdrawn' | 'ended';
+
+export const LEASE_TRANSITIONS: Transitions<LeaseState> = {
+  sent: ['revoked', 'started', 'withdrawn', 'ended'],
+  revoked: ['started', 'withdrawn'],
+  started: ['ended'],
+  withdrawn: [],
+  ended: ['withdrawn'], // the attempt at a chunk, for an item that had not started in it
+};
+const LEASE_STEPS = stepsOf('attempt at task', LEASE_TRANSITIONS);
 
 /** What settles a task: the functions of its promise, or those of a batch. */
 export interface Settler {
@@ -55,8 +84,7 @@ export class Lease {
   readonly estimateUs: number;
   /** Its name is not known to be short: nothing is sent ahead behind it. */
   readonly isLong: boolean;
-  /** The parent knows that it has started: the worker said so, or its note. */
-  hasStarted = false;
+  #state: LeaseState = 'sent';
   /** Of a running attempt: when it started, on the clock of the pool. */
   startedAt = 0;
   endedAt: number | undefined;
@@ -67,8 +95,6 @@ export class Lease {
   readonly items: number;
   /** It is to be ended, and its worker may be killed for it. */
   target: 'cancel' | 'timeout' | undefined;
-  /** Its revoke cell is written: it will be reported as dropped if it has not started. */
-  isRevoked = false;
 
   constructor(seq: number, record: TaskRecord, holder: LeaseHolder, estimateUs: number, isLong: boolean) {
     this.seq = seq;
@@ -79,7 +105,28 @@ export class Lease {
     this.number = record.starts + 1;
     this.estimateUs = estimateUs;
     this.isLong = isLong;
-    this.items = Math.max(record.stream?.left ?? 1, 1);
+    this.items = Math.max(record.items?.left ?? 1, 1);
+  }
+
+  get state(): LeaseState {
+    return this.#state;
+  }
+  /** The parent knows that it has started: from its worker, or from the control file. */
+  get hasStarted(): boolean {
+    return this.#state === 'started' || this.#state === 'ended';
+  }
+  get isRevoked(): boolean {
+    return this.#state === 'revoked';
+  }
+
+  /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if there is no such step */
+  become(to: LeaseState, story: Story): void {
+    const step = LEASE_STEPS[this.#state][to];
+    if (step === undefined)
+      throw story.impossible(`attempt ${this.number} at task ${this.record.id} is ${this.#state}: it cannot become ${to}`);
+    story.steps[story.count++ & STORY_MASK] = this.record.id * STEP_LIMIT + step;
+    if (story.isPrinted) story.print();
+    this.#state = to;
   }
 }
 
@@ -102,17 +149,23 @@ export class Past {
   errors = 0;
 }
 
-/** Where that goes which a task tells before its end. */
+/** Where the values of a generator task go. */
 export interface TaskSink {
-  /** Something of it was read: it would come twice. */
+  /** A value was read: another attempt would yield it twice. */
   readonly hasTaken: boolean;
-  /** Items of a chunk that were not told. */
-  readonly left: number;
   put(value: unknown, bytes: number): void;
   /** The attempt has failed, and another follows. */
-  lost?(): void;
-  /** Of a chunk whose attempt is lost (chunk.ts): the attempt as each item sees it that goes on. */
-  split?(lease: Lease, started: number): Lease[];
+  lost(): void;
+}
+
+/** The items of a chunk. */
+export interface TaskItems {
+  /** The number of items whose outcomes have not arrived. */
+  readonly left: number;
+  /** Takes the outcomes of some items. @throws ProtocolError */
+  put(outcomes: unknown): void;
+  /** The attempt is lost, and the first `started` items had started: the attempt as each item sees it that goes on. */
+  split(lease: Lease, started: number): Lease[];
 }
 
 /** As small as it can be: a million of them may be queued, and the collector copies each that lives twice. */
@@ -127,7 +180,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   attachments: readonly Buffer[];
   readonly options: ResolvedTaskOptions;
   readonly submittedAt: number;
-  state: RecordState = 'queued';
+  #state: TaskState = 'new';
   readonly settler: Settler;
   /** Where it was submitted (submission-stack.ts). It holds what the calling functions see, so it is let go when the task settles. */
   caller: Caller | undefined;
@@ -144,8 +197,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   over: Deferred<void> | undefined;
   /** Settles when the process that is killed for it, or died with it, is gone. */
   reaped: Promise<void> | undefined;
-  /** Where the values of a generator task go, or the ends of the items of a chunk. */
-  stream: TaskSink | undefined;
+  sink: TaskSink | undefined;
+  items: TaskItems | undefined;
   started: Deferred<Attempt> | undefined;
   /** What its deadline is for follows from its state (task-deadline.ts). */
   dueAt = 0;
@@ -177,8 +230,21 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     this.settler = settler;
   }
 
+  get state(): TaskState {
+    return this.#state;
+  }
+
+  /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if there is no such step */
+  become(to: TaskState, story: Story): void {
+    const step = TASK_STEPS[this.#state][to];
+    if (step === undefined) throw story.impossible(`task ${this.id} is ${this.#state}: it cannot become ${to}`);
+    story.steps[story.count++ & STORY_MASK] = this.id * STEP_LIMIT + step;
+    if (story.isPrinted) story.print();
+    this.#state = to;
+  }
+
   get isSettled(): boolean {
-    return this.state === 'succeeded' || this.state === 'failed' || this.state === 'cancelled';
+    return this.#state === 'succeeded' || this.#state === 'failed' || this.#state === 'cancelled';
   }
 
   get priority(): number {
@@ -214,10 +280,13 @@ export function partOf(lease: Lease, record: TaskRecord): Lease {
   return part;
 }
 
-/** The attempt had started; what of it is the record's own is known only now. */
-export function setStarted(lease: Lease, hasStarted: boolean): void {
-  if (lease.hasStarted === hasStarted) return;
-  lease.hasStarted = hasStarted;
+/** The attempt at a chunk is over: whether this item had started in it is known only now. */
+export function endPart(lease: Lease, hasStarted: boolean, story: Story): void {
+  if (hasStarted === lease.hasStarted) {
+    if (lease.state === 'sent') lease.become('withdrawn', story);
+    return;
+  }
+  lease.become(hasStarted ? 'ended' : 'withdrawn', story);
   lease.record.starts += hasStarted ? 1 : -1;
 }
 

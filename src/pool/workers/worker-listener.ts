@@ -4,11 +4,12 @@ import { decode } from '../../ipc/codec/codec.js';
 import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
 import { sizeOf } from '../../ipc/stream-window.js';
 import { reportThrown } from '../../shared/program.js';
+import type { Story } from '../../shared/transitions.js';
 import type { Death } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
 import type { WorkerClient } from '../../supervisor/lifecycle/worker-client.js';
 import type { RecycleCause } from '../../supervisor/slot.js';
-import type { SupervisorListener } from '../../supervisor/supervisor-listener.js';
+import type { SupervisorDelegate, SupervisorListener } from '../../supervisor/supervisor-listener.js';
 import type { LeaseListener } from '../dispatch/lease-table.js';
 import { WorkerLeases } from '../dispatch/worker-leases.js';
 import type { PoolContext } from '../pool-context.js';
@@ -20,14 +21,16 @@ import type { Lease } from '../task/task-record.js';
 /** How often a worker tells its resident memory, if it has to. */
 const REPORT_MS = 100;
 
-export class WorkerListener implements SupervisorListener, LeaseListener<WorkerLeases> {
+export class WorkerListener implements SupervisorListener, SupervisorDelegate, LeaseListener<WorkerLeases> {
   readonly concurrency: number;
+  readonly story: Story;
   readonly #core: PoolContext;
   readonly #leases = new Map<Worker, WorkerLeases>();
 
   constructor(core: PoolContext) {
     this.#core = core;
     this.concurrency = core.options.concurrency;
+    this.story = core.story;
   }
 
   // ---- workers (SupervisorUser)
@@ -40,7 +43,7 @@ export class WorkerListener implements SupervisorListener, LeaseListener<WorkerL
   }
 
   /** Encoded once, when the pool was made: code of the program that ran here could not be answered to. */
-  boot(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
+  bootMessage(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
     const { limits, recycle } = this.#core.options;
     // Where the system does not tell it, the worker does.
     const isAsked = (limits.rssBytes ?? recycle.aboveRssBytes) !== undefined && worker.vitals() === undefined;
@@ -55,16 +58,9 @@ export class WorkerListener implements SupervisorListener, LeaseListener<WorkerL
   onReady(worker: Worker, message: Message): void {
     const core = this.#core;
     core.exports = exportsOf(message);
-    core.autoscaler.onBoot(worker.readyAt - worker.spawnedAt);
-    core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs: worker.readyAt - worker.spawnedAt });
-  }
-
-  onBootFailed(worker: Worker, message: Message): void {
-    try {
-      worker.bootError = decode(message.codec, message.body, message.attachments);
-    } catch (error) {
-      worker.bootError = error; // the tail of its stderr tells what it was
-    }
+    const bootMs = (worker.readyAt as number) - worker.spawnedAt;
+    core.autoscaler.onBoot(bootMs);
+    core.events.emit('workerReady', { workerId: worker.id, pid: worker.pid as number, bootMs });
   }
 
   onUsable(worker: Worker): void {
@@ -102,14 +98,14 @@ export class WorkerListener implements SupervisorListener, LeaseListener<WorkerL
     return setupMistake(death, worker.bootError, this.#core.options.module) !== undefined;
   }
 
-  onBroken(death: Death, bootError: unknown): Error {
+  breakPool(death: Death, bootError: unknown): Error {
     const core = this.#core;
-    core.brokenBy = brokenError(core.options, death, bootError);
+    core.poolState.break(brokenError(core.options, death, bootError));
     // Not the one of which those of the tasks are made: the program may change it.
     core.events.emit('broken', { error: core.brokenError() });
     const error = core.brokenError();
     for (const record of [...core.queue, ...core.waiting]) {
-      if (core.brokenBy === undefined) break; // code of the program has revived the pool: the others go on
+      if (core.poolState.brokenBy === undefined) break; // code of the program has revived the pool: the others go on
       if (record.isSettled) continue; // by what followed from one before it
       try {
         if (record.state === 'queued') core.queue.remove(record);
@@ -123,7 +119,6 @@ export class WorkerListener implements SupervisorListener, LeaseListener<WorkerL
   }
 
   onRecovered(): void {
-    this.#core.brokenBy = undefined;
     this.#core.events.emit('recovered', {});
   }
 
@@ -138,7 +133,8 @@ export class WorkerListener implements SupervisorListener, LeaseListener<WorkerL
   }
 
   onPresumedStart(lease: Lease): void {
-    lease.record.state = 'running';
+    const { record } = lease;
+    if (record.state === 'sent') record.become('running', this.#core.story);
     armRunDeadlines(this.#core, lease);
   }
 
@@ -175,7 +171,8 @@ export class WorkerListener implements SupervisorListener, LeaseListener<WorkerL
     const { record } = lease;
     try {
       const value: unknown = decode(message.codec, message.body, message.attachments);
-      record.stream?.put(value, sizeOf(message.body, message.attachments));
+      record.sink?.put(value, sizeOf(message.body, message.attachments));
+      record.items?.put(value);
     } catch (cause) {
       if (cause instanceof ProtocolError) throw cause; // more values than there is room for, or none of what a chunk tells
       this.#core.settlement.onUnreadableValue(lease, cause);

@@ -1,4 +1,6 @@
 /** From the facts of a worker's end: what it is to be called, and how it is told in an error message. */
+import { decode } from '../../ipc/codec/codec.js';
+import type { Message } from '../../ipc/frame.js';
 import type { Death, MemorySample } from '../../shared/types.js';
 import { spawnErrorText } from './spawn-error.js';
 
@@ -108,4 +110,13 @@ function hintOf(death: Death): string {
     return 'without a reply: something called process.exit, or nothing was left to wait for';
   if (death.exitCode === 13) return 'an await that nothing could end: an unsettled top-level await';
   return '';
+}
+
+/** What the boot threw, as the worker sent it. */
+export function thrownIn(message: Message): unknown {
+  try {
+    return decode(message.codec, message.body, message.attachments);
+  } catch (error) {
+    return error; // the end of its stderr says what it was
+  }
 }

@@ -15,12 +15,12 @@ import { Patience } from '../../shared/patience.js';
 import type { ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import type { MemorySample } from '../../shared/types.js';
 import { Climb } from './climb.js';
-import { buildDeath, type Fault } from './death.js';
+import { buildDeath, type Fault, thrownIn } from './death.js';
 import { GroupReaper } from './group-reaper.js';
 import { ladderFrom } from './kill-ladder.js';
 import { StderrTail } from './stderr-tail.js';
 import type { WorkerClient } from './worker-client.js';
-import { ORDER, type WorkerOwner, type WorkerState } from './worker-state.js';
+import { isAtWork, WORKER_STEPS, type WorkerEnd, type WorkerOwner, type WorkerState } from './worker-state.js';
 
 /** How long after the exit the read side may stay open before what it holds is given up. A descendant that inherited it keeps it open. */
 const DRAIN_LIMIT_MS = 1000;
@@ -36,11 +36,8 @@ export class Worker implements ProcessListener {
   isUseful = false;
   /** Set by whoever creates it, at once. */
   client: WorkerClient | undefined;
-  readyAt = 0;
-  /** It was never ready: until its death is told, that may be charged, whatever is left of the process. */
-  isBooting = true;
-  /** The pool ends it, and not through its own fault: nobody is charged with its death. */
-  isRequested = false;
+  /** When its boot was over; undefined while it was never ready: then its death may be charged. */
+  readyAt: number | undefined;
   completed = 0;
   /** When something came from it last. */
   heardAt = 0;
@@ -52,17 +49,14 @@ export class Worker implements ProcessListener {
   readonly channel: FramedChannel;
   readonly #groupReaper: GroupReaper;
   readonly #stderr = new StderrTail();
-  #asked = 0;
-  #onAnswer: () => void = ignore;
+  #question: { readonly seq: number; readonly onAnswer: () => void } = { seq: 0, onAnswer: ignore };
   #state: WorkerState = 'starting';
   readonly #patience: Patience; // of the present state: with its boot, its leaving, a signal, its last words
-  readonly #climb: Climb;
-  #evidence: { readonly detail: string | undefined; readonly samples: readonly MemorySample[] | undefined } | undefined; // of the fault
+  readonly #ladder: Climb;
   #reportedRss: number | undefined;
-  #fault: Fault | undefined; // why it is being ended, if through its own fault
+  #end: WorkerEnd | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
-  #leaveBy: number | undefined; // it was asked to leave in peace, and is given that long
 
   constructor(host: WorkerOwner<Worker>, id: number, ordinal: number) {
     this.#owner = host;
@@ -73,7 +67,7 @@ export class Worker implements ProcessListener {
     this.#process = host.spawner.spawn(id, this);
     this.channel = new FramedChannel(this.#process, (message) => this.#onMessage(message));
     // What SIGKILL does not end sleeps uninterruptibly: it is given up, and told as a death (G7).
-    this.#climb = new Climb(this.#process, this.#patience, () => this.#bury());
+    this.#ladder = new Climb(this.#process, this.#patience, () => this.#bury());
     this.#groupReaper = new GroupReaper(this.#process, id);
     this.#awaitBoot();
   }
@@ -98,7 +92,11 @@ export class Worker implements ProcessListener {
     return this.isAlive ? (this.#process.vitals()?.rssBytes ?? this.#reportedRss) : undefined;
   }
   get isAlive(): boolean {
-    return ORDER[this.#state] < ORDER.exited;
+    return this.#state !== 'exited' && this.#state !== 'dead';
+  }
+  /** The pool ends it, and not through its own fault: nobody is charged with its death. */
+  get isRequested(): boolean {
+    return this.#end?.by === 'request';
   }
 
   // ---- sending
@@ -121,30 +119,31 @@ export class Worker implements ProcessListener {
 
   /** Asks it to leave: it runs its stop hooks and exits; after `graceMs` the ladder follows. */
   leave(graceMs: number = this.#owner.rules.graceMs): void {
-    if (ORDER[this.#state] >= ORDER.stopping) return;
-    this.#leaveBy = this.#owner.clock.now() + graceMs;
-    this.#stop();
-    if (this.isBooting) {
-      this.#climb.begin(this.#owner.rules.killLadder);
+    if (!isAtWork(this.#state)) return;
+    this.#stop(this.#owner.clock.now() + graceMs);
+    if (this.readyAt === undefined) {
+      this.#ladder.begin(this.#owner.rules.killLadder);
       return;
     }
     this.add({ type: FrameType.Leave });
     this.flush();
-    this.#patience.start(graceMs, () => this.#climb.begin(this.#owner.rules.killLadder));
+    this.#patience.start(graceMs, () => this.#ladder.begin(this.#owner.rules.killLadder));
   }
 
   /** The kill ladder from its first step, or from the given signal. A stronger kill overtakes a weaker one. */
   kill(signal?: NodeJS.Signals): void {
-    if (ORDER[this.#state] >= ORDER.exited) return;
-    if (this.#state !== 'stopping') this.#stop();
+    if (!this.isAlive) return;
+    if (this.#state !== 'stopping') this.#stop(undefined);
     const ladder = this.#owner.rules.killLadder;
-    this.#climb.begin(signal === undefined ? ladder : ladderFrom(ladder, signal));
+    this.#ladder.begin(signal === undefined ? ladder : ladderFrom(ladder, signal));
   }
 
   /** Ends it through its own fault: at once, and not as requested. */
   fail(fault: Fault, detail?: string, samples?: readonly MemorySample[]): void {
-    this.#evidence ??= { detail, samples };
-    this.#fail(fault);
+    this.#end ??= { by: 'fault', fault, detail, samples }; // of one that has exited too: what it wrote may be read only then
+    if (!this.isAlive) return;
+    if (this.#state !== 'stopping') this.#become('stopping');
+    this.#ladder.begin(ladderFrom(this.#owner.rules.killLadder, 'SIGKILL'));
   }
 
   /** Asks for a sign of life. */
@@ -154,8 +153,8 @@ export class Worker implements ProcessListener {
   }
   /** Calls back when the worker has answered, which any turn of its event loop does. Asked again, only the last one is told. */
   ask(onAnswer: () => void): void {
-    this.#onAnswer = onAnswer;
-    this.add({ type: FrameType.Ping, seq: ++this.#asked });
+    this.#question = { seq: this.#question.seq + 1, onAnswer };
+    this.add({ type: FrameType.Ping, seq: this.#question.seq });
     this.flush();
   }
   /** Where its JavaScript is, if that can be found out in this time. */
@@ -181,15 +180,15 @@ export class Worker implements ProcessListener {
 
   onSpawned(): void {
     if (this.#state !== 'starting') return;
-    const { header, body, attachments } = this.#owner.boot(this);
+    const { header, body, attachments } = this.#owner.listener.bootMessage(this);
     this.add(header, body, attachments);
     this.flush();
     this.#awaitBoot(); // it counts from here: what came before was no fault of the module
-    this.#owner.onSpawned(this);
+    this.#owner.listener.onSpawned(this);
   }
 
   onSpawnError(error: Error): void {
-    if (ORDER[this.#state] >= ORDER.exited) return;
+    if (!this.isAlive) return;
     this.bootError = error;
     this.#hasReadEnded = true;
     this.#exit = { exitCode: null, signal: null };
@@ -216,9 +215,9 @@ export class Worker implements ProcessListener {
       this.#buryAfterPoll();
     } else {
       // The exit usually follows within a millisecond. If not, the process lives behind a closed channel.
-      if (ORDER[this.#state] < ORDER.stopping) {
+      if (isAtWork(this.#state)) {
         this.#become('stopping');
-        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));
+        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));
       }
     }
   }
@@ -234,7 +233,7 @@ export class Worker implements ProcessListener {
 
   onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     if (stream === 'stderr') this.#stderr.push(chunk);
-    this.#owner.onOutput(this, stream, chunk);
+    this.#owner.listener.onOutput(this, stream, chunk);
   }
 
   onDrain(): void {
@@ -244,7 +243,7 @@ export class Worker implements ProcessListener {
   // ---- its own business
 
   #awaitBoot(): void {
-    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));
+    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));
   }
 
   #onMessage(message: Message): void {
@@ -252,8 +251,8 @@ export class Worker implements ProcessListener {
     switch (type) {
       case FrameType.Ready:
       case FrameType.BootFailed:
-        if (!this.isBooting) throw new ProtocolError('the end of a second boot');
-        if (type === FrameType.BootFailed) this.#owner.onBootFailed(this, message);
+        if (this.readyAt !== undefined) throw new ProtocolError('the end of a second boot');
+        if (type === FrameType.BootFailed) this.bootError = thrownIn(message);
         else if (this.#state === 'starting') {
           this.readyAt = this.#owner.clock.now();
           this.#become('ready');
@@ -261,7 +260,7 @@ export class Worker implements ProcessListener {
         }
         return;
       case FrameType.Pong:
-        if (message.seq === this.#asked) this.#onAnswer(); // of the others it is enough that they came
+        if (message.seq === this.#question.seq) this.#question.onAnswer(); // of the others it is enough that they came
         return;
       case FrameType.Memory:
         this.#reportedRss = message.a * 1024;
@@ -271,32 +270,30 @@ export class Worker implements ProcessListener {
     }
   }
 
-  /** The only place where the state changes; leaving a state ends its timer, and the tenant learns once that it takes no more. */
+  /** Leaving a state ends its timer, and the client learns once that the worker takes no more. */
   #become(state: WorkerState): void {
-    if (ORDER[state] <= ORDER[this.#state]) throw new Error(`worker ${this.id}: ${this.#state} → ${state} is no transition`);
-    const wasUsable = ORDER[this.#state] <= ORDER.ready;
-    if (state === 'ready') this.isBooting = false;
+    const wasUsable = this.#state === 'starting' || this.#state === 'ready';
+    this.#owner.story.take('worker', WORKER_STEPS, this.id, this.#state, state);
     this.#state = state;
     this.#patience.stop();
-    if (wasUsable && ORDER[state] > ORDER.ready) this.client?.onLost();
+    if (wasUsable && state !== 'ready') this.client?.onLost();
   }
 
-  #stop(): void {
-    this.isRequested = true;
+  #stop(leaveBy: number | undefined): void {
+    this.#end ??= { by: 'request', leaveBy };
     this.#become('stopping');
   }
 
-  #fail(fault: Fault): void {
-    if (!this.isRequested) this.#fault ??= fault; // of one that has ended too: what it wrote may be read only then
-    if (ORDER[this.#state] >= ORDER.exited) return;
-    if (this.#state !== 'stopping') this.#become('stopping');
-    this.#climb.begin(ladderFrom(this.#owner.rules.killLadder, 'SIGKILL'));
+  /** It was asked to leave in peace, and may take until then. */
+  get #leaveBy(): number | undefined {
+    return this.#end?.by === 'request' ? this.#end.leaveBy : undefined;
   }
 
   /** How long its output may take to reach a slow reader. A kill is not waited for. */
   get #flushMs(): number {
     if (!this.isRequested) return this.#owner.rules.graceMs;
-    return this.#leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, this.#leaveBy - this.#owner.clock.now());
+    const leaveBy = this.#leaveBy;
+    return leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, leaveBy - this.#owner.clock.now());
   }
 
   /** What the worker wrote last to stderr may still be in its pipe. */
@@ -309,16 +306,15 @@ export class Worker implements ProcessListener {
     if (this.#state === 'dead') return;
     const hasStarted = (this.client?.countStarted() ?? 0) > 0;
     const death = buildDeath({
-      phase: this.isBooting ? 'boot' : hasStarted ? 'task' : this.#leaveBy !== undefined ? 'stopping' : 'idle',
+      phase: this.readyAt === undefined ? 'boot' : hasStarted ? 'task' : this.#leaveBy !== undefined ? 'stopping' : 'idle',
       requested: this.isRequested,
       pid: this.pid,
       exitCode: this.#exit?.exitCode ?? null,
       signal: this.#exit?.signal ?? null,
       uptimeMs: this.#owner.clock.now() - this.spawnedAt,
       stderrTail: this.#stderr.toString(),
-      fault: this.#fault,
       spawnError: this.pid === undefined ? (this.bootError as Error | undefined) : undefined,
-      ...(this.#fault === undefined ? {} : this.#evidence),
+      ...(this.#end?.by === 'fault' ? this.#end : {}),
     });
     if (this.#state !== 'exited') this.#become('exited');
     this.#become('dead');

@@ -82,10 +82,10 @@ export class SpawnThrottle {
   }
 
   #queue(slot: Slot, mayStill: () => boolean): void {
-    slot.state = 'pacing';
+    slot.become('pacing');
     const begun = this.#pacer.add(async () => {
       if (slot.state !== 'pacing') return; // it was retired while it waited its turn
-      slot.state = 'vacant';
+      slot.become('vacant');
       if (mayStill()) await this.#begin(slot);
     }, PLAIN);
     // `add` is an async function that returns a promise, so it looks up `then`, which the program may have replaced. Nothing in here throws.

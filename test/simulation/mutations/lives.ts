@@ -22,8 +22,8 @@ export const LIVES: readonly Mutation[] = [
     bug: 'once broken, always broken',
     firstSeed: 11,
     source: 'piscina, tinypool: a sticky "bootstrap failed" flag',
-    file: 'src/pool/workers/worker-listener.ts',
-    find: '    this.#core.brokenBy = undefined;\n',
+    file: 'src/supervisor/pool-state.ts',
+    find: '    this.#brokenBy = undefined;\n',
     replace: '',
   },
   {
@@ -46,9 +46,9 @@ export const LIVES: readonly Mutation[] = [
     bug: 'a requested death is charged',
     firstSeed: 2,
     source: 'restart counters that count recycling and kills',
-    file: 'src/supervisor/supervisor.ts',
-    find: "const isCharged = !death.requested && death.phase !== 'task';",
-    replace: "const isCharged = death.phase !== 'task';",
+    file: 'src/supervisor/restart/restart-policy.ts',
+    find: "return !death.requested && death.phase !== 'task';",
+    replace: "return death.phase !== 'task';",
   },
   {
     bug: 'a healthy old worker resets the restart count',
@@ -84,7 +84,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 5,
     source: 'pools that know only exit',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.#fail('disconnect'));\n",
+    find: "        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));\n",
     replace: '',
   },
   {
@@ -100,7 +100,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 181,
     source: 'cpython: a worker that never connects',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.#fail('boot-timeout'));\n",
+    find: "    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));\n",
     replace: '',
   },
   {
@@ -178,7 +178,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 1492,
     source: 'found by this simulation: recycle.afterTasks, a failed attempt, and a close() that waits for ever',
     file: 'src/supervisor/supervisor.ts',
-    find: "    if (this.#state === 'closing') this.#throttle.refill();\n",
+    find: "    if (this.state === 'closing') this.#throttle.refill();\n",
     replace: '',
   },
 ];

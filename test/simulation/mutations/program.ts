@@ -7,8 +7,8 @@ export const PROGRAM: readonly Mutation[] = [
     firstSeed: 83,
     source: 'found by trying real situations in this one',
     file: 'src/pool/pool-core.ts',
-    find: 'if (this.shutdown.takesTasks && this.brokenBy === undefined) {',
-    replace: 'if (this.brokenBy === undefined) {',
+    find: 'if (this.#startsTasks) {',
+    replace: 'if (this.poolState.brokenBy === undefined) {',
   },
   {
     bug: 'a signal that fires while the arguments are encoded is not heard',

@@ -68,13 +68,13 @@ export const TASKS: readonly Mutation[] = [
     also: [
       {
         file: 'src/pool/pool-core.ts',
-        find: '|| record.ending !== undefined || this.brokenBy',
-        replace: '|| this.brokenBy',
+        find: 'if (record.ending !== undefined || !this.#startsTasks) {',
+        replace: 'if (!this.#startsTasks) {',
       },
       {
         file: 'src/pool/pool-core.ts',
-        find: 'return record.ending === undefined && this.brokenBy === undefined;',
-        replace: 'return this.brokenBy === undefined;',
+        find: 'return record.ending === undefined && this.#startsTasks;',
+        replace: 'return this.#startsTasks;',
       },
     ],
   },
@@ -88,13 +88,13 @@ export const TASKS: readonly Mutation[] = [
     also: [
       {
         file: 'src/pool/pool-core.ts',
-        find: '|| record.ending !== undefined || this.brokenBy',
-        replace: '|| this.brokenBy',
+        find: 'if (record.ending !== undefined || !this.#startsTasks) {',
+        replace: 'if (!this.#startsTasks) {',
       },
       {
         file: 'src/pool/pool-core.ts',
-        find: 'return record.ending === undefined && this.brokenBy === undefined;',
-        replace: 'return this.brokenBy === undefined;',
+        find: 'return record.ending === undefined && this.#startsTasks;',
+        replace: 'return this.#startsTasks;',
       },
     ],
   },

@@ -6,6 +6,7 @@ import type { Chunker } from '../../../../src/pool/batch/chunker.js';
 import type { Outcome } from '../../../../src/pool/batch/outcome.js';
 import type { OutcomeRange } from '../../../../src/pool/batch/outcome-buffer.js';
 import { Lease, type LeaseHolder, type TaskRecord } from '../../../../src/pool/task/task-record.js';
+import { Story } from '../../../../src/shared/transitions.js';
 
 function chunkOf(indexes: number[]): {
   chunk: Chunk;
@@ -14,7 +15,9 @@ function chunkOf(indexes: number[]): {
   lease: Lease;
 } {
   const settled: Outcome[] = [];
+  const story = new Story('test');
   const chunker = {
+    story,
     onReported: (range: OutcomeRange) => {
       for (let offset = 0; offset < range.length; offset += 1) settled.push(range.take(offset));
     },
@@ -30,7 +33,7 @@ function chunkOf(indexes: number[]): {
   const chunk = new Chunk(chunker as unknown as Chunker, indexes);
   chunk.record = { id: 1, starts: 1, name: { name: 'task' }, ...encode({ only: indexes.map((index) => `item ${index}`) }) } as never;
   const lease = new Lease(9, chunk.record as TaskRecord, { worker: { id: 3, pid: 33 } } as LeaseHolder, 0, true);
-  lease.hasStarted = true;
+  lease.become('ended', story);
   return { chunk, settled, apart, lease };
 }
 

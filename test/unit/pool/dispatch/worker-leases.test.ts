@@ -5,6 +5,7 @@ import type { LeaseListener } from '../../../../src/pool/dispatch/lease-table.js
 import { WorkerLeases } from '../../../../src/pool/dispatch/worker-leases.js';
 import type { Lease, TaskRecord } from '../../../../src/pool/task/task-record.js';
 import type { AbortKind, ControlFile } from '../../../../src/shared/platform.js';
+import { Story } from '../../../../src/shared/transitions.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
 
 /** A worker with one place, whose tasks never end: it starts the first one that is not revoked, and drops those before it. */
@@ -54,6 +55,7 @@ function leasesWith(count: number, controlFile: ControlFile): { leases: WorkerLe
   const worker = { controlFile, add: () => undefined, unsentBytes: 0 } as unknown as Worker;
   const listener = {
     concurrency: 1,
+    story: new Story('test'),
     now: () => 0,
     onPresumedStart: () => undefined,
     onStarted: () => undefined,

@@ -35,6 +35,7 @@ function setUp(record: Partial<TaskRecord>, holder: object = {}): { core: PoolCo
         seen.dueAt = undefined;
       },
     },
+    settlement: { onWithdrawn: () => undefined },
     cancellation: {
       onGraceOver: () => {
         seen.onGraceOver += 1;
@@ -53,7 +54,7 @@ it('a grace that was over before its task was presumed to run is over at once th
   const { core, lease, seen } = setUp({ ending, state: 'sent' });
   onDeadline(core, lease.record);
   expect(seen.onGraceOver).toBe(0); // what runs there may yet be another task
-  lease.record.state = 'running';
+  Object.assign(lease.record, { state: 'running' });
   armRunDeadlines(core, lease);
   expect(seen.dueAt).toBe(100);
   onDeadline(core, lease.record);
@@ -71,7 +72,7 @@ it('an attempt that was started as it was taken back is asked about once, and th
   const { core, lease, seen } = setUp({ options: { timeoutMs: 1 } as never }, holder);
   onDeadline(core, lease.record);
   expect(seen).toMatchObject({ forced: 0, dueAt: 101 }); // it has started just now
-  lease.isRevoked = true; // by that very question
+  Object.assign(lease, { isRevoked: true }); // by that very question
   lease.startedAt = 0;
   onDeadline(core, lease.record);
   expect(seen.forced).toBe(1);

@@ -1,6 +1,7 @@
 /** When vacant berths are filled, by one timer. */
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../../../src/shared/platform.js';
+import { Story } from '../../../../src/shared/transitions.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
 import { CircuitBreaker } from '../../../../src/supervisor/restart/circuit-breaker.js';
 import { SpawnThrottle } from '../../../../src/supervisor/restart/spawn-throttle.js';
@@ -22,7 +23,7 @@ function lineOf() {
   } as unknown as Clock;
   const rule = { allowedAt: 0 };
   const breaker = { nextSpawnAt: (at: number) => Math.max(at, rule.allowedAt), onSpawn: () => 1 } as unknown as CircuitBreaker;
-  const slots = new Slots(clock);
+  const slots = new Slots(clock, new Story('test'));
   slots.addRegular();
   const spawnedAt: number[] = [];
   const line = new SpawnThrottle(clock, slots, breaker, 8, {
@@ -44,7 +45,7 @@ describe('the line of spawns', () => {
   test('a worker that has ended in its boot, and whose death is not told yet, still counts as one that may be charged (G10)', async () => {
     const clock = { now: () => 0, setTimer: () => ({}), clearTimer: () => undefined } as unknown as Clock;
     const breaker = new CircuitBreaker(clock, { intensity: 3, periodMs: 5000 }, false, () => undefined);
-    const slots = new Slots(clock);
+    const slots = new Slots(clock, new Story('test'));
     slots.addRegular();
     slots.addRegular();
     const workers: { state: string; isBooting: boolean }[] = [];
