@@ -8,7 +8,7 @@
 import { encode } from '../dist/ipc/codec/codec.js';
 import { RING } from '../dist/ipc/control-file-layout.js';
 import { Flag, FrameType, HEADER_BYTES, MAGIC } from '../dist/ipc/frame.js';
-import { doorsOf, Pool } from '../dist/pool/pool.js';
+import { Pool, platformOf } from '../dist/pool/pool.js';
 import { NodeClock } from '../dist/shared/node-clock.js';
 
 /** The name that their task module exports. */
@@ -310,8 +310,8 @@ class SimulatedSpawner {
 
 /** A pool whose workers are simulated, and ready. Its only task is TASK. */
 export async function simulatedPool(options, clock = new NodeClock()) {
-  const real = doorsOf.make;
-  doorsOf.make = () => ({
+  const real = platformOf.make;
+  platformOf.make = () => ({
     clock,
     spawner: new SimulatedSpawner(clock),
     journals: undefined,
@@ -322,7 +322,7 @@ export async function simulatedPool(options, clock = new NodeClock()) {
   try {
     pool = new Pool({ queueLimit: Number.POSITIVE_INFINITY, ...options });
   } finally {
-    doorsOf.make = real;
+    platformOf.make = real;
   }
   await pool.ready();
   return pool;

@@ -175,7 +175,7 @@ export class PoolCore implements PoolContext {
       this.signals.watch(options.signal, record);
       if (record.isSettled) return record;
     }
-    if (this.#startsTasks) {
+    if (this.poolState.state === 'open' || this.#startsTasks) {
       this.queue.push(record);
       this.#queued(record);
     } else this.settlement.fail(record, this.refusal() ?? this.brokenError());

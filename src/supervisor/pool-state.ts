@@ -22,7 +22,8 @@ const STEPS = stepsOf('pool', POOL_TRANSITIONS);
 
 export class PoolState {
   readonly story: Story;
-  #state: PoolLifeState = 'open';
+  /** Changed by `become` alone. */
+  readonly state: PoolLifeState = 'open';
   /** Why the pool broke; kept while it ends, so that what is left in it fails with it. */
   #brokenBy: PoolBrokenError | undefined;
 
@@ -30,12 +31,9 @@ export class PoolState {
     this.story = story;
   }
 
-  get state(): PoolLifeState {
-    return this.#state;
-  }
   /** As users see it. */
   get shown(): 'open' | 'broken' | 'closing' | 'closed' {
-    const state = this.#state;
+    const { state } = this;
     return state === 'open' || state === 'broken' || state === 'closed' ? state : 'closing';
   }
   /** Undefined while its workers can start. */
@@ -44,22 +42,22 @@ export class PoolState {
   }
   /** Until the first call of close, terminate or kill. */
   get isOpen(): boolean {
-    return this.#state === 'open' || this.#state === 'broken';
+    return this.state === 'open' || this.state === 'broken';
   }
   /** A task may wait for a worker: the pool neither ends its tasks nor has sent its workers away. */
   get startsTasks(): boolean {
-    return this.isOpen || this.#state === 'closing';
+    return this.isOpen || this.state === 'closing';
   }
 
   become(to: PoolLifeState): void {
-    this.story.take('pool', STEPS, 0, this.#state, to);
-    this.#state = to;
+    this.story.take('pool', STEPS, 0, this.state, to);
+    (this as { state: PoolLifeState }).state = to;
   }
 
   /** Its workers cannot start. While it ends, it stays in the state of its end. */
   break(error: PoolBrokenError): void {
     this.#brokenBy = error;
-    if (this.#state === 'open') this.become('broken');
+    if (this.state === 'open') this.become('broken');
   }
 
   /** Its workers can start again. */

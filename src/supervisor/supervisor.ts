@@ -211,9 +211,8 @@ export class Supervisor implements WorkerOwner<Worker> {
     this.#throttle.refill();
   }
 
-  /** It has finished a task. */
+  /** It has finished its first task. */
   onUseful(worker: Worker): void {
-    if (worker.isUseful) return;
     worker.isUseful = true;
     const slot = this.#slots.of(worker);
     if (slot !== undefined) slot.failures = 0;

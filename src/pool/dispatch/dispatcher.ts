@@ -13,6 +13,9 @@ import type { TaskRecord } from '../task/task-record.js';
 import { HOSTAGE_MS, type WorkerLeases } from './worker-leases.js';
 import { RankedWorkers, WorkerSet } from './worker-set.js';
 
+/** A stream or a chunk may take long, whatever its name took until now: nothing is sent ahead behind it. */
+const MAY_BE_LONG: number = Flag.Stream | Flag.Chunk;
+
 export interface DispatcherOptions {
   readonly pipelining: boolean;
   readonly concurrency: number;
@@ -110,7 +113,7 @@ export class Dispatcher {
     // Where a worker takes several at once, they are spread; else the latest has the warmest caches.
     const workers = this.#free.first;
     const free = this.#options.concurrency > 1 ? workers?.next() : workers?.latest;
-    if (free !== undefined || isLong(record)) return free;
+    if (free !== undefined || (record.flags & MAY_BE_LONG) !== 0) return free;
     const leases = this.#takesAhead.next();
     return leases !== undefined && mayGoAhead(record.name, leases.aheadUs) ? leases : undefined;
   }
@@ -118,7 +121,7 @@ export class Dispatcher {
   #give(leases: WorkerLeases, record: TaskRecord, now: number): void {
     this.#define(leases, record.name.id);
     record.become('sent', this.#story);
-    leases.send(record, now, estimateUs(record.name), !isShort(record.name) || isLong(record));
+    leases.send(record, now, estimateUs(record.name), !isShort(record.name) || (record.flags & MAY_BE_LONG) !== 0);
     record.isBack = false;
     this.#dirty.add(leases);
     this.update(leases);
@@ -185,9 +188,4 @@ export class Dispatcher {
     if (this.#watch !== undefined) this.#clock.clearTimer(this.#watch);
     this.#watch = undefined;
   }
-}
-
-/** Nothing is sent ahead of it: it may take long, whatever its name did until now. */
-function isLong({ flags }: TaskRecord): boolean {
-  return (flags & (Flag.Stream | Flag.Chunk)) !== 0;
 }

@@ -61,7 +61,8 @@ export abstract class LeaseTable {
   rssLimit: number = Number.POSITIVE_INFINITY;
   protected presumedUpTo = 0; // attempts up to this one are presumed to have started
   protected knownUpTo = 0; // attempts up to this one have started or were dropped: the worker answered, or noted it
-  protected openCount = 0;
+  /** Attempts with the worker: sent, and not over. */
+  openCount = 0;
   /** Open, and presumed to have started. */
   running = 0;
   protected pace: Pace = 'flows';
@@ -141,7 +142,7 @@ export abstract class LeaseTable {
   }
 
   protected confirmStart(lease: Lease, at: number): void {
-    if (lease.hasStarted) return;
+    if (lease.state === 'started') return;
     lease.become('started', this.listener.story);
     lease.startedAt = at;
     lease.record.starts += 1;
@@ -150,7 +151,7 @@ export abstract class LeaseTable {
 
   protected close(lease: Lease): void {
     lease.holder = undefined;
-    lease.become(lease.hasStarted ? 'ended' : 'withdrawn', this.listener.story);
+    lease.become(lease.state === 'started' ? 'ended' : 'withdrawn', this.listener.story);
     this.ring.free(lease.seq);
     this.openCount -= 1;
     if (lease.seq <= this.presumedUpTo) this.running -= 1;
@@ -177,7 +178,7 @@ export abstract class LeaseTable {
       if (lease === undefined) continue;
       this.running += 1;
       this.aheadUs -= lease.estimateUs;
-      if (!lease.hasStarted) lease.startedAt = now;
+      if (lease.state !== 'started') lease.startedAt = now;
       this.listener.onPresumedStart(lease);
     }
   }

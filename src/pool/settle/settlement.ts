@@ -60,7 +60,8 @@ export class Settlement implements TaskSettlement {
 
   #onResult(lease: Lease, message: Message): void {
     const { record } = lease;
-    if (this.#endedBefore(record, message)) {
+    // It was cancelled, and its reply was not sent before that.
+    if (record.ending !== undefined && message.time >= record.ending.at) {
       lease.outcome = 'cancelled';
       this.#end(record, false);
       return;
@@ -83,7 +84,7 @@ export class Settlement implements TaskSettlement {
 
   #onFailure(lease: Lease, message: Message, worker: Worker): void {
     const { record } = lease;
-    if (this.#endedBefore(record, message)) {
+    if (record.ending !== undefined && message.time >= record.ending.at) {
       lease.outcome = 'cancelled';
       this.#end(record, false);
       return;
@@ -99,11 +100,6 @@ export class Settlement implements TaskSettlement {
       pastOf(record).errors += 1;
       this.#retry(lease, error);
     }
-  }
-
-  /** The task was cancelled, and its reply was not sent before that. */
-  #endedBefore(record: TaskRecord, message: Message): boolean {
-    return record.ending !== undefined && message.time >= record.ending.at;
   }
 
   onUnreadableValue({ record }: Lease, cause: unknown): void {
@@ -286,7 +282,7 @@ export class Settlement implements TaskSettlement {
           ...tagOf(record),
         });
       }
-      settleOver(record);
+      if (record.over !== undefined) settleOver(record);
     } finally {
       core.forget(record); // whatever threw: else the pool would wait for this one for ever
     }

@@ -84,7 +84,8 @@ export class Lease {
   readonly estimateUs: number;
   /** Its name is not known to be short: nothing is sent ahead behind it. */
   readonly isLong: boolean;
-  #state: LeaseState = 'sent';
+  /** Changed by `become` alone. It is read some twenty times for each task, so it is a field and no getter. */
+  readonly state: LeaseState = 'sent';
   /** Of a running attempt: when it started, on the clock of the pool. */
   startedAt = 0;
   endedAt: number | undefined;
@@ -108,25 +109,22 @@ export class Lease {
     this.items = Math.max(record.items?.left ?? 1, 1);
   }
 
-  get state(): LeaseState {
-    return this.#state;
-  }
   /** The parent knows that it has started: from its worker, or from the control file. */
   get hasStarted(): boolean {
-    return this.#state === 'started' || this.#state === 'ended';
+    return this.state === 'started' || this.state === 'ended';
   }
   get isRevoked(): boolean {
-    return this.#state === 'revoked';
+    return this.state === 'revoked';
   }
 
   /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if there is no such step */
   become(to: LeaseState, story: Story): void {
-    const step = LEASE_STEPS[this.#state][to];
+    const step = LEASE_STEPS[this.state][to];
     if (step === undefined)
-      throw story.impossible(`attempt ${this.number} at task ${this.record.id} is ${this.#state}: it cannot become ${to}`);
+      throw story.impossible(`attempt ${this.number} at task ${this.record.id} is ${this.state}: it cannot become ${to}`);
     story.steps[story.count++ & STORY_MASK] = this.record.id * STEP_LIMIT + step;
     if (story.isPrinted) story.print();
-    this.#state = to;
+    (this as { state: string }).state = to;
   }
 }
 
@@ -180,7 +178,8 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   attachments: readonly Buffer[];
   readonly options: ResolvedTaskOptions;
   readonly submittedAt: number;
-  #state: TaskState = 'new';
+  /** Changed by `become` alone. */
+  readonly state: TaskState = 'new';
   readonly settler: Settler;
   /** Where it was submitted (submission-stack.ts). It holds what the calling functions see, so it is let go when the task settles. */
   caller: Caller | undefined;
@@ -230,21 +229,17 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     this.settler = settler;
   }
 
-  get state(): TaskState {
-    return this.#state;
-  }
-
   /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if there is no such step */
   become(to: TaskState, story: Story): void {
-    const step = TASK_STEPS[this.#state][to];
-    if (step === undefined) throw story.impossible(`task ${this.id} is ${this.#state}: it cannot become ${to}`);
+    const step = TASK_STEPS[this.state][to];
+    if (step === undefined) throw story.impossible(`task ${this.id} is ${this.state}: it cannot become ${to}`);
     story.steps[story.count++ & STORY_MASK] = this.id * STEP_LIMIT + step;
     if (story.isPrinted) story.print();
-    this.#state = to;
+    (this as { state: string }).state = to;
   }
 
   get isSettled(): boolean {
-    return this.#state === 'succeeded' || this.#state === 'failed' || this.#state === 'cancelled';
+    return this.state === 'succeeded' || this.state === 'failed' || this.state === 'cancelled';
   }
 
   get priority(): number {

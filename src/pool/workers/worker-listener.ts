@@ -148,7 +148,7 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
 
   onReply(lease: Lease, message: Message, worker: Worker): void {
     try {
-      this.#core.supervisor.onUseful(worker);
+      if (!worker.isUseful) this.#core.supervisor.onUseful(worker);
       this.#core.settlement.onReply(lease, message, worker);
     } catch (error) {
       this.#core.settlement.failInternally(lease.record, error);
@@ -197,7 +197,7 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
 
   onCapacity(leases: WorkerLeases): void {
     this.#core.dispatcher.update(leases);
-    if (leases.load === 0) {
+    if (leases.openCount === 0) {
       if (leases.worker.state === 'draining') this.#core.supervisor.drained(leases.worker);
       else this.#core.recycling.onIdle();
     }

@@ -1,7 +1,7 @@
 /** The states of a worker, why it ends, and what it asks of its supervisor. */
 import type { FrameHeader, Message } from '../../ipc/frame.js';
 import type { Clock, Spawner } from '../../shared/platform.js';
-import { type Story, stepsOf, type Transitions } from '../../shared/transitions.js';
+import { type Steps, type Story, stepsOf, type Transitions } from '../../shared/transitions.js';
 import type { Death, MemorySample } from '../../shared/types.js';
 import type { Fault } from './death.js';
 import type { LadderStep } from './kill-ladder.js';
@@ -20,7 +20,7 @@ export const WORKER_TRANSITIONS: Transitions<WorkerState> = {
   exited: ['dead'],
   dead: [],
 };
-export const WORKER_STEPS = stepsOf('worker', WORKER_TRANSITIONS);
+export const WORKER_STEPS: Steps<WorkerState> = stepsOf('worker', WORKER_TRANSITIONS);
 
 /** In these states it may have, or get, a task. */
 export function isAtWork(state: WorkerState): boolean {

@@ -58,9 +58,9 @@ export const LIVES: readonly Mutation[] = [
     find: "  return spawnOrdinal > (by === 'task' ? state.firstCharged : state.lastCharged);",
     replace: '  return spawnOrdinal > -1 || by === state.toString();',
     also: {
-      file: 'src/supervisor/supervisor.ts',
-      find: '    if (worker.isUseful) return;\n',
-      replace: '',
+      file: 'src/pool/workers/worker-listener.ts',
+      find: 'if (!worker.isUseful) this.#core.supervisor.onUseful(worker);',
+      replace: 'this.#core.supervisor.onUseful(worker);',
     },
   },
   {

@@ -7,7 +7,7 @@ export const PROGRAM: readonly Mutation[] = [
     firstSeed: 83,
     source: 'found by trying real situations in this one',
     file: 'src/pool/pool-core.ts',
-    find: 'if (this.#startsTasks) {',
+    find: "if (this.poolState.state === 'open' || this.#startsTasks) {",
     replace: 'if (this.poolState.brokenBy === undefined) {',
   },
   {
