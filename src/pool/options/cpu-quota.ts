@@ -1,13 +1,15 @@
 /**
- * How many CPUs this process may really use: in a container with `--cpus=1`, or a systemd unit with a CPUQuota, all CPUs are
- * seen, and a quota of their time is given. Node 20 does not know of cgroups, newer ones of v2 only.
+ * The number of CPUs that this process may really use. A container with `--cpus=1`, or a systemd
+ * unit with a CPUQuota, sees all CPUs and gets a quota of their time. Node 20 knows nothing of
+ * cgroups, newer versions know v2 only.
  *
- * What is read comes through a door, so that it can be tried on the files of other machines.
+ * Files are read by a function that the caller passes, so that tests can use those of other
+ * machines.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** The text of a file; undefined if it cannot be read. */
+/** Returns the text of a file; undefined if the file cannot be read. */
 export type ReadText = (path: string) => string | undefined;
 
 /** The number of workers that a pool has by default. */
@@ -16,7 +18,9 @@ export function defaultSize(): number {
   return process.platform === 'linux' ? Math.min(cpus, Math.max(1, Math.ceil(cpuQuota(readText)))) : cpus;
 }
 
-/** In CPUs; Infinity: no quota. The smallest of the cgroup that this process is in and of those around it. */
+/**
+ * Returns the smallest quota, in CPUs, of this process's cgroup and all around it; Infinity: none.
+ */
 export function cpuQuota(read: ReadText): number {
   const mounts = (read('/proc/self/mountinfo') ?? '').split('\n').flatMap(mountOf);
   let quota = Number.POSITIVE_INFINITY;
@@ -33,14 +37,17 @@ export function cpuQuota(read: ReadText): number {
 }
 
 interface Mount {
-  /** The cgroup that is seen at `point`. */
+  /** The cgroup that `point` shows. */
   readonly root: string;
   readonly point: string;
   readonly type: string;
   readonly options: readonly string[];
 }
 
-/** "36 25 0:32 /root /sys/fs/cgroup/cpu rw shared:1 - cgroup cgroup rw,cpu,cpuacct" (proc_pid_mountinfo(5)). */
+/**
+ * A line such as "36 25 0:32 /root /sys/fs/cgroup/cpu rw shared:1 - cgroup cgroup rw,cpu,cpuacct"
+ * (proc_pid_mountinfo(5)).
+ */
 function mountOf(line: string): Mount[] {
   const [left = '', right = ''] = line.split(' - ');
   const [, , , root, point] = left.split(' ');
@@ -49,14 +56,14 @@ function mountOf(line: string): Mount[] {
   return [{ root: unescaped(root), point: unescaped(point), type, options: options.split(',') }];
 }
 
-/** Blanks and the like are octal there: `\040`. */
+/** Blanks and the like are octal in mountinfo: `\040`. */
 function unescaped(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
 }
 
-/** From the cgroup of this process to the outermost that can be seen. */
+/** Returns the folders from this process's cgroup to the outermost visible one. */
 function foldersOf({ root, point }: Mount, path: string): string[] {
-  // Where the container has a view of its own, the path is that of the host, or leads out of the view ("/../x").
+  // In a container with its own view, the path is the host's, or leads out of the view ("/../x").
   const isInside = root === '/' || path === root || path.startsWith(`${root}/`);
   const inner = root !== '/' && isInside ? path.slice(root.length) : isInside ? path : '';
   const names = inner.split('/').filter((name) => name !== '');
@@ -71,7 +78,7 @@ function quotaV2(folder: string, read: ReadText): number {
   return share(quota, period);
 }
 
-/** -1: none. */
+/** A quota of -1 means none. */
 function quotaV1(folder: string, read: ReadText): number {
   return share(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`));
 }
@@ -85,6 +92,6 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return undefined; // no /proc, no such cgroup, or not allowed: then no quota is known
+    return undefined; // no /proc, no such cgroup, or no permission: no quota is known
   }
 }

@@ -1,4 +1,4 @@
-/** The options of a pool that are objects of their own, each checked and filled in alone. */
+/** The options of a pool that are objects of their own, each with its table. */
 import { constants } from 'node:os';
 import {
   boolean,
@@ -11,139 +11,146 @@ import {
   listOf,
   periodMs,
   type Rule,
-  Section,
   waitMs,
 } from '../../shared/check.js';
-import type { KillStep } from './option-types.js';
+import { type Reader, type Resolved, readOptions, type Table } from './option-table.js';
+import type {
+  BackoffOptions,
+  HeartbeatOptions,
+  KillStep,
+  LimitOptions,
+  PermissionOptions,
+  PoolSize,
+  RecycleOptions,
+  RestartIntensityOptions,
+} from './option-types.js';
 
-export interface ResolvedRestart {
-  readonly intensity: number;
-  readonly periodMs: number;
-  readonly backoff: { readonly initialMs: number; readonly factor: number; readonly maxMs: number; readonly jitter: number };
-  readonly probeMs: number | false;
+// ---- size
+
+export interface ResolvedSize {
+  readonly min: number;
+  readonly max: number;
+  /** The number of workers may change without a call of `resize`: min < max. */
+  readonly elastic: boolean;
 }
 
-export interface ResolvedRecycle {
-  readonly afterTasks: number | undefined;
-  readonly afterMs: number | undefined;
-  readonly aboveRssBytes: number | undefined;
-  readonly jitter: number;
-}
+export const sizeTable: Table<PoolSize> = { min: [integerFrom0], max: [integerFrom1] };
 
-export interface ResolvedLimits {
-  readonly rssBytes: number | undefined;
-  readonly heapMb: number | undefined;
-}
+export const readSize: Reader<ResolvedSize> = (path, value) => {
+  if (integerFrom1.holds(value)) return { min: value, max: value, elastic: false };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, 'an integer >= 1 or {min, max}', value);
+  const { min, max } = readOptions(sizeTable, path, value);
+  if (min > max) throw invalid(`${path}.min`, `an integer <= ${path}.max (${max})`, min);
+  return { min, max, elastic: min < max };
+};
 
-export interface ResolvedHeartbeat {
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-}
-
-export interface ResolvedPermission {
-  readonly fsRead: readonly string[];
-  readonly fsWrite: readonly string[];
-  readonly childProcess: boolean;
-  readonly addons: boolean;
-  readonly workerThreads: boolean;
-  readonly net: boolean;
-}
+// ---- killLadder
 
 export const signalName: Rule<NodeJS.Signals> = {
   text: 'the name of a signal of this system, such as SIGTERM',
   holds: (value): value is NodeJS.Signals => typeof value === 'string' && Object.hasOwn(constants.signals, value),
 };
 
-const lastResort: KillStep = Object.freeze({ signal: 'SIGKILL', waitMs: 5000 });
+export const killStepTable: Table<KillStep> = { signal: [signalName], waitMs: [waitMs] };
 
-/** @throws {OptionsError} */
-export function resolveKillLadder(value: unknown): readonly KillStep[] {
-  if (value === undefined) return [{ signal: 'SIGTERM', waitMs: 1000 }, lastResort];
-  const ladder = listOf('killLadder', 'an array of {signal, waitMs}', value).map((step, index): KillStep => {
-    const path = `killLadder[${index}]`;
-    if (step === undefined) throw invalid(path, 'an object', step);
-    const section = new Section(path, step, ['signal', 'waitMs']);
-    const signal = section.raw('signal');
-    const wait = section.raw('waitMs');
-    if (!signalName.holds(signal)) throw invalid(section.path('signal'), signalName.text, signal);
-    if (!waitMs.holds(wait)) throw invalid(section.path('waitMs'), waitMs.text, wait);
-    return { signal, waitMs: wait };
+const lastStep: KillStep = Object.freeze({ signal: 'SIGKILL', waitMs: 5000 });
+export const defaultKillLadder: readonly KillStep[] = Object.freeze([Object.freeze({ signal: 'SIGTERM', waitMs: 1000 }), lastStep]);
+
+export const readKillLadder: Reader<readonly KillStep[]> = (path, value) => {
+  const ladder = listOf(path, 'an array of {signal, waitMs}', value).map((step, index) => {
+    if (step === undefined) throw invalid(`${path}[${index}]`, 'an object', step);
+    return readOptions(killStepTable, `${path}[${index}]`, step);
   });
-  // Without it a worker that ignores every signal of the ladder would never be gone (G7).
-  return ladder.some((step) => step.signal === 'SIGKILL') ? ladder : [...ladder, lastResort];
-}
+  // A worker may ignore every other signal (G7).
+  return ladder.some((step) => step.signal === 'SIGKILL') ? ladder : [...ladder, lastStep];
+};
 
-/** @throws {OptionsError} */
-export function resolveRestart(value: unknown, maxSize: number): ResolvedRestart {
-  const section = new Section('restart', value, ['intensity', 'periodMs', 'backoff', 'probeMs']);
-  const period = section.get('periodMs', periodMs, 10_000);
-  const probe = section.raw('probeMs');
-  if (probe !== undefined && probe !== false && !periodMs.holds(probe)) {
-    throw invalid('restart.probeMs', `${periodMs.text}, or false`, probe);
-  }
-  return {
-    intensity: section.get('intensity', integerFrom0, Math.max(5, 2 * maxSize)),
-    periodMs: period,
-    backoff: resolveBackoff(section.raw('backoff')),
-    probeMs: probe ?? period,
-  };
-}
+// ---- restart
+
+type GivenBackoff = Resolved<BackoffOptions, 'initialMs' | 'maxMs'>;
+
+export const backoffTable: Table<GivenBackoff> = {
+  initialMs: [waitMs, undefined],
+  factor: [factorFrom1, 2],
+  maxMs: [waitMs, undefined],
+  jitter: [fraction, 0.2],
+};
 
 /** A bound that is given moves the default of the other, never the other way round. */
-function resolveBackoff(value: unknown): ResolvedRestart['backoff'] {
-  const section = new Section('restart.backoff', value, ['initialMs', 'factor', 'maxMs', 'jitter']);
-  const givenInitial = section.get('initialMs', waitMs, undefined);
-  const givenMax = section.get('maxMs', waitMs, undefined);
-  const initialMs = givenInitial ?? Math.min(50, givenMax ?? 50);
-  const maxMs = givenMax ?? Math.max(5000, initialMs);
-  if (maxMs < initialMs) throw invalid('restart.backoff.maxMs', `a number >= initialMs (${initialMs})`, maxMs);
-  return { initialMs, factor: section.get('factor', factorFrom1, 2), maxMs, jitter: section.get('jitter', fraction, 0.2) };
+const readBackoff: Reader<Resolved<BackoffOptions>> = (path, value) => {
+  const given = readOptions(backoffTable, path, value);
+  const initialMs = given.initialMs ?? Math.min(50, given.maxMs ?? 50);
+  const maxMs = given.maxMs ?? Math.max(5000, initialMs);
+  if (maxMs < initialMs) throw invalid(`${path}.maxMs`, `a number >= initialMs (${initialMs})`, maxMs);
+  return { ...given, initialMs, maxMs };
+};
+
+const readProbe: Reader<number | false> = (path, value) => {
+  if (value === false || periodMs.holds(value)) return value;
+  throw invalid(path, `${periodMs.text}, or false`, value);
+};
+
+/** As given: the rest follows from other options. */
+export type GivenRestart = Resolved<RestartIntensityOptions, 'intensity' | 'probeMs', { readonly backoff: Resolved<BackoffOptions> }>;
+export type ResolvedRestart = { readonly [K in keyof GivenRestart]: Exclude<GivenRestart[K], undefined> };
+
+export const restartTable: Table<GivenRestart> = {
+  intensity: [integerFrom0, undefined],
+  periodMs: [periodMs, 10_000],
+  backoff: [readBackoff, readBackoff('', {})],
+  probeMs: [readProbe, undefined],
+};
+
+export function restartOf(given: GivenRestart, maxSize: number): ResolvedRestart {
+  const { periodMs, backoff, intensity = Math.max(5, 2 * maxSize), probeMs = periodMs } = given;
+  return { intensity, periodMs, backoff, probeMs };
 }
 
-/** @throws {OptionsError} */
-export function resolveRecycle(value: unknown): ResolvedRecycle {
-  const section = new Section('recycle', value, ['afterTasks', 'afterMs', 'aboveRssBytes', 'jitter']);
-  return {
-    afterTasks: section.get('afterTasks', integerFrom1, undefined),
-    afterMs: section.get('afterMs', periodMs, undefined),
-    aboveRssBytes: section.get('aboveRssBytes', integerFrom1, undefined),
-    jitter: section.get('jitter', fraction, 0),
-  };
-}
+// ---- recycle, limits
 
-/** @throws {OptionsError} */
-export function resolveLimits(value: unknown): ResolvedLimits {
-  const section = new Section('limits', value, ['rssBytes', 'heapMb']);
-  return { rssBytes: section.get('rssBytes', integerFrom1, undefined), heapMb: section.get('heapMb', integerFrom1, undefined) };
-}
+export type ResolvedRecycle = Resolved<RecycleOptions, 'afterTasks' | 'afterMs' | 'aboveRssBytes'>;
 
-/** @throws {OptionsError} */
-export function resolveHeartbeat(value: unknown): ResolvedHeartbeat | false {
+export const recycleTable: Table<ResolvedRecycle> = {
+  afterTasks: [integerFrom1, undefined],
+  afterMs: [periodMs, undefined],
+  aboveRssBytes: [integerFrom1, undefined],
+  jitter: [fraction, 0],
+};
+
+export type ResolvedLimits = Resolved<LimitOptions, 'rssBytes' | 'heapMb'>;
+
+export const limitsTable: Table<ResolvedLimits> = { rssBytes: [integerFrom1, undefined], heapMb: [integerFrom1, undefined] };
+
+// ---- heartbeat
+
+export type ResolvedHeartbeat = Resolved<HeartbeatOptions>;
+
+export const heartbeatTable: Table<Resolved<HeartbeatOptions, 'intervalMs' | 'timeoutMs'>> = {
+  intervalMs: [periodMs, undefined],
+  timeoutMs: [periodMs, undefined],
+};
+
+export const readHeartbeat: Reader<ResolvedHeartbeat | false> = (path, value) => {
   if (value === false) return false;
-  if (value !== undefined && (typeof value !== 'object' || value === null)) throw invalid('heartbeat', 'an object or false', value);
-  const section = new Section('heartbeat', value, ['intervalMs', 'timeoutMs']);
-  const givenInterval = section.get('intervalMs', periodMs, undefined);
-  const givenTimeout = section.get('timeoutMs', periodMs, undefined);
-  const intervalMs = givenInterval ?? Math.min(2500, (givenTimeout ?? 10_000) / 4);
-  const timeoutMs = givenTimeout ?? Math.max(10_000, 4 * intervalMs);
-  if (timeoutMs < intervalMs) throw invalid('heartbeat.timeoutMs', `a number >= intervalMs (${intervalMs})`, timeoutMs);
+  if (typeof value !== 'object' || value === null) throw invalid(path, 'an object or false', value);
+  const given = readOptions(heartbeatTable, path, value);
+  const intervalMs = given.intervalMs ?? Math.min(2500, (given.timeoutMs ?? 10_000) / 4);
+  const timeoutMs = given.timeoutMs ?? Math.max(10_000, 4 * intervalMs);
+  if (timeoutMs < intervalMs) throw invalid(`${path}.timeoutMs`, `a number >= intervalMs (${intervalMs})`, timeoutMs);
   return { intervalMs, timeoutMs };
-}
+};
 
-/** @throws {OptionsError} */
-export function resolvePermission(value: unknown): ResolvedPermission | undefined {
-  if (value === undefined) return undefined;
-  const section = new Section('permission', value, ['fsRead', 'fsWrite', 'childProcess', 'addons', 'workerThreads', 'net']);
-  return {
-    fsRead: readStrings('permission.fsRead', section.raw('fsRead')),
-    fsWrite: readStrings('permission.fsWrite', section.raw('fsWrite')),
-    childProcess: section.get('childProcess', boolean, false),
-    addons: section.get('addons', boolean, false),
-    workerThreads: section.get('workerThreads', boolean, false),
-    net: section.get('net', boolean, false),
-  };
-}
+export const defaultHeartbeat: ResolvedHeartbeat | false = readHeartbeat('', {});
 
-function readStrings(path: string, value: unknown): readonly string[] {
-  return value === undefined ? [] : checkSystemStrings(path, value);
-}
+// ---- permission
+
+export type ResolvedPermission = Resolved<PermissionOptions>;
+
+export const permissionTable: Table<ResolvedPermission> = {
+  fsRead: [checkSystemStrings, []],
+  fsWrite: [checkSystemStrings, []],
+  childProcess: [boolean, false],
+  addons: [boolean, false],
+  workerThreads: [boolean, false],
+  net: [boolean, false],
+};

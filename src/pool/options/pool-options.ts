@@ -6,14 +6,13 @@ import {
   checkSignal,
   checkSystemStrings,
   integerFrom0,
-  integerFrom1,
   integerFrom1To1000,
   invalid,
   limitFrom1,
   oneOf,
   plainObject,
+  type Rule,
   readBy,
-  Section,
   systemString,
   timeoutAbove0,
   timeoutMs,
@@ -21,189 +20,119 @@ import {
 } from '../../shared/check.js';
 import { defaultSize } from './cpu-quota.js';
 import {
+  defaultHeartbeat,
+  defaultKillLadder,
+  type GivenRestart,
+  limitsTable,
+  permissionTable,
   type ResolvedHeartbeat,
   type ResolvedLimits,
   type ResolvedPermission,
   type ResolvedRecycle,
   type ResolvedRestart,
-  resolveHeartbeat,
-  resolveKillLadder,
-  resolveLimits,
-  resolvePermission,
-  resolveRecycle,
-  resolveRestart,
+  type ResolvedSize,
+  readHeartbeat,
+  readKillLadder,
+  readSize,
+  recycleTable,
+  restartOf,
+  restartTable,
 } from './option-groups.js';
-import type { KillStep, PoolOptions } from './option-types.js';
-import { type ResolvedTaskOptions, resolveTaskDefaults } from './task-options.js';
+import { anything, group, type Reader, type Resolved, readOptions, type Table } from './option-table.js';
+import type { PoolOptions } from './option-types.js';
+import { noTaskOptions, type ResolvedTaskOptions, resolveTaskDefaults } from './task-options.js';
 
-export type { ResolvedHeartbeat, ResolvedLimits, ResolvedPermission, ResolvedRecycle, ResolvedRestart } from './option-groups.js';
-
-export interface ResolvedSize {
-  readonly min: number;
-  readonly max: number;
-  /** The number of workers may change by itself: min < max. */
-  readonly elastic: boolean;
-}
-
-/** PoolOptions with every default filled in; `undefined` is left where it means "none" or "as the parent". */
-export interface ResolvedPoolOptions extends ResolvedSize {
-  /** The href of a URL. */
-  readonly module: string | undefined;
-  readonly name: string;
-  readonly spares: number;
-  readonly concurrency: number;
-  readonly pipelining: boolean;
-  readonly queueLimit: number;
-  readonly task: ResolvedTaskOptions;
-  readonly graceMs: number;
-  /** Holds a SIGKILL. */
-  readonly killLadder: readonly KillStep[];
-  readonly restart: ResolvedRestart;
-  readonly bootTimeoutMs: number;
-  readonly recycle: ResolvedRecycle;
-  readonly limits: ResolvedLimits;
-  readonly idleTimeoutMs: number;
-  readonly heartbeat: ResolvedHeartbeat | false;
-  readonly killTree: boolean;
-  readonly diagnose: boolean;
-  readonly workerData: unknown;
-  readonly env: Readonly<Record<string, string | undefined>> | undefined;
-  readonly cwd: string | undefined;
-  readonly execPath: string | undefined;
-  readonly execArgv: readonly string[] | undefined;
-  readonly argv: readonly string[];
-  readonly uid: number | undefined;
-  readonly gid: number | undefined;
-  readonly stdout: 'inherit' | 'ignore' | 'pipe';
-  readonly stderr: 'inherit' | 'ignore' | 'pipe';
-  readonly permission: ResolvedPermission | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-const keys = [
-  'module',
-  'name',
-  'size',
-  'spares',
-  'concurrency',
-  'pipelining',
-  'queueLimit',
-  'task',
-  'graceMs',
-  'killLadder',
-  'restart',
-  'bootTimeoutMs',
-  'recycle',
-  'limits',
-  'idleTimeoutMs',
-  'heartbeat',
-  'killTree',
-  'diagnose',
-  'workerData',
-  'env',
-  'cwd',
-  'execPath',
-  'execArgv',
-  'argv',
-  'uid',
-  'gid',
-  'stdout',
-  'stderr',
-  'permission',
-  'signal',
-] as const satisfies readonly (keyof PoolOptions)[];
-
-const output = oneOf('inherit', 'ignore', 'pipe');
 const moduleRule = "an absolute path, a file: URL or another URL, as in new URL('./tasks.js', import.meta.url)";
 
-/** @throws {OptionsError} */
-export function resolvePoolOptions(options?: PoolOptions): ResolvedPoolOptions {
-  const section = new Section('', options, keys);
-  const size = resolveSize(section.raw('size') as PoolOptions['size']);
-  return {
-    module: readModule(section.raw('module')),
-    name: section.get('name', systemString, 'everpool'),
-    min: size.min,
-    max: size.max,
-    elastic: size.elastic,
-    spares: section.get('spares', integerFrom0, 0),
-    concurrency: section.get('concurrency', integerFrom1To1000, 1),
-    pipelining: section.get('pipelining', boolean, true),
-    queueLimit: section.get('queueLimit', limitFrom1, Number.POSITIVE_INFINITY),
-    task: resolveTaskDefaults(section.raw('task')),
-    graceMs: section.get('graceMs', waitMs, 1000),
-    killLadder: resolveKillLadder(section.raw('killLadder')),
-    restart: resolveRestart(section.raw('restart'), size.max),
-    bootTimeoutMs: section.get('bootTimeoutMs', timeoutAbove0, 30_000),
-    recycle: resolveRecycle(section.raw('recycle')),
-    limits: resolveLimits(section.raw('limits')),
-    idleTimeoutMs: section.get('idleTimeoutMs', timeoutMs, 60_000),
-    heartbeat: resolveHeartbeat(section.raw('heartbeat')),
-    killTree: section.get('killTree', boolean, true),
-    diagnose: section.get('diagnose', boolean, false),
-    workerData: section.raw('workerData'),
-    env: readEnv(section.raw('env')),
-    cwd: section.get('cwd', systemString, undefined),
-    execPath: section.get('execPath', systemString, undefined),
-    execArgv: readStrings('execArgv', section.raw('execArgv')),
-    argv: readStrings('argv', section.raw('argv')) ?? [],
-    uid: section.get('uid', integerFrom0, undefined),
-    gid: section.get('gid', integerFrom0, undefined),
-    stdout: section.get('stdout', output, 'inherit'),
-    stderr: section.get('stderr', output, 'inherit'),
-    permission: resolvePermission(section.raw('permission')),
-    signal: readSignal(section.raw('signal')),
-  };
-}
-
-/** The bounds of a size as the constructor and `resize` take it. @throws {OptionsError} */
-export function resolveSize(size: PoolOptions['size']): ResolvedSize {
-  if (size === undefined) return fixedSize(defaultSize());
-  const value: unknown = size;
-  if (integerFrom1.holds(value)) return fixedSize(value);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('size', 'an integer >= 1 or {min, max}', value);
-  const section = new Section('size', value, ['min', 'max']);
-  const min = section.raw('min');
-  const max = section.raw('max');
-  if (!integerFrom0.holds(min)) throw invalid('size.min', 'an integer >= 0', min);
-  if (!integerFrom1.holds(max)) throw invalid('size.max', 'an integer >= 1', max);
-  if (min > max) throw invalid('size.min', `an integer <= size.max (${max})`, min);
-  return { min, max, elastic: min < max };
-}
-
-function fixedSize(size: number): ResolvedSize {
-  return { min: size, max: size, elastic: false };
-}
-
-function readModule(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const url = value instanceof URL ? readBy('module', () => value.href) : value;
-  if (typeof url !== 'string' || url.includes('\0')) throw invalid('module', moduleRule, value);
-  // First the path: on Windows `C:\tasks.js` would also do as a URL.
+/** Returns a URL as text. */
+const readModule: Reader<string> = (path, value) => {
+  const url = value instanceof URL ? readBy(path, () => value.href) : value;
+  if (typeof url !== 'string' || url.includes('\0')) throw invalid(path, moduleRule, value);
+  // The path first: on Windows, `C:\tasks.js` also parses as a URL.
   if (isAbsolute(url)) return pathToFileURL(url).href;
   if (URL.canParse(url)) return new URL(url).href;
-  throw invalid('module', moduleRule, value);
-}
+  throw invalid(path, moduleRule, value);
+};
 
-/** Copied, so that what the program does to its object later reaches no worker. */
-function readEnv(value: unknown): Readonly<Record<string, string | undefined>> | undefined {
-  if (value === undefined) return undefined;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Copies, so that later changes of the program's object reach no worker. */
+const readEnv: Reader<Env> = (path, value) => {
   const env: Record<string, string | undefined> = {};
-  const given = plainObject('env', value);
-  for (const [name, entry] of readBy('env', () => Object.entries(given))) {
-    if (name.includes('\0')) throw invalid('env', 'names without NUL bytes', name);
+  const given = plainObject(path, value);
+  for (const [name, entry] of readBy(path, () => Object.entries(given))) {
+    if (name.includes('\0')) throw invalid(path, 'names without NUL bytes', name);
     if (entry !== undefined && (typeof entry !== 'string' || entry.includes('\0'))) {
-      throw invalid(`env.${name}`, 'a string without NUL bytes, or undefined', entry);
+      throw invalid(`${path}.${name}`, 'a string without NUL bytes, or undefined', entry);
     }
     env[name] = entry;
   }
   return env;
+};
+
+const output: Rule<'inherit' | 'ignore' | 'pipe'> = oneOf('inherit', 'ignore', 'pipe');
+
+type GivenPool = Resolved<
+  PoolOptions,
+  'env' | 'cwd' | 'execPath' | 'execArgv' | 'uid' | 'gid' | 'signal',
+  {
+    readonly module: string | undefined;
+    readonly size: ResolvedSize | undefined;
+    readonly task: ResolvedTaskOptions;
+    readonly restart: GivenRestart;
+    readonly recycle: ResolvedRecycle;
+    readonly limits: ResolvedLimits;
+    readonly heartbeat: ResolvedHeartbeat | false;
+    readonly workerData: unknown;
+    readonly permission: ResolvedPermission | undefined;
+  }
+>;
+
+export const poolTable: Table<GivenPool> = {
+  module: [readModule, undefined],
+  name: [systemString, 'everpool'],
+  size: [readSize, undefined], // the default is defaultSize(), which reads files
+  spares: [integerFrom0, 0],
+  concurrency: [integerFrom1To1000, 1],
+  pipelining: [boolean, true],
+  queueLimit: [limitFrom1, Number.POSITIVE_INFINITY],
+  task: [(_path, value) => resolveTaskDefaults(value), noTaskOptions],
+  graceMs: [waitMs, 1000],
+  killLadder: [readKillLadder, defaultKillLadder],
+  restart: group(restartTable),
+  bootTimeoutMs: [timeoutAbove0, 30_000],
+  recycle: group(recycleTable),
+  limits: group(limitsTable),
+  idleTimeoutMs: [timeoutMs, 60_000],
+  heartbeat: [readHeartbeat, defaultHeartbeat],
+  killTree: [boolean, true],
+  diagnose: [boolean, false],
+  workerData: [anything, undefined],
+  env: [readEnv, undefined],
+  cwd: [systemString, undefined],
+  execPath: [systemString, undefined],
+  execArgv: [checkSystemStrings, undefined],
+  argv: [checkSystemStrings, []],
+  uid: [integerFrom0, undefined],
+  gid: [integerFrom0, undefined],
+  stdout: [output, 'inherit'],
+  stderr: [output, 'inherit'],
+  permission: [group(permissionTable)[0], undefined],
+  signal: [checkSignal, undefined],
+};
+
+export interface ResolvedPoolOptions extends Omit<GivenPool, 'size' | 'restart'>, ResolvedSize {
+  readonly restart: ResolvedRestart;
 }
 
-function readStrings(path: string, value: unknown): readonly string[] | undefined {
-  return value === undefined ? undefined : checkSystemStrings(path, value);
+/** @throws {OptionsError} */
+export function resolvePoolOptions(options?: PoolOptions): ResolvedPoolOptions {
+  const { size, restart, ...rest } = readOptions(poolTable, '', options);
+  const { min, max, elastic } = size ?? resolveSize();
+  return { ...rest, min, max, elastic, restart: restartOf(restart, max) };
 }
 
-function readSignal(value: unknown): AbortSignal | undefined {
-  return value === undefined ? undefined : checkSignal('signal', value);
+/** Returns the bounds of a size, as the constructor and `resize` take it. @throws {OptionsError} */
+export function resolveSize(size: PoolOptions['size'] = defaultSize()): ResolvedSize {
+  return readSize('size', size);
 }

@@ -1,8 +1,8 @@
 /**
  * Checks the options of one task or map and merges them with the pool's defaults.
  *
- * On the path of every `run`: without options nothing is allocated, with them one object whose shape
- * is always the same.
+ * Every `run` comes here. Without options nothing is allocated; with options one object is, a copy
+ * of the defaults, so that V8 sees one shape for all tasks.
  */
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,198 +16,166 @@ import {
   invalid,
   oneOf,
   plainObject,
+  type Rule,
   readBy,
   Section,
   string,
-  timeoutMs,
   unknownOption,
   unreadable,
   waitMs,
 } from '../../shared/check.js';
 import { OptionsError } from '../../shared/errors.js';
 import { inContext } from '../../shared/program.js';
-import type { MapOptions, TaskOptions } from './option-types.js';
+import {
+  defaultsOf,
+  fillIn,
+  keysOf,
+  type Reader,
+  type Resolved,
+  readOption,
+  readOptions,
+  type Table,
+  timeoutOrNever,
+} from './option-table.js';
+import type { MapOptions, RetryOptions, TaskDefaults, TaskOptions } from './option-types.js';
 
-/** How often a task may still be started again, and after how long. */
-export interface ResolvedRetries {
-  readonly crash: number;
-  readonly timeout: number;
-  readonly error: number;
-  readonly delayMs: number | ((attempt: number) => number);
-}
+// ---- retries
 
-/** A timeout of Infinity is `undefined` here: there is one way to say "never". */
-export interface ResolvedTaskOptions {
-  readonly signal: AbortSignal | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly softTimeoutMs: number | undefined;
-  readonly queueTimeoutMs: number | undefined;
-  readonly priority: number;
-  readonly retries: ResolvedRetries;
-  readonly tag: string | undefined;
-  readonly onProgress: ((value: unknown) => void) | undefined;
-}
+/** How often a task may be started again, and after which delay. */
+export type ResolvedRetries = Resolved<RetryOptions>;
 
-export interface ResolvedMapOptions {
-  readonly ordered: boolean;
-  readonly chunkSize: number | 'auto';
-  readonly bufferSize: number | undefined;
-  readonly onError: 'stop' | 'continue';
-  /** An absolute path. */
-  readonly journal: string | undefined;
-  readonly resume: 'missing' | 'failed';
-  readonly task: ResolvedTaskOptions;
-}
+const readDelay: Reader<number | ((attempt: number) => number)> = (path, value) =>
+  typeof value === 'function' ? inContext(value as (attempt: number) => number) : check(path, waitMs, value);
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
+export const retriesTable: Table<ResolvedRetries> = {
+  crash: [integerFrom0, 0],
+  timeout: [integerFrom0, 0],
+  error: [integerFrom0, 0],
+  delayMs: [readDelay, 0],
+};
 
-const noRetries: ResolvedRetries = Object.freeze({ crash: 0, timeout: 0, error: 0, delayMs: 0 });
+const noRetries: ResolvedRetries = Object.freeze(defaultsOf(retriesTable));
 
-/** What a task gets when neither it nor the pool says anything. */
-const unset: ResolvedTaskOptions = Object.freeze({
-  signal: undefined,
-  timeoutMs: undefined,
-  softTimeoutMs: undefined,
-  queueTimeoutMs: undefined,
-  priority: 0,
-  retries: noRetries,
-  tag: undefined,
-  onProgress: undefined,
-});
+/**
+ * Given retries replace the default as a whole, so that `retries: 0` always means at most once
+ * (G2).
+ */
+const readRetries: Reader<ResolvedRetries> = (path, value) => {
+  if (typeof value === 'number') return value === 0 ? noRetries : { ...noRetries, crash: check(path, integerFrom0, value) };
+  if (typeof value !== 'object' || value === null) throw invalid(path, 'an integer >= 0 or an object', value);
+  return readOptions(retriesTable, path, value);
+};
 
-const defaultKeys = ['timeoutMs', 'softTimeoutMs', 'queueTimeoutMs', 'priority', 'retries'] as const;
-const taskKeys = [...defaultKeys, 'signal', 'tag', 'onProgress'] as const;
-const ownMapKeys = ['ordered', 'chunkSize', 'bufferSize', 'onError', 'journal', 'resume'] as const;
-const mapKeys = [...taskKeys, ...ownMapKeys] as const;
+// ---- of a task
 
-const autoOrInteger = "an integer >= 1 or 'auto'";
-const onError = oneOf('stop', 'continue');
-const resume = oneOf('missing', 'failed');
+type Timeouts = 'timeoutMs' | 'softTimeoutMs' | 'queueTimeoutMs';
+type ResolvedTaskDefaults = Resolved<TaskDefaults, Timeouts, { readonly retries: ResolvedRetries }>;
+export type ResolvedTaskOptions = Resolved<TaskOptions, Timeouts | 'signal' | 'tag' | 'onProgress', { readonly retries: ResolvedRetries }>;
+
+/** `PoolOptions.task`: a signal or a tag for every task of a pool is a mistake. */
+export const taskDefaultsTable: Table<ResolvedTaskDefaults> = {
+  timeoutMs: [timeoutOrNever, undefined],
+  softTimeoutMs: [timeoutOrNever, undefined],
+  queueTimeoutMs: [timeoutOrNever, undefined],
+  priority: [finiteNumber, 0],
+  retries: [readRetries, noRetries],
+};
+
+const readOnProgress: Reader<(value: unknown) => void> = (path, value) => {
+  if (typeof value !== 'function') throw invalid(path, 'a function', value);
+  return inContext(value as (value: unknown) => void);
+};
+
+export const taskTable: Table<ResolvedTaskOptions> = {
+  ...taskDefaultsTable,
+  signal: [checkSignal, undefined],
+  tag: [string, undefined],
+  onProgress: [readOnProgress, undefined],
+};
+
+const taskKeys = keysOf(taskTable);
+
+/** The defaults where the pool has none. Not frozen, because V8 copies frozen objects slowly. */
+export const noTaskOptions: ResolvedTaskOptions = defaultsOf(taskTable);
 
 /** `PoolOptions.task`. @throws {OptionsError} */
 export function resolveTaskDefaults(value: unknown): ResolvedTaskOptions {
-  if (value === undefined) return unset;
-  const task = { ...unset };
-  const given = plainObject('task', value);
-  // A signal or a tag for every task of a pool is a mistake, so those keys are unknown here.
-  const section = new Section('task', given, defaultKeys);
-  for (const key of defaultKeys) setTaskOption(task, key, section.raw(key), 'task.');
-  return Object.freeze(task);
+  return { ...noTaskOptions, ...readOptions(taskDefaultsTable, 'task', value) };
 }
 
-/** The options of one task over the pool's defaults; the defaults themselves when there are none. @throws {OptionsError} */
+/**
+ * Returns the task's options over the pool's defaults; without options, the defaults themselves.
+ * @throws {OptionsError}
+ */
 export function resolveTaskOptions(options: TaskOptions | undefined, defaults: ResolvedTaskOptions): ResolvedTaskOptions {
   if (options === undefined) return defaults;
   const given = plainObject('options', options);
-  const task = copyOf(defaults);
+  const task: Record<keyof TaskOptions, unknown> = { ...defaults };
   let at = 'options';
   try {
     for (const key in given) {
       at = key;
-      if (!setTaskOption(task, key, given[key], '') && Object.hasOwn(given, key)) throw unknownOption('', key, taskKeys);
+      const value = given[key];
+      if (isTaskOption(key)) {
+        if (value !== undefined) task[key] = readOption<unknown>(taskTable[key], key, value);
+      } else if (Object.hasOwn(given, key)) throw unknownOption('', key, taskKeys);
     }
   } catch (error) {
     throw error instanceof OptionsError ? error : unreadable(at, error); // a getter, or a proxy
   }
-  return task;
+  return task as ResolvedTaskOptions;
 }
 
-/** @throws {OptionsError} */
-export function resolveMapOptions(options: MapOptions | undefined, defaults: ResolvedTaskOptions): ResolvedMapOptions {
-  const section = new Section('', options, mapKeys);
-  const task = copyOf(defaults);
-  for (const key of taskKeys) setTaskOption(task, key, section.raw(key), '');
-  const journal = readJournal(section.raw('journal'));
-  if (section.raw('resume') !== undefined && journal === undefined)
-    throw new OptionsError('resume: expected a journal beside it, got none');
-  return {
-    ordered: section.get('ordered', boolean, true),
-    chunkSize: readChunkSize(section.raw('chunkSize')),
-    bufferSize: section.get('bufferSize', integerFrom1, undefined),
-    onError: section.get('onError', onError, 'stop'),
-    journal,
-    resume: section.get('resume', resume, 'missing'),
-    task,
-  };
+function isTaskOption(key: string): key is keyof TaskOptions {
+  return Object.hasOwn(taskTable, key);
 }
 
-/** Written out, not spread: every task's options must have one shape. */
-function copyOf(defaults: ResolvedTaskOptions): Writable<ResolvedTaskOptions> {
-  return {
-    signal: defaults.signal,
-    timeoutMs: defaults.timeoutMs,
-    softTimeoutMs: defaults.softTimeoutMs,
-    queueTimeoutMs: defaults.queueTimeoutMs,
-    priority: defaults.priority,
-    retries: defaults.retries,
-    tag: defaults.tag,
-    onProgress: defaults.onProgress,
-  };
+// ---- of a map
+
+type OwnMapOptions = Omit<MapOptions, keyof TaskOptions>;
+type ResolvedOwnMapOptions = Resolved<OwnMapOptions, 'bufferSize', { readonly journal: string | undefined }>;
+
+export interface ResolvedMapOptions extends ResolvedOwnMapOptions {
+  readonly task: ResolvedTaskOptions;
 }
 
-/** False if there is no such option. @throws {OptionsError} */
-function setTaskOption(task: Writable<ResolvedTaskOptions>, key: string, value: unknown, prefix: string): boolean {
-  switch (key) {
-    case 'signal':
-      if (value !== undefined) task.signal = checkSignal(`${prefix}signal`, value);
-      return true;
-    case 'timeoutMs':
-    case 'softTimeoutMs':
-    case 'queueTimeoutMs':
-      if (value !== undefined) task[key] = readTimeout(prefix, key, value);
-      return true;
-    case 'priority':
-      if (value !== undefined) task.priority = check(`${prefix}priority`, finiteNumber, value);
-      return true;
-    case 'retries':
-      if (value !== undefined) task.retries = readRetries(`${prefix}retries`, value);
-      return true;
-    case 'tag':
-      if (value !== undefined) task.tag = check(`${prefix}tag`, string, value);
-      return true;
-    case 'onProgress':
-      if (value === undefined) return true;
-      if (typeof value !== 'function') throw invalid(`${prefix}onProgress`, 'a function', value);
-      task.onProgress = inContext(value as (value: unknown) => void);
-      return true;
-    default:
-      return false;
-  }
-}
+const readChunkSize: Reader<number | 'auto'> = (path, value) => {
+  if (value === 'auto' || integerFrom1.holds(value)) return value;
+  throw invalid(path, "an integer >= 1 or 'auto'", value);
+};
 
-function readTimeout(prefix: string, key: string, value: unknown): number | undefined {
-  const ms = check(`${prefix}${key}`, timeoutMs, value);
-  return ms === Number.POSITIVE_INFINITY ? undefined : ms;
-}
-
-/** Given retries replace the default as a whole, so that `retries: 0` always means at most once (G2). */
-function readRetries(path: string, value: unknown): ResolvedRetries {
-  if (typeof value === 'number') return value === 0 ? noRetries : { ...noRetries, crash: check(path, integerFrom0, value) };
-  if (typeof value !== 'object' || value === null) throw invalid(path, 'an integer >= 0 or an object', value);
-  const section = new Section(path, value, ['crash', 'timeout', 'error', 'delayMs']);
-  const delayMs = section.raw('delayMs');
-  return {
-    crash: section.get('crash', integerFrom0, 0),
-    timeout: section.get('timeout', integerFrom0, 0),
-    error: section.get('error', integerFrom0, 0),
-    delayMs: typeof delayMs === 'function' ? inContext(delayMs as (attempt: number) => number) : section.get('delayMs', waitMs, 0),
-  };
-}
-
-function readChunkSize(value: unknown): number | 'auto' {
-  if (value === undefined || value === 'auto') return 'auto';
-  if (integerFrom1.holds(value)) return value;
-  throw invalid('chunkSize', autoOrInteger, value);
-}
-
-function readJournal(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const href = value instanceof URL ? readBy('journal', () => value.href) : value;
-  if (typeof href !== 'string' || href === '' || href.includes('\0')) throw invalid('journal', 'a path or a file: URL', value);
+/** Returns an absolute path. */
+const readJournal: Reader<string> = (path, value) => {
+  const href = value instanceof URL ? readBy(path, () => value.href) : value;
+  if (typeof href !== 'string' || href === '' || href.includes('\0')) throw invalid(path, 'a path or a file: URL', value);
   if (!(value instanceof URL) && !href.startsWith('file:')) return resolvePath(href);
   try {
     return fileURLToPath(href);
   } catch (cause) {
-    throw invalid('journal', 'a path or a file: URL', href, cause);
+    throw invalid(path, 'a path or a file: URL', href, cause);
   }
+};
+
+const onError: Rule<'stop' | 'continue'> = oneOf('stop', 'continue');
+const resume: Rule<'missing' | 'failed'> = oneOf('missing', 'failed');
+
+/** The options of a map that are not options of its tasks. */
+export const mapTable: Table<ResolvedOwnMapOptions> = {
+  ordered: [boolean, true],
+  chunkSize: [readChunkSize, 'auto'],
+  bufferSize: [integerFrom1, undefined],
+  onError: [onError, 'stop'],
+  journal: [readJournal, undefined],
+  resume: [resume, 'missing'],
+};
+
+/** @throws {OptionsError} */
+export function resolveMapOptions(options: MapOptions | undefined, defaults: ResolvedTaskOptions): ResolvedMapOptions {
+  const section = new Section('', options, [...taskKeys, ...keysOf(mapTable)]);
+  const task = fillIn(taskTable, section, { ...defaults });
+  const own = fillIn(mapTable, section, defaultsOf(mapTable));
+  if (section.raw('resume') !== undefined && own.journal === undefined) {
+    throw new OptionsError('resume: expected a journal beside it, got none');
+  }
+  return { ...own, task };
 }

@@ -1,4 +1,4 @@
-/** The quota of processor time, as the files of real machines tell it. */
+/** The quota of processor time, as the files of real machines state it. */
 import { availableParallelism } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { cpuQuota, defaultSize } from '../../../../src/pool/options/cpu-quota.js';

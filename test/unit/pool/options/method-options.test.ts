@@ -23,7 +23,7 @@ describe('options of the methods', () => {
     expect(checkArgs(undefined)).toEqual([]);
   });
 
-  test('what is given is kept', () => {
+  test('given options are kept', () => {
     const { signal } = new AbortController();
     expect(checkKillTasksOptions({ tag: '', queued: false, reason: 0 })).toEqual({ tag: '', queued: false, running: true, reason: 0 });
     expect(checkKillWorkerOptions({ signal: 'SIGTERM' })).toEqual({ signal: 'SIGTERM' });

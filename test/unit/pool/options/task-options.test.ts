@@ -16,7 +16,7 @@ describe('task options', () => {
     expect(defaults).toEqual({ ...none, timeoutMs: 5 });
   });
 
-  test('what is given replaces the default, what is undefined does not', () => {
+  test('a given option replaces the default, an undefined one does not', () => {
     const defaults = resolveTaskDefaults({ timeoutMs: 5, queueTimeoutMs: 6, priority: 2 });
     expect(resolveAny({ timeoutMs: undefined, priority: -1, tag: 't' }, defaults)).toEqual({ ...defaults, priority: -1, tag: 't' });
   });
@@ -95,7 +95,7 @@ describe('task options', () => {
     expect(() => resolveAny({ signal: proxy })).toThrow('signal: expected an AbortSignal');
   });
 
-  test('what only looks like a signal, and throws or is none when it is used, is refused', () => {
+  test('a value that only resembles a signal, and throws or fails when it is used, is refused', () => {
     const { signal } = new AbortController();
     const like = { aborted: false, addEventListener: () => undefined, [Symbol.toStringTag]: 'AbortSignal' };
     const refuse = (): never => {
@@ -133,7 +133,7 @@ describe('task options', () => {
     [{ tag: 5 }, 'tag: expected a string'],
     [{ onProgress: {} }, 'onProgress: expected a function'],
     [{ signal: 'x' }, 'signal: expected an AbortSignal'],
-  ])('C08: %o is refused, naming the option, the rule and the value', (options, message) => {
+  ])('%o is refused, naming the option, the rule and the value', (options, message) => {
     expect(() => resolveAny(options)).toThrow(OptionsError);
     expect(() => resolveAny(options)).toThrow(message);
   });
@@ -167,8 +167,8 @@ describe('map options', () => {
   });
 
   test.each([
-    [{ chunkSize: 0 }, "chunkSize: expected an integer >= 1 or 'auto', got 0 (number)"], // K05
-    [{ chunkSize: -1 }, 'chunkSize: expected'], // K04
+    [{ chunkSize: 0 }, "chunkSize: expected an integer >= 1 or 'auto', got 0 (number)"],
+    [{ chunkSize: -1 }, 'chunkSize: expected'],
     [{ chunkSize: 'big' }, 'chunkSize: expected'],
     [{ bufferSize: 0 }, 'bufferSize: expected'],
     [{ bufferSize: Number.POSITIVE_INFINITY }, 'bufferSize: expected'],
@@ -179,7 +179,7 @@ describe('map options', () => {
     [{ ordred: true }, 'ordred: unknown option; did you mean ordered?'],
     [{ timeoutMs: -1 }, 'timeoutMs: expected'],
     [7, 'options: expected an object'],
-  ])('K04, K05: %o is refused', (options, message) => {
+  ])('%o is refused', (options, message) => {
     expect(() => resolveMapOptions(options as never, none)).toThrow(OptionsError);
     expect(() => resolveMapOptions(options as never, none)).toThrow(message);
   });
