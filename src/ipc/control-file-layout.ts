@@ -1,64 +1,96 @@
 /**
- * Where things stand in a worker's note (platform.ts, Note). All cells are 8-byte doubles, in the machine's own
- * order of bytes: both sides are processes of one machine.
+ * The layout of a worker's control file (ControlFile in platform.ts). All cells are 8-byte doubles
+ * in the machine's own byte order: both sides are processes of one machine.
  *
- * One ring of revoke cells, one of abort cells and one of item cells, by `seq` modulo RING. A cell belongs to one attempt from the
- * sending until the answer, or the report that it was dropped: the parent leaves out a number whose cell an older
- * attempt still has (pool/dispatch/lease-ring.ts). So an attempt that runs for hours keeps its cell and stops no other.
+ * There is one ring of revoke cells, one of abort cells and one of item cells, by `seq` modulo
+ * RING. A cell belongs to one attempt from its sending to its answer, or to the report that it was
+ * dropped: the parent skips a number whose cell still belongs to an older attempt
+ * (pool/dispatch/lease-ring.ts). So an attempt that runs for hours keeps its cell and blocks no
+ * other.
  *
- * The worker writes the number that it starts and, behind it in the same write, its confirmation. Task code that writes to the
- * descriptor seldom leaves a pair behind, so the parent knows a number that the worker never wrote.
+ * The worker writes the number that it starts and, in the same write, its confirmation. Task code
+ * that writes to the descriptor seldom leaves a matching pair, so the parent recognises a number
+ * that the worker never wrote.
  */
-export const RING = 1024;
-/** RING is a power of two: `seq & RING_MASK` is the remainder, of any whole number, without a division of doubles. */
-export const RING_MASK: number = RING - 1;
-export const CONTROL_FILE_BYTES: number = 64 + RING * 24;
-export const STARTED_AT = 0;
-/** Of the pair: the number, and its confirmation. */
-export const STARTED_BYTES = 16;
-/** What confirms a number of 0 is this; of any other, this less the number. Zeros confirm nothing. */
-export const CONFIRMATION_OF_0: number = -1;
+import type { AbortKind } from '../shared/platform.js';
+import { abortCode, abortKindOfCode } from './abort-codes.js';
 
-/** What the parent puts into each cell before the worker gets the file. Zeros, from task code or from a file of its own, are no such cell. */
+export const CELL_BYTES = 8;
+export const RING = 1024;
+/**
+ * RING is a power of two: `seq & RING_MASK` is the remainder of any whole number, without a
+ * division of doubles.
+ */
+export const RING_MASK: number = RING - 1;
+export const CONTROL_FILE_BYTES: number = 64 + RING * 3 * CELL_BYTES;
+
+/** The last number that the worker started, then its confirmation. */
+export const STARTED_AT = 0;
+export const STARTED_BYTES: number = 2 * CELL_BYTES;
+
+/** Not 0 for any number, because zeros must confirm nothing. */
+export function confirmationOf(seq: number): number {
+  return -1 - seq;
+}
+
+/**
+ * What the parent writes into each cell before the worker gets the file, because task code may
+ * leave zeros.
+ */
 export const FRESH_CELL: number = -1;
 
 export function freshControlFile(): Float64Array {
-  const cells = new Float64Array(CONTROL_FILE_BYTES / 8).fill(FRESH_CELL);
-  cells[STARTED_AT / 8] = 0;
-  cells[STARTED_AT / 8 + 1] = CONFIRMATION_OF_0;
+  const cells = new Float64Array(CONTROL_FILE_BYTES / CELL_BYTES).fill(FRESH_CELL);
+  cells[STARTED_AT / CELL_BYTES] = 0;
+  cells[STARTED_AT / CELL_BYTES + 1] = confirmationOf(0);
   return cells;
 }
 
-/** Whether the parent can have written the number into the revoke cell of this attempt: its own number, or one that had the cell before. */
+/**
+ * Whether the parent can have written the number into the attempt's revoke cell: the attempt
+ * itself, or one that had the cell before.
+ */
 export function isNumberOfCell(cell: number, seq: number): boolean {
   return cell > 0 && cell <= seq && (seq - cell) % RING === 0;
 }
 
+/** A revoke cell holds the `seq` that it revokes. */
 export function revokeCellAt(seq: number): number {
-  return 64 + (seq & RING_MASK) * 8;
+  return 64 + (seq & RING_MASK) * CELL_BYTES;
 }
 
-/** An abort cell holds `4 × seq + kind`. */
 export function abortCellAt(seq: number): number {
-  return 64 + RING * 8 + (seq & RING_MASK) * 8;
+  return 64 + (RING + (seq & RING_MASK)) * CELL_BYTES;
 }
 
-export const ABORT_CANCEL = 1;
-export const ABORT_SOFT_TIMEOUT = 2;
+/** An abort cell holds `ABORT_CODES × seq + code`. */
+const ABORT_CODES = 4;
 
-/** Of a chunk: how many of its items have started. */
+export function abortCell(seq: number, kind: AbortKind): number {
+  return ABORT_CODES * seq + abortCode(kind);
+}
+
+/** Undefined: the cell does not abort this attempt. */
+export function abortKindIn(cell: number, seq: number): AbortKind | undefined {
+  return abortKindOfCode(cell - ABORT_CODES * seq);
+}
+
+/** Of a chunk: the number of its items that have started. */
 export function itemsCellAt(seq: number): number {
-  return 64 + RING * 16 + (seq & RING_MASK) * 8;
+  return 64 + (2 * RING + (seq & RING_MASK)) * CELL_BYTES;
 }
 
-/** An item cell holds `count × GENERATIONS + generation`. The generation tells the attempts apart that have the cell one after the other; it is never 0. */
+/**
+ * An item cell holds `count × GENERATIONS + generation`. The generation is never 0, and differs
+ * between the attempts that have the cell one after the other.
+ */
 const GENERATIONS: number = 2 ** 20;
 
 export function itemsCell(seq: number, count: number): number {
   return count * GENERATIONS + generationOf(seq);
 }
 
-/** NaN: this attempt has not written it, nor was it written for it. */
+/** NaN: the cell was written neither by nor for this attempt. */
 export function itemsIn(cell: number, seq: number): number {
   const count = Math.floor(cell / GENERATIONS);
   return count >= 0 && cell - count * GENERATIONS === generationOf(seq) ? count : Number.NaN;

@@ -3,57 +3,66 @@ import { bodyLimits, checkBuffers, FrameType, HEADER_BYTES, MAGIC, type Message,
 const EMPTY: Buffer = Buffer.alloc(0);
 const NONE: Buffer[] = [];
 
-/** A body that has not come as a whole is collected in memory that grows in steps up to its length, so that by a length alone nothing is allocated (G12). */
+/**
+ * A body that arrives in parts is collected in memory that grows in steps up to its length, so that
+ * a length alone allocates nothing (G12).
+ */
 const FIRST_STEP_BYTES = 64 * 1024;
-/** What is copied on the way is a fifteenth of the whole. */
+/** With steps of this factor, growing copies a fifteenth of the body. */
 const GROWTH = 16;
-/** A read into less room than this is a system call wasted. */
-const LEAST_ROOM_BYTES = 32 * 1024;
+/** A read into less memory than this wastes a system call. */
+const MIN_READ_BYTES = 32 * 1024;
 
 /**
- * Turns bytes, however they were split, into messages. It keeps no part of the chunks that it is given.
- * `onHeader` is called before the body of a frame is collected (the worker notes the start there).
+ * Turns bytes, however they were split, into messages. The reader keeps no part of the chunks it is
+ * given. `onHeader` is called before the body of a frame is collected: the worker records a start
+ * there.
  */
 export class FrameReader {
   readonly #onMessage: (message: Message) => void;
   readonly #onHeader: ((message: Message) => void) | undefined;
   readonly #header: Buffer = Buffer.allocUnsafeSlow(HEADER_BYTES);
   readonly #headerView: DataView = viewOf(this.#header);
-  #view: DataView = this.#headerView; // of the memory that the last chunk lay in
+  #view: DataView = this.#headerView; // of the last chunk's memory
   #headerBytes = 0;
-  #current: Message | undefined; // its header is complete, its body is not
-  #length = 0; // of its body
-  #target: Buffer | undefined; // where the body is collected, if it came in parts
+  #current: Message | undefined; // has its header, lacks its body
+  #length = 0; // of that body
+  #target: Buffer | undefined; // collects that body, if it arrives in parts
   #filled = 0;
-  #waiting: Message | undefined; // complete but for its attachments
-  #missing = 0;
+  #waiting: Message | undefined; // lacks only attachments
+  #missing = 0; // attachments
 
   constructor(onMessage: (message: Message) => void, onHeader?: (message: Message) => void) {
     this.#onMessage = onMessage;
     this.#onHeader = onHeader;
   }
 
-  /** True between messages: at end of file, false means that a message was cut. */
+  /** True between messages: at the end of file, false means that a message was cut off. */
   get isAtBoundary(): boolean {
     return this.#headerBytes === 0 && this.#current === undefined && this.#waiting === undefined;
   }
 
-  /** Where the next bytes belong, in the middle of a large body: whoever reads them there saves a copy, and then pushes that very part. */
+  /**
+   * The memory for the next bytes, in the middle of a large body. Reading into it saves a copy; the
+   * caller then pushes the part that it filled.
+   */
   get receiveBuffer(): Buffer | undefined {
     const target = this.#target;
-    if (target === undefined || target.length - this.#filled < LEAST_ROOM_BYTES) return undefined;
+    if (target === undefined || target.length - this.#filled < MIN_READ_BYTES) return undefined;
     return target.subarray(this.#filled);
   }
 
-  /** @throws ProtocolError when the bytes are no frame; the reader must not be used after it. */
+  /**
+   * @throws ProtocolError when the bytes are not a frame; the reader must not be used afterwards
+   */
   push(chunk: Buffer): void {
     checkBuffers();
     if (this.#target !== undefined && chunk.buffer === this.#target.buffer) {
-      this.#filled += chunk.length; // it lies where it belongs
+      this.#filled += chunk.length; // it was read into `receiveBuffer`
       if (this.#filled === this.#length) this.#complete();
       return;
     }
-    // Whoever reads into the same memory again and again needs one view of it.
+    // Most chunks are read into the same memory, which needs only one view.
     if (this.#view.buffer !== chunk.buffer) this.#view = new DataView(chunk.buffer);
     const view = this.#view;
     let at = 0;
@@ -85,14 +94,14 @@ export class FrameReader {
     const type = view.getUint8(at + 2) as FrameType;
     const length = view.getUint32(at + 4, true);
     const limit = bodyLimits[type] as number;
-    if (view.getUint16(at, true) !== MAGIC || limit < 0) throw new ProtocolError('bytes that are no frame');
+    if (view.getUint16(at, true) !== MAGIC || limit < 0) throw new ProtocolError('bytes that are not a frame');
     if (length > limit) throw new ProtocolError(`a body of ${length} bytes in a frame of type ${type}, over the limit of ${limit}`);
-    if ((type === FrameType.Attachment) !== this.#missing > 0) throw new ProtocolError('an attachment out of place');
+    if ((type === FrameType.Attachment) !== this.#missing > 0) throw new ProtocolError('an unexpected attachment, or a missing one');
     const seq = view.getFloat64(at + 8, true);
     const time = view.getFloat64(at + 16, true);
     if (!Number.isInteger(seq) || seq < 0 || !Number.isFinite(time))
-      throw new ProtocolError(`a frame of type ${type} with numbers that are none`);
-    const message: Message = {
+      throw new ProtocolError(`a frame of type ${type} with an invalid attempt or time`);
+    const message = {
       type,
       codec: view.getUint8(at + 3),
       seq,
@@ -102,10 +111,10 @@ export class FrameReader {
       flags: view.getUint8(at + 30),
       body: EMPTY,
       attachments: NONE,
-    };
+    } as Message;
     const attachments = view.getUint8(at + 31);
     if (attachments > 0) {
-      if (limit === 0) throw new ProtocolError(`attachments to a frame of type ${type}`);
+      if (limit === 0) throw new ProtocolError(`a frame of type ${type} with attachments`);
       if (type === FrameType.Attachment) throw new ProtocolError('an attachment with attachments');
       message.attachments = [];
       this.#waiting = message;
@@ -117,7 +126,10 @@ export class FrameReader {
     if (length === 0) this.#complete();
   }
 
-  /** The whole body is in the chunk: text needs no memory of its own, everything else does, as decoded values are views of it. */
+  /**
+   * Takes a body that lies in the chunk as a whole. Text needs no memory of its own; other bodies
+   * do, because decoded values are views of them.
+   */
   #take(message: Message, chunk: Buffer, at: number): void {
     const end = at + this.#length;
     if (message.codec === TEXT && message.type !== FrameType.Attachment) {
@@ -129,16 +141,18 @@ export class FrameReader {
     message.body = body;
   }
 
-  /** Copies a part of the body to its place; gives how many bytes it took. */
+  /** Copies a part of the body to its place, and returns the number of bytes taken. */
   #collect(chunk: Buffer, at: number): number {
-    const target = this.#roomFor(chunk.length - at);
+    const target = this.#memoryFor(chunk.length - at);
     const taken = chunk.copy(target, this.#filled, at, at + this.#length - this.#filled);
     this.#filled += taken;
     return taken;
   }
 
-  /** Memory for so many bytes more: the body's own, or the smallest step to it that has room. */
-  #roomFor(bytes: number): Buffer {
+  /**
+   * Memory for the next `bytes`: the whole body's, or the smallest step towards it that fits them.
+   */
+  #memoryFor(bytes: number): Buffer {
     const target = this.#target;
     const needed = Math.min(this.#filled + bytes, this.#length);
     if (target !== undefined && needed <= target.length) return target;
@@ -174,12 +188,15 @@ export class FrameReader {
   }
 }
 
-/** @throws ProtocolError: a sender that claims more than there is memory ends, and not its reader (G9) */
+/**
+ * @throws ProtocolError: a sender that claims more than the memory holds must end, and not its
+ * reader (G9)
+ */
 function allocate(bytes: number): Buffer {
   try {
     return Buffer.allocUnsafeSlow(bytes);
   } catch (cause) {
-    throw new ProtocolError(`there is no memory for a body of ${bytes} bytes`, { cause });
+    throw new ProtocolError(`not enough memory for a body of ${bytes} bytes`, { cause });
   }
 }
 

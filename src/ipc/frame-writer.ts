@@ -4,24 +4,27 @@ const EMPTY: Buffer = Buffer.alloc(0);
 const NONE: readonly Buffer[] = [];
 const ATTACHMENT: FrameHeader = { type: FrameType.Attachment };
 const ARENA_BYTES = 64 * 1024;
-/** A larger body is not copied behind its header but written from where it lies. */
+/** A larger body is not copied behind its header, but written as a part of its own. */
 const COPY_LIMIT_BYTES = 16 * 1024;
-/** Up to so many characters are written one by one: a call into the runtime costs more. */
+/** Up to this length, writing each character costs less than a call into the runtime. */
 const SHORT_TEXT = 32;
-/** Of the beginning of the arena, views up to this length are kept: making one costs 0.1 µs, and a single short message is one. */
+/**
+ * Views of the beginning of the arena are kept up to this length: making one costs 0.1 µs, and
+ * every short message that is sent alone needs one.
+ */
 const KEPT_VIEW_BYTES = 128;
 
 /**
- * Gathers messages so that many leave in one write. Small bodies are copied into one arena; strings
- * are written into it as UTF-8, so a small message needs no Buffer of its own.
+ * Gathers messages so that several leave in one write. Small bodies are copied into one arena, and
+ * strings written into it as UTF-8, so a small message needs no Buffer of its own.
  */
 export class FrameWriter {
   #arena: Buffer = EMPTY; // allocated when it is first needed
   #view: DataView = viewOf(EMPTY); // of the arena
-  #from = 0; // where the part of the arena begins that is not yet in #parts
-  #at = 0;
+  #from = 0; // the beginning of the bytes that are not yet in #parts
+  #at = 0; // the end of them
   #parts: Buffer[] = [];
-  #views: Buffer[] = []; // of the arena from its beginning, by length
+  #views: Buffer[] = []; // of the beginning of the arena, by length
 
   get isEmpty(): boolean {
     return this.#parts.length === 0 && this.#at === this.#from;
@@ -32,23 +35,23 @@ export class FrameWriter {
     for (const bytes of attachments) this.#frame(ATTACHMENT, bytes, 0);
   }
 
-  /** What was added, in order. Give it to one write; then call `recycle` or `renew`. */
+  /** Returns everything added, in order. Pass it to one write, then call `recycle` or `renew`. */
   take(): Buffer[] {
-    // Most often one part. Not by `push`, which makes room for sixteen more.
-    if (this.#parts.length === 0) return this.isEmpty ? [] : [this.#rest()];
+    // Usually one part. Not by `push`, which allocates space for sixteen more.
+    if (this.#parts.length === 0) return this.#at === this.#from ? [] : [this.#rest()];
     this.#cut();
     const parts = this.#parts;
     this.#parts = [];
     return parts;
   }
 
-  /** The bytes of the last `take` are written: the arena may be used again. */
+  /** The bytes of the last `take` have been written: the arena is reused. */
   recycle(): void {
     this.#from = 0;
     this.#at = 0;
   }
 
-  /** The bytes of the last `take` are still to be written by someone: leave them alone. */
+  /** The bytes of the last `take` are not written yet: the arena is replaced. */
   renew(): void {
     if (this.#at > 0) this.#allocate(ARENA_BYTES);
     this.recycle();
@@ -95,7 +98,7 @@ export class FrameWriter {
     this.#views = [];
   }
 
-  /** Writes text at `at`, and gives its length in bytes. */
+  /** Writes text at `at` and returns its length in bytes. */
   #write(text: string, at: number): number {
     const arena = this.#arena;
     const { length } = text;

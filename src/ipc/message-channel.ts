@@ -1,4 +1,7 @@
-/** The parent's end of one worker's channel: messages out, several in one write; bytes in, as messages. */
+/**
+ * The parent's end of a worker's channel: turns messages into bytes, several in one write, and
+ * bytes into messages.
+ */
 import type { WorkerProcess } from '../shared/platform.js';
 import { describe } from './codec/refusal.js';
 import { checkBuffers, type FrameHeader, type Message, ProtocolError } from './frame.js';
@@ -10,7 +13,7 @@ export class FramedChannel {
   readonly #reader: FrameReader;
   readonly #writer = new FrameWriter();
   #fault: ProtocolError | undefined;
-  #isTold = false;
+  #isReported = false;
 
   constructor(process: WorkerProcess, onMessage: (message: Message) => void) {
     this.#process = process;
@@ -26,9 +29,12 @@ export class FramedChannel {
     }
   }
 
-  /** False, once, when a message could not be written: whatever went wrong, what the worker would read is not what was meant. */
+  /**
+   * Returns false, once, if a message could not be written: the worker would then read something
+   * else than was meant.
+   */
   flush(): boolean {
-    if (this.#fault !== undefined) return this.#tell();
+    if (this.#fault !== undefined) return this.#report();
     if (this.#writer.isEmpty) return true;
     try {
       checkBuffers();
@@ -38,11 +44,11 @@ export class FramedChannel {
       return true;
     } catch (error) {
       this.#spoil('written', error);
-      return this.#tell();
+      return this.#report();
     }
   }
 
-  /** Where the next bytes belong, in the middle of a large message. */
+  /** The memory for the next bytes, in the middle of a large message. */
   get receiveBuffer(): Buffer | undefined {
     if (this.#fault !== undefined) return undefined;
     try {
@@ -53,31 +59,37 @@ export class FramedChannel {
     }
   }
 
-  /** What is no message, and came or was to be sent: from then on nothing is believed, and nothing sent. */
+  /**
+   * Why the bytes of a message could not be read or written. From then on nothing is read or sent.
+   */
   get fault(): ProtocolError | undefined {
     return this.#fault;
   }
 
-  /** The first `bytes` of `chunk` came. False, once, if they are no message: where the next one begins is lost with them. */
+  /**
+   * The first `bytes` of `chunk` have arrived. Returns false, once, if they are not messages: then
+   * the beginning of the next message is lost as well.
+   */
   receive(chunk: Buffer, bytes: number): boolean {
-    if (this.#fault !== undefined) return this.#tell();
+    if (this.#fault !== undefined) return this.#report();
     try {
       this.#reader.push(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
       return true;
     } catch (error) {
       this.#spoil('read', error);
-      return this.#tell();
+      return this.#report();
     }
   }
 
   #spoil(how: 'read' | 'written', error: unknown): void {
     this.#fault ??=
-      error instanceof ProtocolError ? error : new ProtocolError(`it could not be ${how}: ${describe(error)}`, { cause: error });
+      error instanceof ProtocolError ? error : new ProtocolError(`a message could not be ${how}: ${describe(error)}`, { cause: error });
   }
 
-  #tell(): boolean {
-    const isTold = this.#isTold;
-    this.#isTold = true;
-    return isTold;
+  /** False the first time. */
+  #report(): boolean {
+    const isReported = this.#isReported;
+    this.#isReported = true;
+    return isReported;
   }
 }

@@ -1,35 +1,37 @@
 /**
- * Copies of large binary data, and the memory of those that are no longer needed: fresh pages cost five times what the copy costs.
+ * Copies of large binary data, in memory that is reused: fresh pages cost five times as much as the
+ * copy itself.
  *
- * Whoever releases memory must know that nobody reads it any more, the kernel and a worker's socket included.
+ * Memory may be released only when nothing reads it any more, including the kernel and the socket
+ * of a worker.
  */
 
-/** Smaller copies come from memory that is warm anyway. */
-const LEAST_BYTES: number = 256 * 1024;
-/** No more is kept for later. */
-const MOST_BYTES: number = 32 * 1024 * 1024;
+/** Smaller copies get warm memory from the allocator anyway. */
+const MIN_BYTES: number = 256 * 1024;
+/** The most memory that is kept for reuse. */
+const MAX_KEPT_BYTES: number = 32 * 1024 * 1024;
 
 const spares: Buffer[] = [];
 let kept = 0;
 
 export function copyOf(bytes: Buffer): Buffer {
   const { length } = bytes;
-  const copy = (length < LEAST_BYTES ? undefined : taken(length)) ?? Buffer.allocUnsafeSlow(length);
+  const copy = (length < MIN_BYTES ? undefined : takeSpare(length)) ?? Buffer.allocUnsafeSlow(length);
   copy.set(bytes);
   return copy;
 }
 
-/** What `copyOf` has made. */
+/** @param copies made by `copyOf` */
 export function release(copies: readonly Buffer[]): void {
   for (const { buffer } of copies) {
     const { byteLength } = buffer;
-    if (byteLength < LEAST_BYTES || kept + byteLength > MOST_BYTES) continue;
+    if (byteLength < MIN_BYTES || kept + byteLength > MAX_KEPT_BYTES) continue;
     spares.push(Buffer.from(buffer));
     kept += byteLength;
   }
 }
 
-function taken(length: number): Buffer | undefined {
+function takeSpare(length: number): Buffer | undefined {
   const at = spares.findIndex((spare) => spare.length >= length && spare.length <= 2 * length);
   const [spare] = at < 0 ? [] : spares.splice(at, 1);
   if (spare === undefined) return undefined;

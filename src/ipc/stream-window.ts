@@ -1,19 +1,23 @@
 /**
- * How far a stream's values may be ahead of their reader: a slow reader stops the worker, not the memory.
+ * The window of a stream: how far its values may be ahead of their reader. A slow reader pauses the
+ * worker instead of filling the memory.
  *
- * Each side counts what was sent and not said to be taken: the worker waits when the window is full, and the parent ends a worker that
- * does not (G12).
+ * Each side counts the values that were sent and not yet reported as taken. The worker waits while
+ * the window is full, and the parent ends a worker that does not (G12).
  */
 export const WINDOW_VALUES = 16;
-/** With so many bytes under way no further value is sent; one alone may be larger. */
+/** With this many bytes in flight no further value is sent; a single value may be larger. */
 const WINDOW_BYTES: number = 1024 * 1024;
-/** The parent tells what was taken in portions. */
+/** The parent reports taken values in groups of this size. */
 export const PORTION_VALUES: number = WINDOW_VALUES / 2;
 
-/** What the parent lets pass: it counts the bytes of a text, of which the worker counts the characters, and no character of JavaScript takes more. */
+/**
+ * The limit of the parent. It counts the bytes of a text, the worker its characters, and no
+ * character of JavaScript takes more than three bytes.
+ */
 export const MOST_BYTES: number = 3 * WINDOW_BYTES;
 
-/** What of one stream is under way. */
+/** The values of one stream that are in flight. */
 export class StreamWindow {
   readonly #mostBytes: number;
   readonly #sizes: number[] = [];
@@ -41,7 +45,7 @@ export class StreamWindow {
   }
 }
 
-/** The size of one value: of its body and of its attachments. */
+/** The size of a value: its body and its attachments. */
 export function sizeOf(body: string | Buffer | undefined, attachments: readonly Buffer[]): number {
   let size = body === undefined ? 0 : body.length;
   for (const each of attachments) size += each.length;

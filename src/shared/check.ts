@@ -1,14 +1,14 @@
 /**
- * How options are checked: one rule per kind of value, one way of saying what is wrong.
+ * Checks options: one rule for each kind of value, and one form of message.
  *
- * Every failure is an OptionsError that names the option by its whole path, the rule and the value:
+ * Every failure is an OptionsError that names the option by its path, the rule and the value:
  * `restart.backoff.jitter: expected a number from 0 to 1, got 2 (number)`.
  */
 import { OptionsError } from './errors.js';
 import { show } from './show.js';
 import { signalOf } from './signals.js';
 
-/** What a value must be. `text` completes "expected …". */
+/** A condition on a value. `text` completes "expected …". */
 export interface Rule<T> {
   readonly text: string;
   readonly holds: (value: unknown) => value is T;
@@ -27,11 +27,11 @@ export const integerFrom1To1000: Rule<number> = numberRule(
 export const finiteNumber: Rule<number> = numberRule('a finite number', Number.isFinite);
 export const fraction: Rule<number> = numberRule('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 export const factorFrom1: Rule<number> = numberRule('a finite number >= 1', (value) => Number.isFinite(value) && value >= 1);
-/** A wait that must end. */
+/** A finite wait. */
 export const waitMs: Rule<number> = numberRule('a finite number of milliseconds >= 0', (value) => Number.isFinite(value) && value >= 0);
-/** A period that must end and must not be empty. */
+/** A finite period, not empty. */
 export const periodMs: Rule<number> = numberRule('a finite number of milliseconds > 0', (value) => Number.isFinite(value) && value > 0);
-/** A limit that need not be one. */
+/** A time limit, or none. */
 export const timeoutMs: Rule<number> = numberRule('a number of milliseconds >= 0 (Infinity: never)', (value) => value >= 0);
 export const timeoutAbove0: Rule<number> = numberRule('a number of milliseconds > 0 (Infinity: never)', (value) => value > 0);
 export const limitFrom1: Rule<number> = numberRule(
@@ -41,7 +41,7 @@ export const limitFrom1: Rule<number> = numberRule(
 
 export const boolean: Rule<boolean> = { text: 'a boolean', holds: (value) => typeof value === 'boolean' };
 export const string: Rule<string> = { text: 'a string', holds: (value) => typeof value === 'string' };
-/** What is handed to the system: a NUL byte there makes `spawn` throw, much later. */
+/** A string for the system: a NUL byte would make `spawn` throw, much later. */
 export const systemString: Rule<string> = {
   text: 'a non-empty string without NUL bytes',
   holds: (value): value is string => typeof value === 'string' && value !== '' && !value.includes('\0'),
@@ -54,7 +54,7 @@ export function oneOf<const T extends string>(...values: readonly T[]): Rule<T> 
   };
 }
 
-/** The value, if the rule holds. @throws {OptionsError} */
+/** Returns the value if the rule holds. @throws {OptionsError} */
 export function check<T>(path: string, rule: Rule<T>, value: unknown): T {
   if (rule.holds(value)) return value;
   throw invalid(path, rule.text, value);
@@ -64,14 +64,17 @@ export function invalid(path: string, rule: string, value: unknown, cause?: unkn
   return new OptionsError(`${path}: expected ${rule}, got ${show(value)}`, cause === undefined ? undefined : { cause });
 }
 
-/** A real AbortSignal that fires with the given one, which may be of another realm or a polyfill. @throws {OptionsError} */
+/**
+ * A real AbortSignal that fires with the given one, which may be of another realm or a polyfill.
+ * @throws {OptionsError}
+ */
 export function checkSignal(path: string, value: unknown): AbortSignal {
   const signal = signalOf(value);
   if (signal === undefined) throw invalid(path, 'an AbortSignal', value);
   return signal;
 }
 
-/** What is handed to the system, copied. @throws {OptionsError} */
+/** A copy of an array of strings for the system. @throws {OptionsError} */
 export function checkSystemStrings(path: string, value: unknown): string[] {
   const rule = 'an array of strings without NUL bytes';
   const list = listOf(path, rule, value);
@@ -79,13 +82,16 @@ export function checkSystemStrings(path: string, value: unknown): string[] {
   throw invalid(path, rule, value);
 }
 
-/** A copy of an array, each item of it read once. @throws {OptionsError} */
+/** A copy of an array; each item is read once. @throws {OptionsError} */
 export function listOf(path: string, rule: string, value: unknown): unknown[] {
   if (!Array.isArray(value)) throw invalid(path, rule, value);
   return readBy(path, () => Array.from({ length: value.length }, (_, index) => value[index] as unknown));
 }
 
-/** What code of the program gives while its options are read. @throws {OptionsError} with what that threw as its cause */
+/**
+ * Reads an option by code of the program.
+ * @throws {OptionsError} if that code throws, with its error as the cause
+ */
 export function readBy<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -94,17 +100,20 @@ export function readBy<T>(path: string, read: () => T): T {
   }
 }
 
-/** A getter or a proxy among the options has thrown. */
+/** A getter or a Proxy among the options has thrown. */
 export function unreadable(path: string, cause: unknown): OptionsError {
   return new OptionsError(`${path}: expected a value that can be read, but reading it threw: ${show(cause)}`, { cause });
 }
 
-/** One object of options: its keys are checked and its values read at once, each of them once. `undefined` is "not given". */
+/**
+ * One object of options. The constructor checks its keys and reads each value once. `undefined`
+ * means "not given".
+ */
 export class Section<K extends string> {
   readonly #path: string;
   readonly #values: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
 
-  /** `path` is empty for the outermost object, which `whole` then names. */
+  /** @param path empty for the outermost object, which messages then call `whole` */
   constructor(path: string, value: unknown, keys: readonly K[], whole = 'options') {
     this.#path = path === '' ? '' : `${path}.`;
     if (value === undefined) return;
@@ -124,7 +133,7 @@ export class Section<K extends string> {
     return this.#values[key];
   }
 
-  /** The option, or `fallback` if it is not given. @throws {OptionsError} */
+  /** The value of the option, or `fallback` if it is not given. @throws {OptionsError} */
   get<T, F>(key: K, rule: Rule<T>, fallback: F): T | F {
     const value = this.#values[key];
     return value === undefined ? fallback : check(this.path(key), rule, value);
@@ -137,7 +146,7 @@ export function plainObject(path: string, value: unknown): Readonly<Record<strin
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** Of a revoked proxy not even this can be asked. */
+/** `Array.isArray` throws for a revoked Proxy. */
 function isArray(value: object): boolean {
   try {
     return Array.isArray(value);
@@ -152,7 +161,7 @@ export function unknownOption(prefix: string, key: string, known: readonly strin
   return new OptionsError(`${prefix}${key}: unknown option; ${hint}`);
 }
 
-/** The known word that was probably meant: not more than a third of its letters differ. */
+/** The known word that was probably meant: at most a third of its letters differ. */
 function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;

@@ -1,74 +1,70 @@
 /**
- * All deadlines of a pool behind one timer: a binary heap, its indices in the items themselves.
+ * All deadlines of a pool behind one timer.
  *
- * The timer is only ever moved to an earlier time. When the earliest deadline is cleared or put off, the
- * timer stays and finds nothing due: a task that ends before its deadline costs the heap, not a timer.
+ * The timer only ever moves to an earlier time. When the earliest deadline is cleared or postponed,
+ * the timer stays and finds nothing due: a task that ends before its deadline costs a step in a
+ * heap, not a timer.
  */
+import { type HeapItem, IndexedHeap } from './indexed-heap.js';
 import type { Clock, Timer } from './platform.js';
 
-/** What has a deadline; only `Deadlines` writes the two numbers. */
-export interface Due {
+/** An item with a deadline; only `Deadlines` writes the two numbers. */
+export interface Due extends HeapItem {
   /** On the clock's `now()`. */
   dueAt: number;
-  /** Not negative while a deadline is set; begins as -1. */
-  heapIndex: number;
 }
 
 const UNSET = -1;
-/** Its turn comes in the round that runs now, unless it is cleared or set anew before. */
+/** The item fires in the current round, unless an earlier one clears it or sets it anew. */
 const FIRING = -2;
 
 export class Deadlines<T extends Due> {
   readonly #clock: Clock;
   readonly #onDue: (due: T) => void;
-  readonly #heap: T[] = [];
-  /** Those whose turn it is. */
+  readonly #heap: IndexedHeap<T> = new IndexedHeap<T>((one, other) => one.dueAt < other.dueAt);
+  /** The items that fire in the current round. */
   #round: T[] = [];
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  /** `onDue`: its deadline has passed, and is no longer set. May set or clear any deadline, that one's too. */
+  /**
+   * @param onDue called when a deadline has passed, which is then no longer set; may set or clear
+   * any deadline, including that one
+   */
   constructor(clock: Clock, onDue: (due: T) => void) {
     this.#clock = clock;
     this.#onDue = onDue;
   }
 
-  /** How many are set. */
+  /** The number of deadlines that are set. */
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
-  /** Sets its deadline, or moves it. Infinity: never. */
+  /** Sets the deadline of an item, or moves it. Infinity: never. */
   set(due: T, at: number): void {
-    // NaN compares with nothing: one of it would leave the whole heap out of order.
+    // NaN compares with nothing: a single one would leave the whole heap out of order.
     if (Number.isNaN(at)) throw new RangeError('a deadline cannot be NaN');
     if (at === Number.POSITIVE_INFINITY) {
       this.clear(due);
       return;
     }
-    const isNew = due.heapIndex < 0;
-    const isLater = !isNew && at > due.dueAt;
     due.dueAt = at;
-    if (isLater) this.#sink(due, due.heapIndex);
-    else this.#rise(due, isNew ? this.#heap.length : due.heapIndex);
+    if (due.heapIndex < 0) this.#heap.add(due);
+    else this.#heap.update(due);
     if (at < this.#timerAt) this.#arm(at);
   }
 
-  /** It has no deadline any more. Does nothing if it has none. */
+  /** Clears the deadline of an item, if it has one. */
   clear(due: T): void {
-    const index = due.heapIndex;
-    due.heapIndex = UNSET;
-    if (index < 0) return;
-    const last = this.#heap.pop() as T;
-    if (last === due) return;
-    const parent = this.#heap[(index - 1) >> 1];
-    if (index > 0 && parent !== undefined && parent.dueAt > last.dueAt) this.#rise(last, index);
-    else this.#sink(last, index);
+    if (due.heapIndex >= 0) this.#heap.remove(due);
+    else due.heapIndex = UNSET;
   }
 
-  /** Clears all of them and the timer. */
+  /** Clears all deadlines and the timer. */
   stop(): void {
-    for (const due of [...this.#heap.splice(0), ...this.#round]) due.heapIndex = UNSET;
+    this.#heap.clear();
+    for (const due of this.#round) due.heapIndex = UNSET;
     this.#disarm();
   }
 
@@ -87,63 +83,29 @@ export class Deadlines<T extends Due> {
   #fire(): void {
     this.#timer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
-    // Taken out first, all of them: one that sets itself to a time that has passed must not run in this round again.
+    // All are taken out first: an item that sets itself to a time in the past must not fire twice
+    // in this round.
     const now = this.#clock.now();
     this.#round = [];
-    for (let first = this.#heap[0]; first !== undefined && first.dueAt <= now; first = this.#heap[0]) {
-      this.clear(first);
+    for (let first = this.#heap.first; first !== undefined && first.dueAt <= now; first = this.#heap.first) {
+      this.#heap.remove(first);
       first.heapIndex = FIRING;
       this.#round.push(first);
     }
     for (const due of this.#round) {
-      if (due.heapIndex !== FIRING) continue; // cleared or set anew by one before it
+      if (due.heapIndex !== FIRING) continue; // an earlier one has cleared it or set it anew
       due.heapIndex = UNSET;
       try {
         this.#onDue(due);
       } catch (error) {
-        // Not here: the others are due too. And not swallowed: it is a bug.
+        // Thrown later, because the others are due too, and not swallowed, because it is a bug.
         this.#clock.soon(() => {
           throw error;
         });
       }
     }
     this.#round = [];
-    const next = this.#heap[0];
+    const next = this.#heap.first;
     if (next !== undefined && next.dueAt < this.#timerAt) this.#arm(next.dueAt);
-  }
-
-  #rise(due: T, from: number): void {
-    let index = from;
-    while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = this.#heap[parentIndex] as T;
-      if (parent.dueAt <= due.dueAt) break;
-      this.#place(parent, index);
-      index = parentIndex;
-    }
-    this.#place(due, index);
-  }
-
-  #sink(due: T, from: number): void {
-    let index = from;
-    for (;;) {
-      let childIndex = 2 * index + 1;
-      let child = this.#heap[childIndex];
-      if (child === undefined) break;
-      const other = this.#heap[childIndex + 1];
-      if (other !== undefined && other.dueAt < child.dueAt) {
-        child = other;
-        childIndex += 1;
-      }
-      if (child.dueAt >= due.dueAt) break;
-      this.#place(child, index);
-      index = childIndex;
-    }
-    this.#place(due, index);
-  }
-
-  #place(due: T, index: number): void {
-    this.#heap[index] = due;
-    due.heapIndex = index;
   }
 }

@@ -1,19 +1,30 @@
 /**
  * Every error that the pool itself raises. `code` is stable; `message` says what happened, to which
- * task, and what to do. What a task threw is not here: it arrives as its own class.
+ * task, and what to do. An error that a task threw is not here: it arrives as its own class.
  *
- * The names live on the prototypes, as those of the built-in classes do: so the first line of `stack`
- * has the right name, and `name` is no own property of each error.
+ * The names are on the prototypes, as those of the built-in classes are: so the first line of
+ * `stack` has the right name, and `name` is not an own property of each error.
  */
 import type { Attempt, Death } from './types.js';
 
-/** The class of every error of this package. */
+/**
+ * The base class of every error of this package. Compare `code`, which is stable, and not the
+ * message.
+ *
+ * @example
+ * try {
+ *   await pool.run('resize', [file]);
+ * } catch (error) {
+ *   if (error instanceof EverpoolError) console.error(error.code);
+ *   else throw error; // the task itself threw
+ * }
+ */
 export class EverpoolError extends Error {
   static {
     setName(EverpoolError, 'EverpoolError');
   }
 
-  /** Stable: compare this, not the message. */
+  /** Stable, beginning with `ERR_EVERPOOL_`. */
   readonly code: string;
 
   constructor(message: string, code: string, options?: ErrorOptions) {
@@ -22,7 +33,13 @@ export class EverpoolError extends Error {
   }
 }
 
-/** An option has an unknown name, a wrong type or a value out of range. `ERR_EVERPOOL_OPTIONS`. */
+/**
+ * An option has an unknown name, a wrong type or a value out of range. The message names the option
+ * by its path, the rule and the value. Code: `ERR_EVERPOOL_OPTIONS`.
+ *
+ * @example
+ * new Pool({ size: 0 }); // size: expected an integer >= 1 or {min, max}, got 0 (number)
+ */
 export class OptionsError extends EverpoolError {
   static {
     setName(OptionsError, 'OptionsError');
@@ -35,19 +52,26 @@ export class OptionsError extends EverpoolError {
 
 export interface UnknownTaskDetails {
   readonly taskName: string;
-  /** The functions that the module does export. */
+  /** The names of the functions that the module does export. */
   readonly exports: readonly string[];
   readonly cause?: unknown;
 }
 
-/** The task module exports no function of that name. `ERR_EVERPOOL_UNKNOWN_TASK`. */
+/**
+ * The task module exports no function of that name. Code: `ERR_EVERPOOL_UNKNOWN_TASK`.
+ *
+ * @example
+ * pool.run('resise').catch((error) => {
+ *   if (error instanceof UnknownTaskError) console.error(error.exports); // ['resize', 'rotate']
+ * });
+ */
 export class UnknownTaskError extends EverpoolError {
   static {
     setName(UnknownTaskError, 'UnknownTaskError');
   }
 
   readonly taskName: string;
-  /** The functions that the module does export. */
+  /** The names of the functions that the module does export. */
   readonly exports: readonly string[];
 
   constructor(message: string, details: UnknownTaskDetails) {
@@ -65,16 +89,25 @@ export interface WorkerDiedDetails {
   readonly cause?: unknown;
 }
 
-/** The worker died while it ran the task. `ERR_EVERPOOL_WORKER_DIED`. */
+/**
+ * The worker died while it ran the task, and the task has no retries left. Code:
+ * `ERR_EVERPOOL_WORKER_DIED`.
+ *
+ * @example
+ * pool.run('parse', [file]).catch((error) => {
+ *   if (error instanceof WorkerDiedError) console.error(error.death.stderrTail);
+ * });
+ */
 export class WorkerDiedError extends EverpoolError {
   static {
     setName(WorkerDiedError, 'WorkerDiedError');
   }
 
+  /** The death that ended the last attempt. */
   readonly death: Death;
   readonly taskId: number;
   readonly taskName: string;
-  /** Every attempt that was started. */
+  /** Every attempt that was started, oldest first. */
   readonly attempts: readonly Attempt[];
 
   constructor(message: string, details: WorkerDiedDetails, code = 'ERR_EVERPOOL_WORKER_DIED') {
@@ -86,7 +119,14 @@ export class WorkerDiedError extends EverpoolError {
   }
 }
 
-/** The worker passed `limits.rssBytes`, or V8 ran out of heap. `ERR_EVERPOOL_OUT_OF_MEMORY`. */
+/**
+ * The worker exceeded `limits.rssBytes`, or V8 ran out of heap. Code: `ERR_EVERPOOL_OUT_OF_MEMORY`.
+ *
+ * @example
+ * pool.run('parse', [file]).catch((error) => {
+ *   if (error instanceof OutOfMemoryError) console.error(error.death.samples);
+ * });
+ */
 export class OutOfMemoryError extends WorkerDiedError {
   static {
     setName(OutOfMemoryError, 'OutOfMemoryError');
@@ -104,16 +144,25 @@ export interface TaskTimeoutDetails {
   readonly cause?: unknown;
 }
 
-/** The task ran past `timeoutMs`, or was not started within `queueTimeoutMs`. `ERR_EVERPOOL_TIMEOUT`. */
+/**
+ * The task ran longer than `timeoutMs`, or did not start within `queueTimeoutMs`. Code:
+ * `ERR_EVERPOOL_TIMEOUT`.
+ *
+ * @example
+ * pool.run('parse', [file], { timeoutMs: 1000 }).catch((error) => {
+ *   if (error instanceof TaskTimeoutError) console.error(error.kind, error.timeoutMs);
+ * });
+ */
 export class TaskTimeoutError extends EverpoolError {
   static {
     setName(TaskTimeoutError, 'TaskTimeoutError');
   }
 
-  /** `run`: past `timeoutMs`. `queue`: past `queueTimeoutMs`. */
+  /** `run`: longer than `timeoutMs`. `queue`: longer than `queueTimeoutMs`. */
   readonly kind: 'run' | 'queue';
+  /** The limit, in milliseconds. */
   readonly timeoutMs: number;
-  /** Where the worker was, with `diagnose`. */
+  /** The JavaScript stack of the worker at the timeout, with `diagnose`. */
   declare readonly workerStack?: string;
 
   constructor(message: string, details: TaskTimeoutDetails) {
@@ -131,15 +180,22 @@ export interface TaskCancelledDetails {
   readonly cause?: unknown;
 }
 
-/** The task was cancelled or killed by the program. `ERR_EVERPOOL_CANCELLED`. */
+/**
+ * The program cancelled or killed the task. Code: `ERR_EVERPOOL_CANCELLED`.
+ *
+ * @example
+ * const task = pool.run('parse', [file]);
+ * task.cancel('not needed any more');
+ * await task.catch((error) => console.error(error.reason)); // not needed any more
+ */
 export class TaskCancelledError extends EverpoolError {
   static {
     setName(TaskCancelledError, 'TaskCancelledError');
   }
 
-  /** What was given to `cancel`, `kill` or `killTasks`. */
+  /** The reason passed to `cancel`, `kill` or `killTasks`. */
   readonly reason: unknown;
-  /** Its worker had to be killed. */
+  /** True if the worker had to be killed. */
   readonly forced: boolean;
 
   constructor(message: string, details: TaskCancelledDetails) {
@@ -149,7 +205,14 @@ export class TaskCancelledError extends EverpoolError {
   }
 }
 
-/** The queue holds `queueLimit` tasks. `ERR_EVERPOOL_QUEUE_FULL`. */
+/**
+ * The queue already holds `queueLimit` tasks. Code: `ERR_EVERPOOL_QUEUE_FULL`.
+ *
+ * @example
+ * pool.run('parse', [file]).catch(async (error) => {
+ *   if (error instanceof QueueFullError) await pool.room(); // then submit again
+ * });
+ */
 export class QueueFullError extends EverpoolError {
   static {
     setName(QueueFullError, 'QueueFullError');
@@ -160,7 +223,13 @@ export class QueueFullError extends EverpoolError {
   }
 }
 
-/** The pool is closing or closed and takes no more tasks. `ERR_EVERPOOL_CLOSED`. */
+/**
+ * The pool is closing or closed, and accepts no more tasks. Code: `ERR_EVERPOOL_CLOSED`.
+ *
+ * @example
+ * await pool.close();
+ * await pool.run('parse').catch((error) => console.error(error.code)); // ERR_EVERPOOL_CLOSED
+ */
 export class PoolClosedError extends EverpoolError {
   static {
     setName(PoolClosedError, 'PoolClosedError');
@@ -176,13 +245,19 @@ export interface PoolBrokenDetails {
   readonly cause?: unknown;
 }
 
-/** The workers die before they are of use: the pool has stopped starting them. `ERR_EVERPOOL_BROKEN`. */
+/**
+ * The workers die before they are useful, so the pool has stopped starting them. Code:
+ * `ERR_EVERPOOL_BROKEN`.
+ *
+ * @example
+ * pool.on('broken', ({ error }) => console.error(error.death.stderrTail));
+ */
 export class PoolBrokenError extends EverpoolError {
   static {
     setName(PoolBrokenError, 'PoolBrokenError');
   }
 
-  /** The last one, with its stderr. */
+  /** The last death, with the tail of its stderr. */
   readonly death: Death;
 
   constructor(message: string, details: PoolBrokenDetails) {
@@ -196,12 +271,21 @@ export interface SerializationDetails {
   readonly cause?: unknown;
 }
 
-/** A value cannot cross the process boundary; the message names the path to it. `ERR_EVERPOOL_SERIALIZATION`. */
+/**
+ * A value cannot be sent to another process; the message names the path to it. Code:
+ * `ERR_EVERPOOL_SERIALIZATION`.
+ *
+ * @example
+ * await pool.run('parse', [{ done: () => {} }]).catch((error) => {
+ *   console.error(error.side); // arguments; the message names args[0].done
+ * });
+ */
 export class SerializationError extends EverpoolError {
   static {
     setName(SerializationError, 'SerializationError');
   }
 
+  /** Where the value came from; `error`: what the task threw. */
   readonly side: 'arguments' | 'result' | 'error' | 'progress';
 
   constructor(message: string, details: SerializationDetails) {
@@ -214,8 +298,10 @@ function setName(errorClass: { readonly prototype: Error }, name: string): void 
   Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true });
 }
 
-/** Without a cause there must be no own `cause` property: `{ cause: undefined }` would print one. */
+/**
+ * Without a cause there must be no own `cause` property: `{ cause: undefined }` would print one.
+ */
 function causeOf(details: { readonly cause?: unknown }): ErrorOptions | undefined {
-  // Its own: a `cause` on the prototype of all objects is the program's.
+  // An own property, because a `cause` on `Object.prototype` belongs to the program.
   return !Object.hasOwn(details, 'cause') || details.cause === undefined ? undefined : { cause: details.cause };
 }

@@ -1,10 +1,11 @@
 /**
  * A distribution of durations in constant memory (10 KB), cheap enough for every task.
  *
- * Log-linear buckets: each power of two is cut into 32 equal parts, so a bucket is at most 1/32 of its lower bound
- * wide and its middle at most 1.6 % away from any value in it. From 1 µs to 37 hours; shorter durations count as
- * 0 to 1 µs, longer ones as 37 hours, except in `mean` and `max`, which are exact. Buckets are found by the bits of
- * the number itself: its exponent and the first five bits of its mantissa.
+ * The buckets are log-linear: each power of two is divided into 32 equal parts, so a bucket is at
+ * most 1/32 of its lower bound wide and its middle at most 1.6 % from any value in it. They cover 1
+ * µs to 37 hours; shorter durations count as 0 to 1 µs, longer ones as 37 hours, except in `mean`
+ * and `max`, which are exact. The bits of the number select the bucket: its exponent and the first
+ * five of its mantissa.
  */
 import type { Percentiles } from './types.js';
 
@@ -21,17 +22,17 @@ const BASE = ((1023 + LOWEST_EXPONENT) << PARTS_BITS) - 1;
 
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
-/** Which of the two words holds the exponent. */
+/** The index of the word that holds the exponent. */
 const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0;
 
 export class Histogram {
-  /** Bucket 0 holds what is below the lowest bound. Doubles, as counts may pass 2^32. */
+  /** Bucket 0 counts durations below the lowest bound. Doubles, because counts may exceed 2^32. */
   readonly #counts = new Float64Array(BUCKETS);
   #sum = 0;
   #min = Number.POSITIVE_INFINITY;
   #max = 0;
 
-  /** Negative durations and NaN, which a clock should not give, count as 0. */
+  /** Negative durations and NaN, which a clock should not produce, count as 0. */
   record(ms: number, times = 1): void {
     const value = ms > 0 ? ms : 0;
     let bucket = 0;
@@ -60,7 +61,7 @@ export class Histogram {
     };
   }
 
-  /** By nearest rank: the least value that at least so many of all values do not exceed. */
+  /** By nearest rank: the smallest value that at least `part` of the values do not exceed. */
   #quantile(part: number): number {
     const rank = Math.ceil(part);
     let seen = 0;

@@ -1,4 +1,4 @@
-/** For a rejection that someone else hears of, or that is no news: say at the call why. */
+/** Swallows a rejection that is handled elsewhere, or that is expected: the call says why. */
 export function ignore(): void {
   // nothing to do
 }

@@ -1,41 +1,43 @@
 /**
- * What a worker knows of the pools around it: the task modules on whose account it and its ancestors were started.
+ * The nesting of pools, as a worker sees it: the task modules on whose behalf the worker and its
+ * ancestors were started.
  *
- * It comes by the environment, as what Node preloads runs before anything else of this package; from the entry on it hangs on a
- * global symbol, and the environment is as the program gave it, for the processes that tasks start.
+ * A worker gets them by its environment, because modules that Node preloads run before anything
+ * else of this package. Once the worker's entry runs, they move to a global symbol and the
+ * environment is as the program set it, for the processes that tasks start.
  */
 const VARIABLE = 'EVERPOOL_WITHIN';
 const KEY: symbol = Symbol.for('everpool.nesting');
 
 export interface Nesting {
-  /** The keys of the modules, from the outermost pool that was not made by a task to this worker's own. */
+  /** The keys of the modules, from the outermost pool that no task made to this worker's own. */
   readonly modules: readonly string[];
   /** `preload`: nothing of this package has run yet. `task`: a task runs. */
   readonly phase: 'preload' | 'task' | 'between';
 }
 
-interface Told {
+interface Inherited {
   readonly parent: number;
   readonly modules: readonly string[];
 }
 
-/** Undefined in a process that is no worker. */
+/** Undefined in a process that is not a worker. */
 export function nesting(): Nesting | undefined {
   const installed = (globalThis as unknown as Record<symbol, Nesting | undefined>)[KEY];
   if (installed !== undefined) return installed;
-  const told = read();
-  return told === undefined ? undefined : { modules: told.modules, phase: 'preload' };
+  const inherited = readInherited();
+  return inherited === undefined ? undefined : { modules: inherited.modules, phase: 'preload' };
 }
 
-/** For the environment of a worker of this process. */
+/** For the environment of a worker that this process starts. */
 export function withinVariable(modules: readonly string[]): Record<string, string> {
-  const told: Told = { parent: process.pid, modules };
-  return { [VARIABLE]: JSON.stringify(told) };
+  const inherited: Inherited = { parent: process.pid, modules };
+  return { [VARIABLE]: JSON.stringify(inherited) };
 }
 
-/** The worker's entry has begun. */
+/** Called when the worker's entry begins. */
 export function enterWorker(isInTask: () => boolean): void {
-  const modules = read()?.modules ?? [];
+  const modules = readInherited()?.modules ?? [];
   delete process.env[VARIABLE];
   const value: Nesting = {
     modules,
@@ -46,14 +48,17 @@ export function enterWorker(isInTask: () => boolean): void {
   Object.defineProperty(globalThis, KEY, { value, configurable: true });
 }
 
-/** A process that a worker starts inherits the variable if a preload starts it: it names the parent, so it counts for the worker alone. */
-function read(): Told | undefined {
+/**
+ * A process that a preloaded module of a worker starts inherits the variable too. It names the
+ * worker's parent, so that it counts for the worker alone.
+ */
+function readInherited(): Inherited | undefined {
   const text = process.env[VARIABLE];
   if (text === undefined) return undefined;
   try {
-    const told = JSON.parse(text) as Told;
-    return told.parent === process.ppid && Array.isArray(told.modules) ? told : undefined;
+    const inherited = JSON.parse(text) as Inherited;
+    return inherited.parent === process.ppid && Array.isArray(inherited.modules) ? inherited : undefined;
   } catch {
-    return undefined; // somebody else's
+    return undefined; // not set by this package
   }
 }

@@ -1,19 +1,24 @@
 /**
- * The real clock (platform.ts, Clock).
+ * The real Clock (platform.ts).
  *
- * Owns the one ref'd timer that keeps the parent alive while something holds. No other timer of it
- * ever keeps a process alive.
+ * Owns the one ref'd timer that keeps the parent alive while there are holds. Its other timers
+ * never keep a process alive.
  */
 import type { Clock, Timer } from './platform.js';
 
-/** The longest delay that Node's timers take; a longer one would fire after 1 ms. */
+/** The longest delay of Node's timers; a longer one would fire after 1 ms. */
 const LONGEST_DELAY_MS = 0x7fff_ffff;
 
-/** `performance.now()` counts from the start of each process; this is what makes it the machine's clock. */
+/**
+ * Turns `performance.now()`, which counts from the start of the process, into the machine's clock.
+ */
 const sinceBoot: number = measureOffset();
 
-/** `process.hrtime` and `performance.now` read the same clock: the tightest of a few pairs of readings, so that
- *  a preemption between the two does not shift this process against the others for its whole life. */
+/**
+ * `process.hrtime` and `performance.now` read the same clock. The tightest of a few pairs of
+ * readings counts, so that a preemption between two readings does not shift the clock of this
+ * process for ever.
+ */
 function measureOffset(): number {
   let tightest = Number.POSITIVE_INFINITY;
   let offset = 0;
@@ -68,13 +73,14 @@ export class NodeClock implements Clock {
 
   hold(): void {
     if (++this.#holds > 1) return;
-    // Toggling one timer costs a tenth of making one, and a caller that awaits task after task toggles it each time.
+    // Toggling a timer costs a tenth of making one, and a caller that awaits task after task
+    // toggles it each time.
     if (this.#keeper === undefined) this.#keeper = setInterval(() => undefined, LONGEST_DELAY_MS);
     else this.#keeper.ref();
   }
 
   release(): void {
-    if (this.#holds === 0) throw new Error('release() of a clock that nothing holds');
+    if (this.#holds === 0) throw new Error('release() without hold()');
     if (--this.#holds === 0) this.#keeper?.unref();
   }
 
@@ -83,7 +89,10 @@ export class NodeClock implements Clock {
     timer.timer = setTimeout(() => this.#fire(timer), delay).unref();
   }
 
-  /** libuv counts whole milliseconds of a cached time, so a timer may come up to 1 ms early: never to its callback. */
+  /**
+   * libuv counts whole milliseconds of a cached time, so its timers may fire up to 1 ms early.
+   * Callbacks are never early.
+   */
   #fire(timer: NodeTimer): void {
     const remaining = timer.due - this.now();
     if (remaining > 0) this.#arm(timer, remaining);

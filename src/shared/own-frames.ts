@@ -1,19 +1,26 @@
 /**
- * The frames of a stack that are everpool's own. They say nothing to whoever reads the error, and there is room for ten: they are cut.
+ * Removes everpool's own frames from a stack: they do not help the reader, and a stack has only
+ * ten.
  */
 let place: string | undefined;
 
-/** Where everpool's code lies: the beginning of the URLs in its frames. Never set where it is in one file with the program's. */
+/**
+ * @param start the beginning of the URLs in everpool's frames. Never set if a bundle holds the
+ * program's code too.
+ */
 export function setOwnPlace(start: string): void {
   place = pathOf(start);
 }
 
-/** A frame has a URL or, as some loaders run modules, a path. */
+/** A frame has a URL or, with some loaders, a path. */
 function pathOf(location: string): string {
   return location.startsWith('file://') ? location.slice('file://'.length) : location;
 }
 
-/** The stack without the frames of everpool, and without those of Node between these and the program's. */
+/**
+ * The stack without the frames of everpool, and without Node's frames between these and the
+ * program's.
+ */
 export function cutOwnFrames(stack: string): string {
   const start = place;
   if (start === undefined || !stack.includes(start)) return stack;
@@ -22,17 +29,18 @@ export function cutOwnFrames(stack: string): string {
     .join('\n');
 }
 
-/** The same of lines. */
+/** The same for a stack in lines. */
 export function foreignFrames(lines: readonly string[]): string[] {
   const start = place;
   if (start === undefined || !lines.some((line) => isOwn(line, start))) return [...lines];
   const kept: string[] = [];
-  let isNext = false; // the line below belongs to the program
+  let isNext = false; // the nearest frame below that is not Node's is the program's
   for (const line of [...lines].reverse()) {
     if (!isOfNode(line)) isNext = !isOwn(line, start);
     if (isNext) kept.push(line);
   }
-  // None of the program's: those of Node above then tell what it was, as of a module that cannot be parsed.
+  // Without a frame of the program, Node's frames at the top show the cause: for example a module
+  // that cannot be parsed.
   if (!kept.some(isFrame))
     return lines.slice(
       0,
@@ -41,17 +49,21 @@ export function foreignFrames(lines: readonly string[]): string[] {
   return kept.reverse();
 }
 
-/** What stands for everpool there when it was itself an argument (`node -e`, supervisor/node/worker-code.ts). */
+/**
+ * The location of everpool's code when it was passed by `node -e` (supervisor/node/worker-code.ts).
+ */
 const EVALUATED = '[eval]';
 
-/** A frame of what `exec` has compiled names everpool as the place of its `eval`. */
+/**
+ * Frames of a function of `exec` name everpool as the origin of its `eval`: the origin is removed.
+ */
 function withoutOrigin(line: string, start: string): string {
   return line.replace(/\(eval at \S+ \((\S+):\d+:\d+\), /, (origin, location: string) =>
     location === EVALUATED || pathOf(location).startsWith(start) ? '(' : origin,
   );
 }
 
-/** By the place at its end. */
+/** By the location at the end of the line. */
 function isOwn(line: string, start: string): boolean {
   const location = /^ +at (?:.*[ (])?(\S+):\d+:\d+\)?$/.exec(line)?.[1];
   return location !== undefined && pathOf(location).startsWith(start);

@@ -1,33 +1,36 @@
-/** How often somebody who does many things in a row looks at the clock: a look costs as much as the shortest of them. */
+/**
+ * Decides how often a tight loop reads the clock, since a reading costs as much as the shortest
+ * step.
+ */
 
-/** While they take no time to speak of, so many are done between two looks. */
-const UNWATCHED = 7;
-/** So short are they then, together. */
-const SHORT_MS = 0.05;
+/** The most steps between two readings, while the steps are short. */
+export const MAX_UNWATCHED = 7;
+/** Steps are short if those between two readings take less than this together. */
+export const SHORT_MS = 0.05;
 
 export class Pace {
-  #looked: number;
-  #left = 0; // so many more before the next look
-  #unwatched = 0; // and so many after it
+  #readAt: number;
+  #left = 0; // steps before the next reading
+  #unwatched = 0; // steps after it
 
   constructor(now: number) {
-    this.#looked = now;
+    this.#readAt = now;
   }
 
-  /** Before, and after, each: true if this one is to be watched. */
+  /** True if the clock is to be read before and after this step. */
   get isWatched(): boolean {
     return this.#left === 0;
   }
 
-  /** One was done that is not watched. */
+  /** A step without a reading has ended. */
   pass(): void {
     this.#left -= 1;
   }
 
-  /** One was done that is. */
+  /** A watched step has ended. */
   read(now: number): void {
-    this.#unwatched = now - this.#looked < SHORT_MS ? Math.min(2 * this.#unwatched + 1, UNWATCHED) : 0;
-    this.#looked = now;
+    this.#unwatched = now - this.#readAt < SHORT_MS ? Math.min(2 * this.#unwatched + 1, MAX_UNWATCHED) : 0;
+    this.#readAt = now;
     this.#left = this.#unwatched;
   }
 }

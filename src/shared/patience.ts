@@ -1,25 +1,26 @@
 /**
- * Waits for what another process is to do, and gives it up after a while.
+ * A timeout for something that another process must do.
  *
- * It is fair to that process: a pause of this one (a long computation, a breakpoint, SIGSTOP) does not count, as
- * both may have stood still together, and whatever has arrived is read before anything is given up.
+ * The timeout is fair to that process: a pause of this one (a long computation, a breakpoint,
+ * SIGSTOP) does not count, because both may have paused together, and everything that has arrived
+ * is read first.
  */
 import type { Clock, Timer } from './platform.js';
 
-/** The time is counted in parts, so that a pause shows: the part in which it fell took longer. */
+/** The time is measured in parts, so that a pause shows: its part takes too long. */
 const PARTS = 8;
 const SHORTEST_PART_MS = 10;
 
 export class Patience {
   readonly #clock: Clock;
   #timer: Timer | undefined;
-  #turn = 0; // a new one makes the callbacks of the old deaf
+  #turn = 0; // the callbacks of an earlier turn do nothing
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Calls back when `limitMs` have passed, and one poll phase; Infinity: never. Ends what was waited for before. */
+  /** Calls back after `limitMs` and one poll phase; Infinity: never. Ends the wait before it. */
   start(limitMs: number, onOver: () => void): void {
     this.stop();
     if (limitMs === Number.POSITIVE_INFINITY) return;
@@ -39,7 +40,7 @@ export class Patience {
       this.#timer = undefined;
       const tookMs = this.#clock.now() - since;
       const stillMs = leftMs - (tookMs > 2 * partMs ? waitMs : tookMs);
-      // After the last part nothing is left but what rounding leaves.
+      // After the last part only a rounding error remains.
       if (waitMs < leftMs && stillMs > 0) this.#wait(stillMs, partMs, onOver);
       else this.#afterPoll(onOver);
     }, waitMs);

@@ -1,6 +1,7 @@
 /**
- * Code of the program, as the pool calls it: callbacks, listeners, getters. It may throw anything and call any method of
- * the pool. So it runs before a decision or after it, each time within one of these; and whoever calls it looks at the state again.
+ * Calls code of the program: callbacks, listeners, getters. It may throw anything and call any
+ * method of the pool. So it runs only before or after a decision, always through these functions,
+ * and the caller checks the state again afterwards.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { types } from 'node:util';
@@ -15,7 +16,10 @@ const { then } = Promise.prototype;
 const { apply } = Reflect;
 const isInstance: (value: unknown) => boolean = Function.prototype[Symbol.hasInstance];
 
-/** Calls it; what it throws becomes a warning, as nobody waits for it. So does what the promise that it gives rejects with. */
+/**
+ * Calls `run` and turns an error, also of a promise that it returns, into a warning, because nobody
+ * awaits it.
+ */
 export function guarded(where: string, run: () => unknown): void {
   try {
     const value = run();
@@ -25,18 +29,22 @@ export function guarded(where: string, run: () => unknown): void {
   }
 }
 
-/** A warning of the process about what code of the program threw, and where. Never throws, whatever was thrown. */
+/**
+ * Emits a warning of the process about an error of the program's code. Never throws, whatever was
+ * thrown.
+ */
 export function reportThrown(where: string, thrown: unknown): void {
   try {
     emitWarning(warningOf(where, thrown));
   } catch {
-    // The program has broken Node's own warnings: there is no other place to say it.
+    // The program has broken Node's own warnings: there is no other place to report to.
   }
 }
 
-/** The function, running in the async context in which it is given, whoever calls it later. */
+/** Binds a function to the current async context. */
 export function inContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
-  // Not AsyncLocalStorage.snapshot: what that gives spreads its arguments, by whatever iterator the arrays of the program have.
+  // Not AsyncLocalStorage.snapshot: its function spreads the arguments, with the program's own
+  // array iterator.
   const context = new AsyncResource('everpool');
   return (...args) => {
     let end: { readonly value: R } | undefined;
@@ -47,29 +55,32 @@ export function inContext<A extends unknown[], R>(fn: (...args: A) => R): (...ar
       apply(runInAsyncScope, context, [run]);
     } catch (thrown) {
       if (end === undefined) throw thrown;
-      reportThrown('Node, after a call', thrown); // the program has replaced what Node needs to leave the context: the call has ended well
+      reportThrown('Node, after a call', thrown); // the call succeeded, but the program has replaced what Node needs to leave the context
     }
     return (end as unknown as { readonly value: R }).value;
   };
 }
 
-/** Whether it is an error, of whatever class. Runs no `Symbol.hasInstance` of the program; never throws. */
+/**
+ * Whether a value is an error of any class. Runs no `Symbol.hasInstance` of the program; never
+ * throws.
+ */
 export function isError(value: unknown): value is Error {
   try {
     return apply(isInstance, Error, [value]) as boolean;
   } catch {
-    return false; // a proxy of the program's among its prototypes
+    return false; // one of its prototypes is a Proxy
   }
 }
 
-/** What an error says, or what else was thrown, as a text. Never throws. */
+/** The message of an error, or a description of any other value that was thrown. Never throws. */
 export function textOf(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
   const message = typeof thrown === 'object' && thrown !== null ? safeRead(thrown, 'message') : undefined;
   return typeof message === 'string' ? message : show(thrown);
 }
 
-/** A property of something that the program made; undefined if reading it throws. */
+/** A property of an object of the program; undefined if reading it throws. */
 export function safeRead(object: object, key: string): unknown {
   try {
     return (object as Record<string, unknown>)[key];
@@ -78,7 +89,10 @@ export function safeRead(object: object, key: string): unknown {
   }
 }
 
-/** Not the thrown error itself: Node prints a warning later, where a getter of it that throws would be an uncaught exception. */
+/**
+ * Not the thrown error itself: Node prints a warning later, when a getter that throws would be an
+ * uncaught exception.
+ */
 function warningOf(where: string, thrown: unknown): Error {
   const name = 'EverpoolListenerWarning';
   const message = textOf(thrown);
@@ -87,12 +101,12 @@ function warningOf(where: string, thrown: unknown): Error {
   const line = `${name}: ${message}`;
   own(warning, 'name', name);
   own(warning, 'detail', `thrown by ${where} of an everpool`);
-  own(warning, 'code', undefined); // whatever stands on the prototypes now
+  own(warning, 'code', undefined); // hides a property of a changed prototype
   own(warning, 'toString', () => line);
   try {
     own(warning, 'stack', typeof stack === 'string' ? stack : line);
   } catch {
-    // V8 first asks `Error.prepareStackTrace` of the program for the stack that it had, and that threw.
+    // V8 first calls the program's `Error.prepareStackTrace` for the old stack, and that threw.
   }
   return warning;
 }

@@ -1,4 +1,4 @@
-/** A value as an error message shows it: short, with its type, and whatever it is, without a throw. */
+/** Describes any value in an error message: shortly, with its type, and without throwing. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -22,7 +22,7 @@ function showObject(value: object): string {
     const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null)?.constructor?.name;
     return typeof name === 'string' && name !== '' && name !== 'Object' ? `an object (${name})` : 'an object';
   } catch {
-    // A proxy may throw from any of these, and the message is about something else.
+    // A Proxy may throw from any of these, and the message is about something else.
     return 'an object';
   }
 }

@@ -1,6 +1,7 @@
 /**
- * AbortSignals as the pool uses them. Whatever the program gives becomes a real one while its options are checked; of a real one
- * everything is read past what the program may have put on it. So no code of the program runs when the pool listens to a signal.
+ * AbortSignals. Checking the options turns a signal of another realm, or of a polyfill, into a real
+ * one, and a real one is only read with the built-in getters and methods. So no code of the program
+ * runs when the pool listens to a signal.
  */
 import { types } from 'node:util';
 
@@ -15,7 +16,7 @@ const readAborted = getterOf('aborted');
 const readReason = getterOf('reason');
 const ONCE = { once: true } as const;
 
-/** The real one in place of one of another realm, or of a polyfill. */
+/** The real signal for one of another realm, or of a polyfill. */
 const adopted = new WeakMap<object, AbortSignal>();
 
 function getterOf(key: 'aborted' | 'reason'): () => unknown {
@@ -23,7 +24,10 @@ function getterOf(key: 'aborted' | 'reason'): () => unknown {
   return get ?? (() => undefined);
 }
 
-/** A real AbortSignal that fires with the given one; undefined if that is none, not even by its shape. */
+/**
+ * A real AbortSignal that fires with the given one; undefined if the value does not even look like
+ * a signal.
+ */
 export function signalOf(value: unknown): AbortSignal | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (isReal(value)) return value;
@@ -32,7 +36,7 @@ export function signalOf(value: unknown): AbortSignal | undefined {
   try {
     return adopt(value);
   } catch {
-    return undefined; // code of the program that throws
+    return undefined; // code of the program threw
   }
 }
 
@@ -61,7 +65,7 @@ function safeReason(signal: AbortSignal): unknown {
   try {
     return signal.reason;
   } catch {
-    return undefined; // Node's own then stands in for it
+    return undefined; // then the signal gets Node's default reason
   }
 }
 
@@ -73,7 +77,7 @@ export function reasonOf(signal: AbortSignal): unknown {
   return apply(readReason, signal, []);
 }
 
-/** Calls it once, when the signal fires. */
+/** Calls the listener once, when the signal fires. */
 export function onAbort(signal: AbortSignal, listener: () => void): void {
   apply(addEventListener, signal, ['abort', listener, ONCE]);
 }
@@ -82,7 +86,7 @@ export function offAbort(signal: AbortSignal, listener: () => void): void {
   apply(removeEventListener, signal, ['abort', listener]);
 }
 
-/** Fires with the first of the two. */
+/** A signal that fires with the first of the two. */
 export function eitherOf(one: AbortSignal, other: AbortSignal): AbortSignal {
   if (any !== undefined) return any([one, other]);
   const controller = new Controller();

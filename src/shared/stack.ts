@@ -1,16 +1,18 @@
 /**
- * The stack of the code that runs, as V8 tells it. The program may have its own `Error.prepareStackTrace`, which V8 calls when a
- * stack is first read: it may throw, give anything, and call the pool. And `Error.stackTraceLimit` may be anything.
+ * The stack of the running code. The program may have its own `Error.prepareStackTrace`, which V8
+ * calls when a stack is first read: it may throw, return anything, and call the pool.
+ * `Error.stackTraceLimit` may be anything, too.
  */
 const { captureStackTrace } = Error;
 const { getOwnPropertyDescriptor } = Object;
 
 /**
- * Calls it while V8 takes stacks of at most so many frames; as many as the program wants, where it does not let that be changed.
- * Undefined: none, and the program is not asked to print it when another is put in its place.
+ * Calls `run` while V8 captures at most this number of frames; or the program's number, if it is
+ * not writable. Undefined: V8 captures no stack, and does not call the program when `stack` is
+ * replaced.
  */
 export function withStackLimit<T>(frames: number | undefined, run: () => T): T {
-  // By its descriptor: no getter of the program runs.
+  // By its descriptor, so that no getter of the program runs.
   const limit = getOwnPropertyDescriptor(Error, 'stackTraceLimit');
   if (limit?.writable !== true) return run();
   Error.stackTraceLimit = frames as number;
@@ -21,12 +23,12 @@ export function withStackLimit<T>(frames: number | undefined, run: () => T): T {
   }
 }
 
-/** Puts the stack of the caller of `below` on the object: its text is made when it is read (`stackOf`). */
+/** Puts the stack of the caller of `below` on the object; `stackOf` formats it. */
 export function takeStack(holder: object, below: (...args: never[]) => unknown): void {
   captureStackTrace(holder, below);
 }
 
-/** The stack as text; undefined if there is none, or if the program's code does not give one. */
+/** The stack as text; undefined if there is none, or if the program's code throws. */
 export function stackOf(holder: object): string | undefined {
   try {
     const { stack } = holder as { readonly stack?: unknown };

@@ -1,21 +1,22 @@
 /**
- * States and their transitions. Each kind of object has one table of them, one field `state`, and one method that changes it.
+ * States and their transitions. Each kind of object has one table of transitions, one field
+ * `state`, and one method that changes it.
  *
- * A step that its table does not allow is a fault of everpool. The error names it, and the last steps of the whole pool before it.
- * With `NODE_DEBUG=everpool` every step is printed on stderr as it is taken.
+ * A step that the table does not allow is a bug in everpool. The error names the step and the last
+ * steps of the whole pool. `NODE_DEBUG=everpool` prints every step on stderr.
  */
 import { debuglog } from 'node:util';
 import { EverpoolError } from './errors.js';
 
-/** For each state those that may follow it. */
+/** The states that may follow each state. */
 export type Transitions<State extends string> = Readonly<Record<State, readonly State[]>>;
 
 /** The number of each allowed step, unique among all kinds of objects. */
 export type Steps<State extends string> = Readonly<Record<State, Readonly<Partial<Record<State, number>>>>>;
 
-/** More than there are kinds of steps: `id * STEP_LIMIT + step` names an object and its step. */
+/** The upper limit of the step numbers: `id * STEP_LIMIT + step` names an object and its step. */
 export const STEP_LIMIT = 128;
-/** The number of steps that a story remembers: a power of two, less one. */
+/** A story remembers one step more than this: a power of two. */
 export const STORY_MASK = 63;
 
 const texts: ((id: number) => string)[] = [];
@@ -39,7 +40,7 @@ export function stepsOf<State extends string>(kind: string, table: Transitions<S
 export class Story {
   readonly pool: string;
   readonly isPrinted: boolean = debug.enabled;
-  /** Written by `take`, and by TaskRecord and Lease themselves: theirs are on the path of every task. */
+  /** TaskRecord and Lease also write here: a call per step would cost every task. */
   readonly steps: Float64Array = new Float64Array(STORY_MASK + 1);
   count = 0;
 
@@ -60,17 +61,17 @@ export class Story {
     debug(`${this.pool}: ${textOf(this.steps[(this.count - 1) & STORY_MASK] as number)}`);
   }
 
-  /** Prints what the steps do not say. */
+  /** Prints a line that is not a step, such as how a worker died. */
   say(text: () => string): void {
     if (this.isPrinted) debug(`${this.pool}: ${text()}`);
   }
 
-  /** The error of what cannot happen. */
+  /** The error for a step that cannot happen. */
   impossible(text: string): EverpoolError {
     return new EverpoolError(`${text}. This is a fault of everpool; please report it.${this.toString()}`, 'ERR_EVERPOOL_INTERNAL');
   }
 
-  /** The last steps, the latest last. */
+  /** Returns the last steps, the latest last. */
   toString(): string {
     const first = Math.max(0, this.count - STORY_MASK - 1);
     const lines: string[] = [];

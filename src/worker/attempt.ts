@@ -1,8 +1,8 @@
 /**
- * One running attempt, as the worker sees it. It never holds arguments or results (G12): code that
- * a task leaves running may keep its attempt for ever.
+ * One running attempt, as the worker sees it. An Attempt never holds arguments or results (G12),
+ * because code that a task leaves running may keep its Attempt for ever.
  *
- * There is one per task, synchronous no-ops included, so what only some tasks need is made when it is asked for.
+ * Every task has one, even a synchronous no-op, so what only some tasks need is made on demand.
  */
 
 import { TaskCancelledError, TaskTimeoutError } from '../shared/errors.js';
@@ -10,26 +10,29 @@ import type { AbortKind } from '../shared/platform.js';
 import type { WorkerPlatform } from './platform.js';
 import type { TaskContext } from './task-context.js';
 
-/** How often `aborted()` looks at the note: a file read, cheap but not free. */
-const LOOK_EVERY_MS = 1;
+/** How often `aborted()` reads the control file: cheap, but not free. */
+const READ_EVERY_MS = 1;
 
 export class Attempt {
   readonly seq: number;
   readonly taskId: number;
   readonly number: number;
-  /** When its body was there, on the shared clock. */
+  /** When its body had arrived, on the shared clock. */
   readonly startedAt: number;
-  /** It runs where its context can be found through asynchronous calls (current-attempt.ts). */
+  /** The attempt runs in an AsyncLocalStorage that finds it again (current-attempt.ts). */
   isTracked = false;
   isSettled = false;
   context: TaskContext | undefined = undefined;
-  /** A value of its progress or its stream that could not be sent: when the task lets the error escape, it is known again. */
+  /**
+   * A progress or stream value that could not be sent: recognised if the task lets the error
+   * escape.
+   */
   fault: ValueFault | undefined = undefined;
-  /** Called when the attempt is to end; its signal may have fired before, for a soft timeout. */
+  /** Called when the attempt is cancelled. Its signal may have fired before, for a soft timeout. */
   onCancel: (() => void) | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #abort: { readonly kind: AbortKind; readonly reason: unknown } | undefined = undefined;
-  #nextLook = 0;
+  #nextReadAt = 0;
 
   constructor(seq: number, taskId: number, number: number, startedAt: number) {
     this.seq = seq;
@@ -40,26 +43,32 @@ export class Attempt {
 
   signal(platform: WorkerPlatform): AbortSignal {
     if (this.#controller === undefined) {
-      this.#check(platform);
+      this.#readControlFile(platform);
       this.#controller = new AbortController();
       if (this.#abort !== undefined) this.#controller.abort(this.#abort.reason);
     }
     return this.#controller.signal;
   }
 
-  /** True once the signal has fired or the note says that it should: in a loop that never yields only the note can tell. */
+  /**
+   * True once the signal has fired or the control file says that it should. In a loop that never
+   * yields, only the control file can say so.
+   */
   isAborted(platform: WorkerPlatform): boolean {
-    if (this.#abort === undefined) this.#lookNowAndThen(platform);
+    if (this.#abort === undefined) this.#readNowAndThen(platform);
     return this.#abort !== undefined;
   }
 
-  /** It is to end, and not only asked whether it is nearly done. */
+  /** True once the attempt must end; a soft timeout only asks it to. */
   isCancelled(platform: WorkerPlatform): boolean {
-    if (this.#abort?.kind !== 'cancel') this.#lookNowAndThen(platform);
+    if (this.#abort?.kind !== 'cancel') this.#readNowAndThen(platform);
     return this.#abort?.kind === 'cancel';
   }
 
-  /** Fires the signal; it fires once, so of a cancel after a soft timeout only `isCancelled` and `onCancel` tell. */
+  /**
+   * Fires the signal. A signal fires only once, so a cancellation after a soft timeout shows only
+   * in `isCancelled` and `onCancel`.
+   */
   abort(kind: AbortKind, reason: unknown, timeoutMs = 0): void {
     if (this.isSettled || this.#abort?.kind === 'cancel' || this.#abort?.kind === kind) return;
     this.#abort = { kind, reason: this.#abort?.reason ?? reason ?? defaultReason(kind, timeoutMs) };
@@ -67,14 +76,14 @@ export class Attempt {
     if (kind === 'cancel') this.onCancel?.();
   }
 
-  #lookNowAndThen(platform: WorkerPlatform): void {
+  #readNowAndThen(platform: WorkerPlatform): void {
     const time = platform.now();
-    if (time < this.#nextLook) return;
-    this.#nextLook = time + LOOK_EVERY_MS;
-    this.#check(platform);
+    if (time < this.#nextReadAt) return;
+    this.#nextReadAt = time + READ_EVERY_MS;
+    this.#readControlFile(platform);
   }
 
-  #check(platform: WorkerPlatform): void {
+  #readControlFile(platform: WorkerPlatform): void {
     if (this.isSettled) return;
     const kind = platform.controlFile.abortKind(this.seq);
     if (kind !== undefined) this.abort(kind, undefined);
@@ -84,7 +93,7 @@ export class Attempt {
 export interface ValueFault {
   readonly side: 'result' | 'progress';
   readonly error: unknown;
-  /** What the codec said. */
+  /** The error of the codec. */
   readonly cause: unknown;
 }
 

@@ -1,14 +1,18 @@
 /**
- * Starts attempts in the order in which they were sent, at most `concurrency` at once, and answers each.
+ * Starts attempts in the order in which they were sent, at most `concurrency` at once, and answers
+ * each.
  *
- * An attempt is noted as started as soon as its header is there and a lane is free, before its body is
- * received or decoded: arguments that kill the worker are part of the attempt (contract.md, Blame). Only
- * then is its revoke cell read, so of a start and a racing revocation at least one side sees the other (G5, G6).
+ * An attempt is recorded as started as soon as its header has arrived and a place is free, before
+ * its body is received or decoded: arguments that kill the worker are part of the attempt. Only
+ * then is its revoke cell read, so when a start and a revocation race, at least one side sees the
+ * other (G5, G6).
  */
 
 import { types } from 'node:util';
+import type { ChunkBody } from '../ipc/chunk-body.js';
 import { decode } from '../ipc/codec/codec.js';
-import { Flag, type Message } from '../ipc/frame.js';
+import { Flag } from '../ipc/frame.js';
+import { attemptNumberOf, nameIdOf, type RunMessage, taskIdOf } from '../ipc/messages.js';
 import type { AbortKind } from '../shared/platform.js';
 import { Attempt } from './attempt.js';
 import type { TaskFunction } from './platform.js';
@@ -18,7 +22,7 @@ import { EXEC } from './task-registry.js';
 
 const { isPromise } = types;
 
-/** What became of the Run message whose header is there and whose body is not. */
+/** The state of the Run message whose header has arrived and whose body has not. */
 type Arrival = 'queued' | 'started' | 'skipped';
 
 interface PendingAbort {
@@ -29,13 +33,13 @@ interface PendingAbort {
 
 export class Attempts {
   readonly #runner: Runner;
-  #free = 0; // none until `open`
+  #freePlaces = 0; // none until `open`
   #isClosed = false;
-  readonly #queue = new Queue(); // sent ahead, none of them noted
-  #arriving: Message | undefined;
+  readonly #queue = new Queue(); // sent ahead, not started
+  #arriving: RunMessage | undefined;
   #arrival: Arrival = 'queued';
   #isPumping = false;
-  /** Those that have returned a promise. A synchronous one is over before anybody could look for it. */
+  /** The attempts that have returned a promise. Others end before anything else can run. */
   readonly #running = new Map<number, Attempt>();
   readonly #aborts = new Map<number, PendingAbort>(); // for attempts in the queue
 
@@ -50,25 +54,25 @@ export class Attempts {
     return this.#running.values();
   }
 
-  /** The worker is ready: starts what has come meanwhile. */
+  /** The worker is ready: starts what has arrived meanwhile. */
   open(concurrency: number): void {
-    this.#free = concurrency;
+    this.#freePlaces = concurrency;
     this.#pump();
   }
 
-  /** Starts no more. What waits here was never noted, so the parent gives it to another worker. */
+  /** Starts no more. What is queued has not started, so the parent gives it to another worker. */
   close(): void {
     this.#isClosed = true;
     this.#queue.clear();
     this.#aborts.clear();
   }
 
-  /** The header of a Run is there, its body is not. */
-  onHeader(message: Message): void {
+  /** The header of a Run has arrived, its body has not. */
+  onHeader(message: RunMessage): void {
     this.#arriving = message;
     if (this.#isClosed) {
       this.#arrival = 'skipped';
-    } else if (this.#free > 0 && this.#queue.isEmpty) {
+    } else if (this.#freePlaces > 0 && this.#queue.isEmpty) {
       this.#arrival = this.#start(message) ? 'started' : 'skipped';
     } else {
       this.#arrival = 'queued';
@@ -76,8 +80,8 @@ export class Attempts {
     }
   }
 
-  /** The body is there too. */
-  onRun(message: Message): void {
+  /** The body has arrived too. */
+  onRun(message: RunMessage): void {
     this.#arriving = undefined;
     if (this.#arrival !== 'started') return;
     this.#run(message);
@@ -90,8 +94,8 @@ export class Attempts {
     else if (this.#queue.has(seq) && this.#aborts.get(seq)?.kind !== 'cancel') this.#aborts.set(seq, abort);
   }
 
-  /** Notes the start and takes a lane; false if the attempt was revoked. */
-  #start(message: Message): boolean {
+  /** Records the start and takes a place; false if the attempt was revoked. */
+  #start(message: RunMessage): boolean {
     const { seq } = message;
     const { platform, replies } = this.#runner;
     platform.controlFile.start(seq);
@@ -100,17 +104,17 @@ export class Attempts {
       replies.dropped(seq);
       return false;
     }
-    this.#free -= 1;
+    this.#freePlaces -= 1;
     if ((message.flags & Flag.WantStarted) !== 0) replies.started(seq);
     return true;
   }
 
-  /** Starts what waits, in order, while lanes are free. */
+  /** Starts what is queued, in order, while places are free. */
   #pump(): void {
     if (this.#isPumping || this.#queue.isEmpty) return;
     this.#isPumping = true;
-    while (this.#free > 0 && !this.#queue.isEmpty) {
-      const message = this.#queue.shift() as Message;
+    while (this.#freePlaces > 0 && !this.#queue.isEmpty) {
+      const message = this.#queue.shift() as RunMessage;
       const isStarted = this.#start(message);
       if (message === this.#arriving) this.#arrival = isStarted ? 'started' : 'skipped';
       else if (isStarted) this.#run(message);
@@ -118,21 +122,26 @@ export class Attempts {
     this.#isPumping = false;
   }
 
-  /** Runs a started attempt whose body is there. Of one that makes no promise nothing is left when this returns. */
-  #run(message: Message): void {
-    const attempt = new Attempt(message.seq, message.time, message.b, this.#runner.platform.now());
+  /**
+   * Runs a started attempt whose body has arrived. An attempt that returns no promise has ended
+   * when this returns.
+   */
+  #run(message: RunMessage): void {
+    const attempt = new Attempt(message.seq, taskIdOf(message), attemptNumberOf(message), this.#runner.platform.now());
     if (this.#aborts.size > 0) this.#applyAbort(attempt);
+    const { replies, tasks } = this.#runner;
     let args: unknown;
     try {
       args = decode(message.codec, message.body, message.attachments);
     } catch (error) {
-      this.#runner.replies.undecodable(attempt, error);
+      replies.undecodable(attempt, error);
       this.#end();
       return;
     }
     let fn: TaskFunction | undefined;
     if ((message.flags & Flag.Exec) === 0) {
-      fn = this.#named(attempt, message.a);
+      fn = tasks.byId(nameIdOf(message));
+      if (fn === undefined) replies.unknownTask(attempt, tasks.exports);
     } else {
       const [source, rest] = args as [string, unknown[]];
       fn = this.#compiled(attempt, source);
@@ -141,13 +150,14 @@ export class Attempts {
     if (fn === undefined || this.#hasAnswered(attempt, fn, args as unknown[], message)) this.#end();
   }
 
-  /** Calls the function, and answers unless that has made a promise. */
-  #hasAnswered(attempt: Attempt, fn: TaskFunction, args: unknown[], { a, flags }: Message): boolean {
+  /** Calls the function, and answers unless it returns a promise. */
+  #hasAnswered(attempt: Attempt, fn: TaskFunction, args: unknown[], message: RunMessage): boolean {
+    const { flags } = message;
     const { title, tasks, chunks, current, streams, replies } = this.#runner;
-    title?.running((flags & Flag.Exec) === 0 ? a : EXEC, tasks);
+    title?.running((flags & Flag.Exec) === 0 ? nameIdOf(message) : EXEC, tasks);
     let value: unknown;
     try {
-      if ((flags & Flag.Chunk) !== 0) value = chunks.drive(attempt, fn, args as unknown[][], (flags & Flag.Exact) !== 0);
+      if ((flags & Flag.Chunk) !== 0) value = chunks.drive(attempt, fn, args as ChunkBody, (flags & Flag.Exact) !== 0);
       else value = current.run(attempt, fn, args);
       if ((flags & Flag.Stream) !== 0) value = streams.drive(attempt, value);
       if (isThenable(value)) {
@@ -165,17 +175,20 @@ export class Attempts {
     return true;
   }
 
-  /** What is sent may have getters, which are code of the task. */
+  /** The value may have getters, which are code of the task. */
   #answerWithin(attempt: Attempt, value: unknown): void {
     this.#runner.current.within(attempt, () => this.#runner.replies.result(attempt, value));
   }
 
-  /** Its `then` is code of the task: a query, say, that runs when it is awaited. */
+  /** Its `then` is code of the task: for example a query that runs when it is awaited. */
   #awaitForeign(attempt: Attempt, value: PromiseLike<unknown>): void {
     this.#runner.current.within(attempt, () => void this.#await(attempt, value));
   }
 
-  /** An async function, so that only `await` touches the promise: user code may have replaced `then`. */
+  /**
+   * An async function, so that only `await` touches the promise: user code may have replaced
+   * `then`.
+   */
   async #await(attempt: Attempt, promise: PromiseLike<unknown>): Promise<void> {
     let value: unknown;
     let hasFailed = false;
@@ -197,15 +210,10 @@ export class Attempts {
     }
   }
 
-  /** What the module exports by that name; when it exports none, the attempt is answered. */
-  #named(attempt: Attempt, id: number): TaskFunction | undefined {
-    const { replies, tasks } = this.#runner;
-    const fn = tasks.byId(id);
-    if (fn === undefined) replies.unknownTask(attempt, tasks.nameOf(id), tasks.exports);
-    return fn;
-  }
-
-  /** What the source of `exec` makes; when it makes nothing, the attempt is answered. */
+  /**
+   * The function that the source of `exec` evaluates to. Undefined if there is none: then the
+   * attempt is answered.
+   */
   #compiled(attempt: Attempt, source: string): TaskFunction | undefined {
     const { replies, tasks } = this.#runner;
     try {
@@ -217,7 +225,7 @@ export class Attempts {
   }
 
   #end(): void {
-    this.#free += 1;
+    this.#freePlaces += 1;
     if (this.#queue.isEmpty && this.#running.size === 0) this.#runner.title?.idle();
     if (this.#isClosed && this.#running.size === 0) this.#runner.onIdle();
   }

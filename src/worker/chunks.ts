@@ -1,68 +1,70 @@
-/** The items of a chunk, one after the other in one attempt: their ends are told in portions. */
+/**
+ * Runs the items of a chunk, one after the other in one attempt, and sends their outcomes in
+ * portions.
+ */
 
-import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec/codec.js';
+import { type ChunkBody, type ItemFailure, portionBody, portionJson } from '../ipc/chunk-body.js';
+import { describe, type Encoded, encode } from '../ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../ipc/codec/encode-together.js';
+import { MAX_UNWATCHED, SHORT_MS } from '../shared/pace.js';
 import type { Attempt } from './attempt.js';
 import type { TaskFunction } from './platform.js';
+import { faultOf } from './replies.js';
 import type { Runner } from './runner.js';
 
-/** What has been told of so long ago that the next item must not keep it waiting. */
+/** How old the first outcome of a portion may get before the portion is sent. */
 const PORTION_MS = 5;
 
-/** How often the clock is read: a reading costs as much as the shortest items. While they take no time to speak of, so many are done between two readings; */
-const UNWATCHED = 7;
-/** so short are they then, together. */
-const SHORT_MS = 0.05;
-
 /**
- * Each start is noted, so that a death is paid for by the item that had started. To write the note takes longer than the shortest items. So
- * when a worker has survived so many items, of those that are shorter than this so many are noted at once.
+ * Each start is recorded, so that a death is charged to the item that had started. But a record
+ * takes longer than the shortest items. So once a worker has survived PROVEN_ITEMS items, it
+ * records up to MAX_RECORDED starts together while its items take less than TINY_MS each.
  */
-const PROVEN = 5000;
+const PROVEN_ITEMS = 5000;
 const TINY_MS = 0.002;
-/** Those between two readings and the one that is read after. */
-const ALL_TINY_MS = (UNWATCHED + 1) * TINY_MS;
-const MOST_NOTED = 32;
-
-/** Lists of arguments; or items that are each the only argument, as so many arrays of one cost more to send than what is in them. */
-export type ChunkBody = readonly unknown[][] | { readonly only: readonly unknown[] };
+/** The same for all items between two readings of the clock, and the one after which it is read. */
+const ALL_TINY_MS = (MAX_UNWATCHED + 1) * TINY_MS;
+const MAX_RECORDED = 32;
 
 export class Chunks {
   readonly #runner: Runner;
-  /** Items that have ended in this process. */
+  /** The number of items that have ended in this process. */
   #survived = 0;
 
   constructor(runner: Runner) {
     this.#runner = runner;
   }
 
-  /** Runs the function once for each item. Undefined, or a promise of it, when all have been told. */
+  /**
+   * Runs the function once for each item. Returns undefined, or a promise of it, once all outcomes
+   * are sent.
+   */
   drive(attempt: Attempt, fn: TaskFunction, body: ChunkBody, isExact: boolean): undefined | Promise<undefined> {
     const isSpread = Array.isArray(body);
-    const items = isSpread ? (body as unknown[][]) : (body as { readonly only: unknown[] }).only;
-    return this.#from({ attempt, fn, items, isSpread, portionMs: isExact ? 0 : PORTION_MS }, 0, new Waiting());
+    const items = isSpread ? (body as readonly unknown[][]) : (body as { readonly only: readonly unknown[] }).only;
+    return this.#from({ attempt, fn, items, isSpread, portionMs: isExact ? 0 : PORTION_MS }, 0, new Outcomes());
   }
 
-  /** Without a promise as long as the function gives none: most short tasks give none. */
-  #from(chunk: Chunk, start: number, waiting: Waiting): undefined | Promise<undefined> {
+  /** Without a promise as long as the function returns none: most short tasks return none. */
+  #from(chunk: Chunk, start: number, outcomes: Outcomes): undefined | Promise<undefined> {
     const { platform, current } = this.#runner;
     const { attempt, fn, items, isSpread, portionMs } = chunk;
     const { length } = items;
     const only: unknown[] = [undefined];
     const isExact = portionMs === 0;
-    const isProven = !isExact && this.#survived >= PROVEN;
-    let noted = start; // items before that are noted as started
-    let stride = 1; // so many are noted at once
-    let told = platform.now();
-    let from = told; // the items since then are measured
-    let left = 0; // so many more before the next look at the clock
-    let unwatched = 0; // and so many after it
+    const isProven = !isExact && this.#survived >= PROVEN_ITEMS;
+    let recorded = start; // items recorded as started
+    let stride = 1; // items recorded together
+    let sentAt = platform.now();
+    let from = sentAt; // where the measured time begins
+    let left = 0; // items before the next reading of the clock (pace.ts, inlined)
+    let unwatched = 0; // items after it
     for (let index = start; index < length; index += 1) {
       if (left === 0 && attempt.isCancelled(platform)) throw attempt.signal(platform).reason;
-      if (index === noted) {
-        noted = index + stride < length ? index + stride : length;
-        this.#record(attempt, noted);
-        if (isProven && left === 0 && stride === 1) from = platform.now(); // the writing is none of the item's time
+      if (index === recorded) {
+        recorded = index + stride < length ? index + stride : length;
+        this.#record(attempt, recorded);
+        if (isProven && left === 0 && stride === 1) from = platform.now(); // the record is not part of the item's time
       }
       try {
         let args = items[index] as unknown[];
@@ -72,12 +74,12 @@ export class Chunks {
         }
         const value = current.run(attempt, fn, args);
         if (isThenable(value)) {
-          if (noted > index + 1) this.#record(attempt, index + 1); // it may take long
-          return this.#awaitWithin(chunk, index, waiting, value);
+          if (recorded > index + 1) this.#record(attempt, index + 1); // it may take long
+          return this.#awaitWithin(chunk, index, outcomes, value);
         }
-        waiting.value(value);
+        outcomes.value(value);
       } catch (error) {
-        waiting.failure(error);
+        outcomes.failure(error);
       }
       if (left > 0) {
         left -= 1;
@@ -87,24 +89,24 @@ export class Chunks {
       const tookMs = now - from;
       from = now;
       if (isProven) {
-        stride = tookMs < (stride > 1 && unwatched === UNWATCHED ? ALL_TINY_MS : TINY_MS) ? Math.min(2 * stride, MOST_NOTED) : 1;
-        if (stride === 1 && noted > index + 1) {
-          noted = index + 1;
-          this.#record(attempt, noted);
+        stride = tookMs < (stride > 1 && unwatched === MAX_UNWATCHED ? ALL_TINY_MS : TINY_MS) ? Math.min(2 * stride, MAX_RECORDED) : 1;
+        if (stride === 1 && recorded > index + 1) {
+          recorded = index + 1;
+          this.#record(attempt, recorded);
         }
       }
-      if (!isExact) unwatched = tookMs < SHORT_MS ? Math.min(2 * unwatched + 1, UNWATCHED) : 0; // else each is told before the next one starts
+      if (!isExact) unwatched = tookMs < SHORT_MS ? Math.min(2 * unwatched + 1, MAX_UNWATCHED) : 0;
       left = unwatched;
-      if (now - told < portionMs) continue;
-      told = now;
-      this.#tell(attempt, index + 1, waiting);
+      if (now - sentAt < portionMs) continue;
+      sentAt = now;
+      this.#send(attempt, index + 1, outcomes);
     }
-    this.#tell(attempt, length, waiting);
+    this.#send(attempt, length, outcomes);
     this.#survived += length - start;
     return undefined;
   }
 
-  /** Before the next item starts: what it does to the process, it alone is to pay for. */
+  /** Called before the next item starts, so that a death is charged to that item alone. */
   #record(attempt: Attempt, count: number): void {
     try {
       this.#runner.platform.controlFile.startItems(attempt.seq, count);
@@ -114,26 +116,27 @@ export class Chunks {
     }
   }
 
-  #awaitWithin(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
-    return this.#runner.current.within(chunk.attempt, () => this.#await(chunk, index, waiting, promise));
+  #awaitWithin(chunk: Chunk, index: number, outcomes: Outcomes, promise: PromiseLike<unknown>): Promise<undefined> {
+    return this.#runner.current.within(chunk.attempt, () => this.#await(chunk, index, outcomes, promise));
   }
 
-  async #await(chunk: Chunk, index: number, waiting: Waiting, promise: PromiseLike<unknown>): Promise<undefined> {
-    // It may take long: what is done is told first.
-    this.#tell(chunk.attempt, index, waiting);
+  async #await(chunk: Chunk, index: number, outcomes: Outcomes, promise: PromiseLike<unknown>): Promise<undefined> {
+    // The item may take long, so the outcomes before it are sent first.
+    this.#send(chunk.attempt, index, outcomes);
     try {
-      waiting.value(await promise);
+      outcomes.value(await promise);
     } catch (error) {
-      waiting.failure(error);
+      outcomes.failure(error);
     }
-    if (chunk.portionMs === 0) this.#tell(chunk.attempt, index + 1, waiting);
-    return this.#from(chunk, index + 1, waiting);
+    if (chunk.portionMs === 0) this.#send(chunk.attempt, index + 1, outcomes);
+    return this.#from(chunk, index + 1, outcomes);
   }
 
-  #tell(attempt: Attempt, end: number, waiting: Waiting): void {
-    const count = waiting.length;
+  /** @param end the index after the last item that has ended */
+  #send(attempt: Attempt, end: number, outcomes: Outcomes): void {
+    const count = outcomes.length;
     if (count === 0) return;
-    for (const encoded of waiting.take(end - count)) this.#runner.replies.portion(attempt, encoded);
+    for (const encoded of outcomes.take(end - count)) this.#runner.replies.portion(attempt, encoded);
   }
 }
 
@@ -146,13 +149,11 @@ interface Chunk {
   readonly portionMs: number;
 }
 
-type Failure = { readonly error: unknown } | { readonly unserialisable: string; readonly side: 'result' | 'error' };
-
-/** The ends of the items that are yet to be told, each as it was when the item ended. */
-class Waiting {
-  /** Undefined where an item has failed. */
+/** The outcomes that are not sent yet, each as it was when its item ended. */
+class Outcomes {
+  /** Undefined for an item that has failed. */
   #values: unknown[] = [];
-  #failures: [number, Failure][] = [];
+  #failures: [number, ItemFailure][] = [];
   #isVoid = true;
   #hasObjects = false;
 
@@ -174,7 +175,7 @@ class Waiting {
       this.#isVoid = false;
       this.#hasObjects = true;
     } catch (cause) {
-      this.#fail({ unserialisable: `its result cannot be sent: ${messageOf(cause)}`, side: 'result' });
+      this.#fail(unsendable('result', 'its result', faultOf(cause).message));
     }
   }
 
@@ -182,21 +183,18 @@ class Waiting {
     try {
       this.#fail({ error: opened(kept(error, 'error')) });
     } catch (cause) {
-      this.#fail({ unserialisable: `what it threw (${describe(error)}) cannot be sent: ${messageOf(cause)}`, side: 'error' });
+      this.#fail(unsendable('error', `what it threw (${describe(error)})`, faultOf(cause).message));
     }
   }
 
-  #fail(failure: Failure): void {
+  #fail(failure: ItemFailure): void {
     this.#failures.push([this.#values.length, failure]);
     this.#values.push(undefined);
   }
 
-  /**
-   * A portion, `[index of the first, values, failures by index in the portion]`, where a number of values stands for so many that are
-   * undefined; or one for each, when they are too much for one message.
-   */
+  /** One portion; or one for each item, if they are too much for one message. */
   take(first: number): Encoded[] {
-    const list = this.#values;
+    const values = this.#values;
     const failures = this.#failures;
     const [isVoid, hasObjects] = [this.#isVoid, this.#hasObjects];
     this.#values = [];
@@ -204,36 +202,37 @@ class Waiting {
     this.#isVoid = true;
     this.#hasObjects = false;
     try {
-      if (!hasObjects) return [encode([first, isVoid ? list.length : list, failures])];
-      const frame = failures.length === 0 ? (text: string) => `[${first},[${text}],[]]` : undefined;
-      return [encodeTogether(list, (values) => [first, values, failures], frame)];
+      if (!hasObjects) return [encode(portionBody(first, isVoid ? values.length : values, failures))];
+      const frame = failures.length === 0 ? (json: string) => portionJson(first, json) : undefined;
+      return [encodeTogether(values, (list) => portionBody(first, list, failures), frame)];
     } catch {
-      return list.map((each, offset) => single(first + offset, opened(each), failures.find(([at]) => at === offset)?.[1]));
+      return values.map((each, offset) => single(first + offset, opened(each), failures.find(([at]) => at === offset)?.[1]));
     }
   }
 }
 
-function single(index: number, value: unknown, failure: Failure | undefined): Encoded {
+function single(index: number, value: unknown, failure: ItemFailure | undefined): Encoded {
   try {
-    return encode([index, [value], failure === undefined ? [] : [[0, failure]]]);
+    return encode(portionBody(index, [value], failure === undefined ? [] : [[0, failure]]));
   } catch (cause) {
-    const unserialisable = `${failure === undefined ? 'its result' : 'what it threw'} cannot be sent: ${reasonOf(value, cause)}`;
-    return encode([index, [undefined], [[0, { unserialisable, side: failure === undefined ? 'result' : 'error' }]]]);
+    const reason = reasonOf(value, cause);
+    const other = failure === undefined ? unsendable('result', 'its result', reason) : unsendable('error', 'what it threw', reason);
+    return encode(portionBody(index, [undefined], [[0, other]]));
   }
 }
 
-/** With the path that it has by itself. */
+function unsendable(side: 'result' | 'error', subject: string, reason: string): ItemFailure {
+  return { unserialisable: `${subject} cannot be sent: ${reason}`, side };
+}
+
+/** The reason with the path inside the value alone, not inside the portion. */
 function reasonOf(value: unknown, cause: unknown): string {
   try {
     encode(value, 'result');
-    return messageOf(cause);
+    return faultOf(cause).message;
   } catch (own) {
-    return messageOf(own);
+    return faultOf(own).message;
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof UnserialisableError ? cause.message : describe(cause);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,21 +1,22 @@
-/** Makes functions of the sources that `exec` sends. */
+/** Compiles the sources that `exec` sends to functions. */
 import type { TaskFunction } from './platform.js';
 
-/** A function compiled by esbuild, and so by tsx, refers to this helper of its module. */
+/** Functions compiled by esbuild, and so by tsx, refer to this helper of their module. */
 function nameOf(target: object, value: string): object {
   return Object.defineProperty(target, 'name', { value, configurable: true });
 }
 
-// Strict first, as the source of an ES module is. What is only valid sloppy came from CommonJS.
+// Strict first, as in an ES module. A source that is valid only in sloppy mode comes from CommonJS.
 const MODES = ["'use strict'; ", ''];
-// An arrow or a function expression; else a method, whose source is valid only in an object.
+// An arrow or function expression; or else a method, whose source is valid only in an object.
 const SHAPES: readonly ((source: string) => string)[] = [
   (source) => `return (${source}\n)`,
   (source) => `return Object.getOwnPropertyDescriptors({${source}\n})`,
 ];
 
 /**
- * The source is what `Function.prototype.toString` gives: an arrow, a function, or a method, each async or not, generator or not.
+ * @param source from `Function.prototype.toString`: an arrow function, a function or a method,
+ * async or not, generator or not
  * @throws SyntaxError when it is none of these
  */
 export function compile(source: string): TaskFunction {
@@ -32,7 +33,7 @@ export function compile(source: string): TaskFunction {
       }
       const fn = index === 0 ? made : onlyMethod(made as Record<PropertyKey, PropertyDescriptor>);
       if (typeof fn === 'function') return fn as TaskFunction;
-      throw new TypeError(`the source of exec is no function: ${source.slice(0, 100)}`);
+      throw new TypeError(`the source of exec is not a function: ${source.slice(0, 100)}`);
     }
   }
   if (source.includes('[native code]')) {

@@ -1,10 +1,12 @@
-/** What a task sees of itself. */
+/** Makes the context of a task. */
 
 import type { Attempt } from './attempt.js';
 import type { Runner } from './runner.js';
 import type { TaskContext } from './task-context.js';
 
-/** Always the same one for an attempt. Its methods need no `this`: tasks take them apart. */
+/**
+ * Always the same object for an attempt. Its methods need no `this`, because tasks destructure it.
+ */
 export function contextOf(attempt: Attempt, runner: Runner): TaskContext {
   attempt.context ??= createContext(attempt, runner);
   return attempt.context;

@@ -1,9 +1,9 @@
 /**
- * Which attempt the calling code belongs to.
+ * Finds the attempt that the calling code belongs to.
  *
- * AsyncLocalStorage knows, but costs on Node 20 with every promise, so it is used only once somebody may
- * ask: from the import of `everpool/worker` on. An attempt that began before that is found when
- * it is the only such one.
+ * AsyncLocalStorage knows, but on Node 20 it costs time with every promise. So it is used only from
+ * the import of `everpool/worker` on, when a task may ask for its context. An attempt that began
+ * before is found if it is the only such one.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Attempt } from './attempt.js';
@@ -13,13 +13,13 @@ const { apply } = Reflect;
 
 export class CurrentAttempt {
   #storage: AsyncLocalStorage<Attempt> | undefined;
-  #innermost: Attempt | undefined; // its synchronous part is on the stack
+  #innermost: Attempt | undefined; // has its synchronous part on the stack
 
   track(): void {
     this.#storage ??= new AsyncLocalStorage();
   }
 
-  /** Somebody may ask. */
+  /** A task may ask for its context. */
   get isTracking(): boolean {
     return this.#storage !== undefined;
   }
@@ -36,7 +36,10 @@ export class CurrentAttempt {
     }
   }
 
-  /** Calls what belongs to an attempt that runs already: the listeners of its signal, what its value does when it is looked at. */
+  /**
+   * Calls code of an attempt that already runs: the listeners of its signal, the getters of its
+   * result.
+   */
   within<T>(attempt: Attempt, call: () => T): T {
     const outer = this.#innermost;
     this.#innermost = attempt;

@@ -1,8 +1,8 @@
 /**
- * What joins the task module's `everpool/worker` to the runner of its process.
+ * Connects the task module's `everpool/worker` to the runner of its process.
  *
- * It hangs on a global symbol, not on a shared module: the task module may resolve the package to
- * another copy of its files than the entry did (a symlink, a bundle, a nested node_modules).
+ * The connection is a global symbol, not a shared module, because the task module may resolve the
+ * package to another copy of its files than the entry (a symlink, a bundle, a nested node_modules).
  */
 
 import type { StartHook, StopHook } from './hooks.js';
@@ -11,9 +11,9 @@ import type { TaskContext } from './task-context.js';
 const KEY: symbol = Symbol.for('everpool.worker');
 
 export interface GlobalHook {
-  /** The context of the running task. @throws EverpoolError outside of one */
+  /** The context of the running task. @throws EverpoolError outside a task */
   context(): TaskContext;
-  /** From now on each task is followed through its asynchronous calls: someone may ask for its context. */
+  /** Tracks each task through its asynchronous calls from now on: its context may be asked for. */
   track(): void;
   onStart(hook: StartHook): void;
   onStop(hook: StopHook): void;
@@ -24,8 +24,8 @@ export function installGlobalHook(link: GlobalHook): void {
 }
 
 /**
- * Undefined in a process that is no worker. The worker may run another version of this package than the one that asks: what
- * it does not offer is missing here.
+ * Undefined in a process that is not a worker. The worker may run another version of this package
+ * than the caller: then methods may be missing.
  */
 export function globalHook(): Partial<GlobalHook> | undefined {
   const link = (globalThis as unknown as Record<symbol, Partial<GlobalHook> | undefined>)[KEY];

@@ -1,4 +1,4 @@
-/** The hooks of one worker: what runs before it is ready, and before it leaves. */
+/** The hooks of one worker, which run before it is ready and before it leaves. */
 import { EverpoolError } from '../shared/errors.js';
 
 export type StartHook = (workerData: unknown) => void | Promise<void>;
@@ -25,14 +25,16 @@ export class Hooks {
     this.#stop.push(hook);
   }
 
-  /** In the order of registration; a hook may add another. Rejects with what the first failing one threw. */
+  /**
+   * Runs them in the order of registration; a hook may add another. Rejects with the first error.
+   */
   async runStart(workerData: unknown): Promise<void> {
     for (const hook of this.#start) await hook(workerData);
     this.#hasStarted = true;
     this.#start.length = 0;
   }
 
-  /** In the order of registration. A failing hook does not keep the others from running. */
+  /** Runs them in the order of registration. A failing hook does not stop the others. */
   async runStop(onError: (error: unknown) => void): Promise<void> {
     for (const hook of this.#stop) {
       try {

@@ -1,8 +1,8 @@
 /**
- * `everpool/worker`: what a task module may ask of the worker that runs it.
+ * `everpool/worker`: what a task module can ask of the worker that runs it.
  *
- * A task module is also imported where there is no worker, by the program for its types and by unit
- * tests: there the hooks are ignored.
+ * A task module is also imported outside workers, by the program for its types and by unit tests:
+ * there the hooks are ignored.
  */
 import { EverpoolError, OptionsError } from '../shared/errors.js';
 import { nesting } from '../shared/nesting.js';
@@ -11,16 +11,22 @@ import type { TaskContext } from './task-context.js';
 
 export type { TaskContext } from './task-context.js';
 
-/** True in a worker process of a pool. */
-export const isWorker: boolean = globalHook() !== undefined || nesting() !== undefined; // also in what Node preloads into one
+/**
+ * True in a worker process of a pool, including modules that Node preloads into it.
+ *
+ * @example
+ * if (!isWorker) startServer();
+ */
+export const isWorker: boolean = globalHook() !== undefined || nesting() !== undefined;
 
 globalHook()?.track?.();
 
 /**
- * The running task's view of itself: its id, its AbortSignal, its way to report progress. It belongs to
- * the task that called, also after an `await` and with other tasks in the same worker.
+ * Returns the running task's view of itself: its id, its AbortSignal, its way to report progress.
+ * It belongs to the task that calls, also after an `await` and with other tasks in the same worker.
  *
- * @throws EverpoolError `ERR_EVERPOOL_NO_CONTEXT` outside of a task
+ * @throws EverpoolError `ERR_EVERPOOL_NO_CONTEXT` outside a task
+ * @throws EverpoolError `ERR_EVERPOOL_VERSION` if the worker belongs to another version of everpool
  * @example
  * for (const row of rows) {
  *   context().checkpoint();
@@ -30,15 +36,23 @@ globalHook()?.track?.();
 export function context(): TaskContext {
   const link = globalHook();
   if (link !== undefined) return offered(link, 'context')();
-  throw new EverpoolError('context() was called in a process that is no everpool worker', 'ERR_EVERPOOL_NO_CONTEXT');
+  throw new EverpoolError('context() was called in a process that is not an everpool worker', 'ERR_EVERPOOL_NO_CONTEXT');
 }
 
 /**
- * Registers a hook that runs in every worker after the task module was imported and before the worker is ready,
- * in the order of registration. It may be async; if it throws, the worker does not start. Outside of a worker it is ignored.
+ * Registers a hook that runs in every worker, after the task module is imported and before the
+ * worker is ready. Hooks run one after the other in the order of registration, and may be async; if
+ * one throws, the worker does not start. Ignored outside a worker.
  *
- * @throws OptionsError `ERR_EVERPOOL_OPTIONS` when it is no function
- * @throws EverpoolError `ERR_EVERPOOL_TOO_LATE` when the worker has already started
+ * @param hook called with the `workerData` of the pool
+ * @throws OptionsError `ERR_EVERPOOL_OPTIONS` if `hook` is not a function
+ * @throws EverpoolError `ERR_EVERPOOL_TOO_LATE` if the worker has already started
+ * @throws EverpoolError `ERR_EVERPOOL_VERSION` if the worker belongs to another version of everpool
+ * @example
+ * let db: Database;
+ * onStart(async (workerData) => {
+ *   db = await connect(workerData as string);
+ * });
  */
 export function onStart(hook: (workerData: unknown) => void | Promise<void>): void {
   check('onStart', hook);
@@ -47,12 +61,16 @@ export function onStart(hook: (workerData: unknown) => void | Promise<void>): vo
 }
 
 /**
- * Registers a hook that runs before a worker leaves of its own or on SIGTERM, in the order of registration. It has
- * until the kill ladder's next step. Outside of a worker it is ignored.
+ * Registers a hook that runs before a worker exits by itself or by SIGTERM. Hooks run one after the
+ * other in the order of registration, and may be async, until the kill ladder's next step. Ignored
+ * outside a worker.
  *
- * A worker with a stop hook that spins in synchronous code is deaf to SIGTERM: only SIGKILL ends it.
+ * A worker with a stop hook that spins in synchronous code ignores SIGTERM: only SIGKILL ends it.
  *
- * @throws OptionsError `ERR_EVERPOOL_OPTIONS` when it is no function
+ * @throws OptionsError `ERR_EVERPOOL_OPTIONS` if `hook` is not a function
+ * @throws EverpoolError `ERR_EVERPOOL_VERSION` if the worker belongs to another version of everpool
+ * @example
+ * onStop(() => db.close());
  */
 export function onStop(hook: () => void | Promise<void>): void {
   check('onStop', hook);
@@ -63,7 +81,7 @@ export function onStop(hook: () => void | Promise<void>): void {
 function offered<K extends keyof GlobalHook>(link: Partial<GlobalHook>, name: K): GlobalHook[K] {
   const method = link[name];
   if (typeof method === 'function') return method as GlobalHook[K];
-  const message = `${name}() is nothing that the everpool of this worker knows: the task module comes with another version of everpool than the program. Install or bundle one version`;
+  const message = `${name}() is unknown to this worker: the task module uses another version of everpool than the program. Install or bundle one version`;
   throw new EverpoolError(message, 'ERR_EVERPOOL_VERSION');
 }
 

@@ -1,12 +1,14 @@
 /**
- * The real channel: one descriptor for each direction, so that a failing write loses nothing that is still to be read.
+ * The worker's end of the real channel: one descriptor for each direction, so that a failing write
+ * loses no unread bytes.
  *
- * Writing is synchronous and in full. Against a parent that does not read, a descriptor in non-blocking
- * mode refuses after some hundred small frames (EAGAIN): then it waits, and goes on where it was.
+ * Writes are synchronous and complete. If the parent does not read, a descriptor in non-blocking
+ * mode refuses after some hundred small frames (EAGAIN): then the write pauses and continues.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
-// Captured: task modules may replace the functions of fs. Not imported: that also loads `fs.promises` and its 0.3 MB.
+// Captured: task modules may replace the functions of fs. Not imported: that also loads
+// `fs.promises`, 0.3 MB.
 const { writeSync, writevSync } = process.getBuiltinModule('node:fs');
 const { wait } = Atomics;
 
@@ -17,12 +19,12 @@ const READ_BYTES = 64 * 1024;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 export interface Receiver {
-  /** Where the next bytes belong, in the middle of a large message. */
+  /** The memory for the next bytes, in the middle of a large message. */
   readonly receiveBuffer: Buffer | undefined;
   receive(chunk: Buffer, bytes: number): void;
 }
 
-/** Writes everything, or throws what made it impossible. */
+/** Writes everything, or throws the system error. */
 export function writeAll(fd: number, parts: readonly Buffer[], limitMs: number = Number.POSITIVE_INFINITY): void {
   let index = 0;
   let offset = 0; // of the part at `index`
@@ -31,7 +33,8 @@ export function writeAll(fd: number, parts: readonly Buffer[], limitMs: number =
   while (index < parts.length) {
     let written: number;
     try {
-      // Also for one part: it does less beside the system call than `writeSync`. Of a cut part the rest goes alone.
+      // Even for one part, `writevSync` does less around the system call. The rest of a cut part is
+      // written alone.
       if (offset === 0) written = writevSync(fd, index === 0 ? parts : parts.slice(index));
       else written = writeSync(fd, parts[index] as Buffer, offset, (parts[index] as Buffer).length - offset);
     } catch (error) {
@@ -51,7 +54,10 @@ export function writeAll(fd: number, parts: readonly Buffer[], limitMs: number =
   }
 }
 
-/** Reads until the end of file, or an error, which means the same: into one buffer again and again, large messages straight to their place. */
+/**
+ * Reads until the end of file, or an error, which means the same. Large messages are read straight
+ * into their memory, everything else into one reused buffer.
+ */
 export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void {
   const small = Buffer.allocUnsafeSlow(READ_BYTES);
   let hasEnded = false;
@@ -67,7 +73,7 @@ export function readAll(fd: number, receiver: Receiver, onEnd: () => void): void
       return true;
     },
   };
-  // Node's types know `onread` for `connect` only.
+  // Node's types have `onread` for `connect` only.
   const options: SocketConstructorOpts & { onread: OnReadOpts } = { fd, readable: true, writable: false, onread };
   const socket = new Socket(options);
   socket.on('end', end);

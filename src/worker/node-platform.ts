@@ -1,5 +1,6 @@
-/** The real doors of a worker process. */
+/** The real platform of a worker process. */
 import { inspect } from 'node:util';
+import { CONTROL_FILE_FD, FROM_WORKER_FD } from '../ipc/descriptors.js';
 import { checkBuffers } from '../ipc/frame.js';
 import { compile } from './compile.js';
 import { writeAll } from './node-channel.js';
@@ -7,12 +8,8 @@ import { NodeControlFile } from './node-control-file.js';
 import type { WorkerPlatform } from './platform.js';
 import { watchOutput, whenWritten } from './standard-output.js';
 
-/** The descriptors that the parent gives. */
-export const READ_FD = 3;
-const WRITE_FD = 4;
-const NOTE_FD = 5;
 const STDERR_FD = 2;
-/** How long a worker that fails to boot waits for a stderr that takes nothing. */
+/** How long a worker that fails to boot waits for a blocked stderr. */
 const PRINT_LIMIT_MS = 500;
 
 // Captured: task modules may replace them (fake timers, mocks).
@@ -22,10 +19,13 @@ const every: typeof setInterval = setInterval;
 const immediately: typeof setImmediate = setImmediate;
 const rss: () => number = process.memoryUsage.rss.bind(process.memoryUsage);
 const exitAsNode: (code: number) => never = process.exit.bind(process);
-/** Without the listeners of 'exit'. Node's types do not know it. */
+/** Without the listeners of 'exit'. Missing from Node's types. */
 const exitNow: (code: number) => never = (process as unknown as { reallyExit(code: number): never }).reallyExit.bind(process);
 
-/** The clock that the parent reads too (node-clock.ts). Not `performance`: naming it loads a module, 1.7 ms of each boot. */
+/**
+ * The clock of the parent too (node-clock.ts). Not `performance`: naming it loads a module, 1.7 ms
+ * of each boot.
+ */
 function now(): number {
   const [seconds, nanoseconds] = hrtime();
   return seconds * 1000 + nanoseconds / 1e6;
@@ -35,13 +35,14 @@ export function openNodePlatform(): WorkerPlatform {
   watchOutput();
   return {
     now,
-    controlFile: new NodeControlFile(NOTE_FD),
+    controlFile: new NodeControlFile(CONTROL_FILE_FD),
     send: (parts) => {
       try {
         checkBuffers();
-        writeAll(WRITE_FD, parts);
+        writeAll(FROM_WORKER_FD, parts);
       } catch (error) {
-        // The parent is gone (EPIPE), or user code has closed the descriptor: either way nothing can be said any more.
+        // Either the parent has exited (EPIPE), or task code has closed the descriptor: nothing
+        // more can be sent.
         if ((error as NodeJS.ErrnoException).code !== 'EPIPE') print(`everpool: the channel to the parent failed: ${error}\n`);
         exit(1);
       }
@@ -54,7 +55,7 @@ export function openNodePlatform(): WorkerPlatform {
       try {
         process.title = text;
       } catch {
-        // A task has frozen `process`, or made a property of its own of the title: it stays as it is.
+        // A task has frozen `process`, or redefined its title: the title stays as it is.
       }
     },
     later: (callback, delayMs) => {
@@ -68,29 +69,34 @@ export function openNodePlatform(): WorkerPlatform {
   };
 }
 
-/** The task module's listeners of 'exit' may throw, and it may have frozen or replaced what `process.exit` uses: the process ends all the same. */
+/**
+ * The task module's listeners of 'exit' may throw, and it may have frozen or replaced something
+ * that `process.exit` uses: the process ends all the same.
+ */
 function exit(code: number): never {
   try {
     exitAsNode(code);
   } catch (error) {
-    tell(error);
+    printError(error);
   }
   return exitNow(code === 0 ? 1 : code);
 }
 
-function tell(error: unknown): void {
+function printError(error: unknown): void {
   try {
     print(`${inspect(error)}\n`);
   } catch {
-    // it cannot even be shown
+    // It cannot even be inspected.
   }
 }
 
-/** Where a module cannot be parsed is known to Node alone, and it writes that only of an error that nobody has caught. */
+/**
+ * Only Node knows where a module cannot be parsed, and it prints that only for an uncaught error.
+ */
 function crash(error: unknown): boolean {
   if (!(error instanceof SyntaxError)) return false;
   immediately(() => {
-    immediately(() => exit(1)); // the module may have a handler for it
+    immediately(() => exit(1)); // the module may have a handler for uncaught exceptions
     throw error;
   });
   return true;
@@ -100,6 +106,6 @@ function print(text: string): void {
   try {
     writeAll(STDERR_FD, [Buffer.from(text)], PRINT_LIMIT_MS);
   } catch {
-    // There is no other place to complain to.
+    // There is no other place to report to.
   }
 }

@@ -1,34 +1,26 @@
 /**
- * Everything that the worker says. Each reply is written in full before the call returns: before the
- * next attempt is noted as started (G2), and before anything can keep it from its caller (G11).
+ * Every message that the worker sends. Each is written in full before the call returns: before the
+ * next attempt is recorded as started (G2), and before anything can keep it from its caller (G11).
  */
 import { describe, type Encoded, encode, UnserialisableError } from '../ipc/codec/codec.js';
-import { Flag, FrameType } from '../ipc/frame.js';
+import type { UnknownTaskReply, UnserialisableReply, ValueSide } from '../ipc/failure-replies.js';
+import { Flag, type FrameHeader, FrameType } from '../ipc/frame.js';
 import { FrameWriter } from '../ipc/frame-writer.js';
+import { memoryMessage, replyMessage } from '../ipc/messages.js';
 import { sizeOf } from '../ipc/stream-window.js';
 import { SerializationError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
 import type { WorkerPlatform } from './platform.js';
 
-/** Each reply is written before anything else runs: what it shows of the program's memory cannot change meanwhile. */
-const SENT_NOW = true;
-
-type Side = 'result' | 'error' | 'progress';
-
-/** One header for all: a reply a microsecond is no place for an object each. */
-interface Header {
-  type: FrameType;
-  codec: number;
-  seq: number;
-  time: number;
-  a: number;
-  flags: number;
-}
+/**
+ * Each message is written before any other code runs, so large binary data need not be copied
+ * first.
+ */
+const IS_LENT = true;
 
 export class Replies {
   readonly #platform: WorkerPlatform;
   readonly #writer = new FrameWriter();
-  readonly #header: Header = { type: FrameType.Result, codec: 0, seq: 0, time: 0, a: 0, flags: 0 };
 
   constructor(platform: WorkerPlatform) {
     this.#platform = platform;
@@ -37,7 +29,7 @@ export class Replies {
   result(attempt: Attempt, value: unknown): void {
     let encoded: Encoded;
     try {
-      encoded = encode(value, 'result', SENT_NOW);
+      encoded = encode(value, 'result', IS_LENT);
     } catch (error) {
       this.#unserialisable(attempt, 'result', error);
       return;
@@ -45,7 +37,7 @@ export class Replies {
     this.#settle(FrameType.Result, attempt, encoded, 0);
   }
 
-  /** What the task threw, be it what it may. */
+  /** @param thrown what the task threw: any value */
   failure(attempt: Attempt, thrown: unknown): void {
     const { fault } = attempt;
     if (fault !== undefined && fault.error === thrown) {
@@ -54,7 +46,7 @@ export class Replies {
     }
     let encoded: Encoded;
     try {
-      encoded = encode(thrown, 'error', SENT_NOW);
+      encoded = encode(thrown, 'error', IS_LENT);
     } catch (error) {
       this.#unserialisable(attempt, 'error', error, describe(thrown));
       return;
@@ -67,90 +59,91 @@ export class Replies {
     this.#settle(FrameType.Failure, attempt, encodeError(error), Flag.Undecodable);
   }
 
-  unknownTask(attempt: Attempt, name: string, exports: string[]): void {
-    this.#settle(FrameType.Failure, attempt, encode({ name, exports }), Flag.UnknownTask);
+  unknownTask(attempt: Attempt, exports: readonly string[]): void {
+    const reply: UnknownTaskReply = { exports };
+    this.#settle(FrameType.Failure, attempt, encode(reply), Flag.UnknownTask);
   }
 
   /** @throws SerializationError when the value cannot be cloned */
   progress(attempt: Attempt, value: unknown): void {
     let encoded: Encoded;
     try {
-      encoded = encode(value, 'progress', SENT_NOW);
+      encoded = encode(value, 'progress', IS_LENT);
     } catch (cause) {
-      const { message } = faultOf(cause, 'progress');
+      const { message } = faultOf(cause);
       const error = new SerializationError(`progress() cannot send ${message}`, { side: 'progress', cause });
       attempt.fault = { side: 'progress', error, cause };
       throw error;
     }
-    this.#send(FrameType.Progress, attempt.seq, this.#platform.now(), 0, 0, encoded);
+    this.#say(FrameType.Progress, attempt.seq, encoded);
   }
 
-  /** One value of a stream; gives its size. @throws the codec's error when it cannot be cloned */
+  /**
+   * Sends one value of a stream and returns its size in bytes.
+   * @throws the codec's error when it cannot be cloned
+   */
   value(attempt: Attempt, value: unknown): number {
     let encoded: Encoded;
     try {
-      encoded = encode(value, 'value', SENT_NOW);
+      encoded = encode(value, 'value', IS_LENT);
     } catch (cause) {
       attempt.fault = { side: 'result', error: cause, cause };
       throw cause;
     }
-    this.#send(FrameType.Value, attempt.seq, this.#platform.now(), 0, 0, encoded);
+    this.#say(FrameType.Value, attempt.seq, encoded);
     return sizeOf(encoded.body, encoded.attachments);
   }
 
-  /** The ends of some items of a chunk. */
+  /** Sends the outcomes of some items of a chunk (ipc/chunk-body.ts). */
   portion(attempt: Attempt, encoded: Encoded): void {
-    this.#send(FrameType.Value, attempt.seq, this.#platform.now(), 0, 0, encoded);
+    this.#say(FrameType.Value, attempt.seq, encoded);
   }
 
   started(seq: number): void {
-    this.#send(FrameType.Started, seq, this.#platform.now());
+    this.#say(FrameType.Started, seq);
   }
   dropped(seq: number): void {
-    this.#send(FrameType.Dropped, seq, this.#platform.now());
+    this.#say(FrameType.Dropped, seq);
   }
-  pong(seq: number, time: number): void {
-    this.#send(FrameType.Pong, seq, time);
+  pong(question: number): void {
+    this.#say(FrameType.Pong, question);
   }
   memory(rssBytes: number): void {
-    this.#send(FrameType.Memory, 0, this.#platform.now(), Math.round(rssBytes / 1024));
+    this.#send(memoryMessage(this.#platform.now(), rssBytes), undefined);
   }
   ready(exports: string[]): void {
-    this.#send(FrameType.Ready, 0, this.#platform.now(), 0, 0, encode(exports));
+    this.#say(FrameType.Ready, 0, encode(exports));
   }
   bootFailed(error: unknown): void {
-    this.#send(FrameType.BootFailed, 0, this.#platform.now(), 0, 0, encodeError(error));
+    this.#say(FrameType.BootFailed, 0, encodeError(error));
   }
 
-  #unserialisable(attempt: Attempt, side: Side, error: unknown, thrown?: string): void {
-    const { path, message, cause } = faultOf(error, side);
-    const body: Record<string, unknown> = { side, path, message };
-    if (thrown !== undefined) body['thrown'] = thrown;
+  #unserialisable(attempt: Attempt, side: ValueSide, error: unknown, thrown?: string): void {
+    const { message, cause } = faultOf(error);
+    const reply: UnserialisableReply = thrown === undefined ? { side, message } : { side, message, thrown };
     let encoded: Encoded | undefined;
     if (cause !== undefined) {
       try {
-        encoded = encode({ ...body, cause });
+        encoded = encode({ ...reply, cause });
       } catch {
-        // The cause is what a getter of the user's threw; if not even that can be sent, the message must do.
+        // The cause is what a getter of the user's threw. If not even that can be sent, the message
+        // must do.
       }
     }
-    this.#settle(FrameType.Failure, attempt, encoded ?? encode(body), Flag.Unserialisable);
+    this.#settle(FrameType.Failure, attempt, encoded ?? encode(reply), Flag.Unserialisable);
   }
 
   #settle(type: FrameType, attempt: Attempt, encoded: Encoded, flags: number): void {
     attempt.isSettled = true;
-    const time = this.#platform.now();
-    this.#send(type, attempt.seq, time, microseconds(time - attempt.startedAt), flags, encoded);
+    const now = this.#platform.now();
+    this.#send(replyMessage(type, encoded.codec, attempt.seq, now, now - attempt.startedAt, flags), encoded);
   }
 
-  #send(type: FrameType, seq: number, time: number, a = 0, flags = 0, encoded?: Encoded): void {
-    const header = this.#header;
-    header.type = type;
-    header.codec = encoded === undefined ? 0 : encoded.codec;
-    header.seq = seq;
-    header.time = time;
-    header.a = a;
-    header.flags = flags;
+  #say(type: FrameType, seq: number, encoded?: Encoded): void {
+    this.#send(replyMessage(type, encoded === undefined ? 0 : encoded.codec, seq, this.#platform.now()), encoded);
+  }
+
+  #send(header: FrameHeader, encoded: Encoded | undefined): void {
     if (encoded === undefined) this.#writer.add(header);
     else this.#writer.add(header, encoded.body, encoded.attachments);
     this.#platform.send(this.#writer.take());
@@ -158,20 +151,17 @@ export class Replies {
   }
 }
 
-function faultOf(error: unknown, root: Side): { path: string; message: string; cause: unknown } {
-  if (error instanceof UnserialisableError) return { path: error.path, message: error.message, cause: error.cause };
-  return { path: root, message: describe(error), cause: undefined };
+/** Why a value could not be sent, and what a getter of it threw. */
+export function faultOf(error: unknown): { message: string; cause: unknown } {
+  if (error instanceof UnserialisableError) return { message: error.message, cause: error.cause };
+  return { message: describe(error), cause: undefined };
 }
 
-/** Of the worker's own faults and the user's broken errors: never throws. */
+/** Never throws, although the error may be any value that the module threw. */
 function encodeError(error: unknown): Encoded {
   try {
     return encode(error);
   } catch {
     return encode(new Error(describe(error)));
   }
-}
-
-function microseconds(ms: number): number {
-  return ms > 0 ? Math.min(Math.round(ms * 1000), 0xffff_ffff) : 0;
 }

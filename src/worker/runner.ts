@@ -1,17 +1,26 @@
 /**
- * The worker's side of the protocol: takes the parent's messages, boots, and leaves.
+ * The worker's side of the protocol: receives the parent's messages, boots, and leaves.
  *
- *   waiting → booting → ready → leaving → gone
+ *   waiting → booting → ready → leaving → exited
  *
- * It reaches the world through its doors alone, and waits for nothing but a task and a hook. What an
- * attempt is and how it ends is decided in attempts.ts; what is said of it, in replies.ts.
+ * The runner reaches the world only through its platform, and waits only for tasks and hooks.
+ * attempts.ts decides how attempts start and end; replies.ts sends the answers.
  */
 import { inspect } from 'node:util';
 import type { BootInfo } from '../ipc/boot-info.js';
 import { decode, describe } from '../ipc/codec/codec.js';
-import { ABORT_SOFT_TIMEOUT } from '../ipc/control-file-layout.js';
-import { FrameType, type Message } from '../ipc/frame.js';
+import { FrameType, type Message, type MessageOf } from '../ipc/frame.js';
 import { FrameReader } from '../ipc/frame-reader.js';
+import {
+  abortKindOf,
+  exitCodeOf,
+  memoryReportMsOf,
+  nameIdOf,
+  questionOf,
+  softTimeoutMsOf,
+  takenCountOf,
+  workerIdOf,
+} from '../ipc/messages.js';
 import { EverpoolError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
@@ -56,7 +65,7 @@ export class Runner {
     );
   }
 
-  /** Where the next bytes belong, in the middle of a large message (frame-reader.ts). */
+  /** The memory for the next bytes, in the middle of a large message (frame-reader.ts). */
   get receiveBuffer(): Buffer | undefined {
     try {
       return this.#reader.receiveBuffer;
@@ -66,7 +75,10 @@ export class Runner {
     }
   }
 
-  /** The first `bytes` of `chunk` came from the parent; their memory may be used again afterwards. What goes wrong in here is never a task's doing: the worker is then of no use. */
+  /**
+   * The first `bytes` of `chunk` came from the parent; the caller may reuse their memory
+   * afterwards. An error in here is never a task's doing: it ends the worker.
+   */
   receive(chunk: Buffer, bytes: number = chunk.length): void {
     if (this.#state === 'exited') return;
     try {
@@ -76,7 +88,7 @@ export class Runner {
     }
   }
 
-  /** The parent is gone, or has closed the channel: nobody waits for a result any more. */
+  /** The parent has exited, or has closed the channel: nobody waits for a result any more. */
   onParentLost(): void {
     if (this.#state === 'exited') return;
     const mayStop = this.#attempts.isIdle && (this.#state === 'ready' || this.#state === 'leaving');
@@ -84,7 +96,7 @@ export class Runner {
     else this.#exit(1);
   }
 
-  /** Takes no more, and runs the stop hooks, once. Never rejects. */
+  /** Starts no more attempts, and runs the stop hooks once. Never rejects. */
   stop(): Promise<void> {
     if (this.#state !== 'exited') this.#state = 'leaving';
     this.#attempts.close();
@@ -92,15 +104,18 @@ export class Runner {
     return this.#stopping;
   }
 
-  /** The context of the running task. @throws EverpoolError (ERR_EVERPOOL_NO_CONTEXT) outside of one */
+  /**
+   * The context of the running task.
+   * @throws EverpoolError (ERR_EVERPOOL_NO_CONTEXT) outside a task
+   */
   context(): TaskContext {
     const attempt = this.current.find(this.#attempts.running);
     if (attempt !== undefined) return contextOf(attempt, this);
-    const message = 'context() was called outside of a task: call it in a task function, or in what that calls';
+    const message = 'context() was called outside a task: call it in a task function, or in a function that the task calls';
     throw new EverpoolError(message, 'ERR_EVERPOOL_NO_CONTEXT');
   }
 
-  /** A task runs: what calls now is, for all that can be told, a part of it. */
+  /** True while a task runs: as far as the worker can know, the calling code is part of it. */
   get isInTask(): boolean {
     return !this.#attempts.isIdle || this.current.find(this.#attempts.running) !== undefined;
   }
@@ -127,16 +142,16 @@ export class Runner {
         this.#attempts.onRun(message);
         return;
       case FrameType.Define:
-        this.tasks.define(message.a, bodyOf(message) as string);
+        this.tasks.define(nameIdOf(message), bodyOf(message) as string);
         return;
       case FrameType.Abort:
         this.#abort(message);
         return;
       case FrameType.Taken:
-        this.streams.taken(message.seq, message.a);
+        this.streams.taken(message.seq, takenCountOf(message));
         return;
       case FrameType.Ping:
-        this.replies.pong(message.seq, message.time);
+        this.replies.pong(questionOf(message));
         return;
       case FrameType.Boot:
         void this.#boot(message);
@@ -145,20 +160,20 @@ export class Runner {
         this.#leave();
         return;
       case FrameType.Exit:
-        this.#exit(message.a);
+        this.#exit(exitCodeOf(message));
         return;
       default:
-        throw new Error(`message ${message.type} is none for a worker`);
+        throw new Error(`unexpected message type ${message.type}`);
     }
   }
 
   /** Never rejects. */
-  async #boot(message: Message): Promise<void> {
+  async #boot(message: MessageOf<typeof FrameType.Boot>): Promise<void> {
     this.#state = 'booting';
     try {
       const info = bodyOf(message) as BootInfo;
-      this.workerId = message.a;
-      this.#entitle(info, message.b);
+      this.workerId = workerIdOf(message);
+      this.#setUp(info, memoryReportMsOf(message));
       this.tasks.use(await this.platform.load(info.module));
       await this.hooks.runStart(info.workerData);
       if (!this.#isBooting()) return;
@@ -175,35 +190,34 @@ export class Runner {
         this.#state = 'exited';
         return;
       }
-      this.#print(error); // also of errors that cannot be encoded: the tail of stderr is kept for it
+      this.#print(error); // for errors that cannot be encoded: the parent keeps the tail of stderr
       this.#exit(1);
     }
   }
 
-  #entitle({ title, name }: BootInfo, reportMemoryMs: number): void {
+  #setUp({ title, name }: BootInfo, memoryReportMs: number): void {
     const { platform, workerId } = this;
     if (platform.title !== undefined) {
       this.title = new Title(title ?? `${name}: worker ${workerId}`, platform.title, (callback, delayMs) =>
         platform.later?.(callback, delayMs),
       );
     }
-    if (reportMemoryMs > 0) platform.reportMemory?.(reportMemoryMs, (rssBytes) => this.replies.memory(rssBytes));
+    if (memoryReportMs > 0) platform.reportMemory?.(memoryReportMs, (rssBytes) => this.replies.memory(rssBytes));
   }
 
-  /** False once it was told to leave, or has. */
+  /** False once the worker has been asked to leave, or has exited. */
   #isBooting(): boolean {
     return this.#state === 'booting';
   }
 
-  #abort(message: Message): void {
-    const kind = message.b === ABORT_SOFT_TIMEOUT ? 'soft-timeout' : 'cancel';
+  #abort(message: MessageOf<typeof FrameType.Abort>): void {
     let reason: unknown;
     try {
       if (message.body.length > 0) reason = bodyOf(message);
     } catch {
-      // A reason that cannot be read is no reason to go on: the default one stands in for it.
+      // A task must not go on because its reason cannot be decoded: the default reason replaces it.
     }
-    this.#attempts.abort(message.seq, { kind, reason, timeoutMs: message.a });
+    this.#attempts.abort(message.seq, { kind: abortKindOf(message), reason, timeoutMs: softTimeoutMsOf(message) });
   }
 
   #leave(): void {
@@ -213,12 +227,12 @@ export class Runner {
   }
 
   #stopAndExit(): void {
-    // Without a hook, and with nothing left to write, it leaves in this very turn.
+    // Without a hook, and with nothing left to write, the worker exits in this turn.
     if (this.hooks.hasStop) void this.stop().then(() => this.#leaveNow());
     else this.#leaveNow();
   }
 
-  /** What it has printed is let out first; how long that may take is for the parent to say. */
+  /** Exits once its output has left the process. The parent decides how long that may take. */
   #leaveNow(): void {
     if (this.platform.whenWritten === undefined) this.#exit(0);
     else this.platform.whenWritten(() => this.#exit(0));

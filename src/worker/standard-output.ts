@@ -1,9 +1,9 @@
 /**
- * The worker's stdout and stderr, as far as the task module uses them: what they still hold when the worker leaves, and what
- * becomes of their errors.
+ * Watches the worker's stdout and stderr, if the task module uses them: for unwritten output when
+ * the worker leaves, and for their errors.
  *
- * Node makes each of the two streams when it is first asked for, and so does this wait for that: making one takes a
- * millisecond, and puts a descriptor that other processes share into another mode.
+ * Node makes each of the two streams when it is first read from `process`. This file makes neither:
+ * that takes a millisecond, and changes the mode of a descriptor that other processes share.
  */
 import type { Writable } from 'node:stream';
 
@@ -11,17 +11,17 @@ import type { Writable } from 'node:stream';
 const after: typeof setTimeout = setTimeout;
 const { apply, defineProperty, getOwnPropertyDescriptor } = Reflect;
 
-/** A pipe whose reader is slow takes some milliseconds at least. */
-const LOOK_MS = 5;
+/** A pipe with a slow reader takes some milliseconds at least. */
+const CHECK_EVERY_MS = 5;
 
 const streams: Writable[] = [];
 
-/** To be called before the task module runs. */
+/** Must be called before the task module runs. */
 export function watchOutput(): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const property = getOwnPropertyDescriptor(process, name);
     const make = property?.get;
-    if (property?.configurable !== true || make === undefined) continue; // then it is as Node gives it
+    if (property?.configurable !== true || make === undefined) continue; // the program has replaced it
     let stream: Writable | undefined;
     const get = (): Writable => {
       if (stream === undefined) {
@@ -37,16 +37,17 @@ export function watchOutput(): void {
 function watch(stream: Writable): void {
   streams.push(stream);
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Who read it has gone: `node app.mjs | head -1`. That is the program's to decide on, and no reason for a worker to die.
+    // The reader has exited: `node app.mjs | head -1`. The program decides about that; a worker
+    // must not die of it.
     if (error.code === 'EPIPE') return;
-    if (stream.listenerCount('error') === 1) throw error; // as without this listener
+    if (stream.listenerCount('error') === 1) throw error; // as Node does without a listener
   });
 }
 
-/** Calls back when all that was written has left this process: at once, if it has already. */
+/** Calls back when all output has left this process; synchronously, if it has already. */
 export function whenWritten(done: () => void): void {
   if (streams.every(isEmpty)) done();
-  else after(() => whenWritten(done), LOOK_MS);
+  else after(() => whenWritten(done), CHECK_EVERY_MS);
 }
 
 function isEmpty(stream: Writable): boolean {

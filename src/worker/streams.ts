@@ -1,4 +1,7 @@
-/** The values of generator tasks: sent one by one, as far ahead of their reader as the window allows. */
+/**
+ * Sends the values of generator tasks one by one, as far ahead of their reader as the window
+ * allows.
+ */
 
 import { describe } from '../ipc/codec/codec.js';
 import { StreamWindow } from '../ipc/stream-window.js';
@@ -7,7 +10,7 @@ import type { Runner } from './runner.js';
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
-/** The window of one stream, and who waits for room in it. */
+/** The window of one stream, which the generator waits for while it is full. */
 class Outflow extends StreamWindow {
   #wake: (() => void) | undefined;
 
@@ -21,7 +24,7 @@ class Outflow extends StreamWindow {
     this.#wake = undefined;
   }
 
-  /** Until something has changed. */
+  /** Resolves when `isFull` may have changed, or the attempt is cancelled. */
   change(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -37,12 +40,15 @@ export class Streams {
     this.#runner = runner;
   }
 
-  /** The reader has taken so many. */
+  /** The reader has taken `count` values. */
   taken(seq: number, count: number): void {
     this.#outflows.get(seq)?.taken(count);
   }
 
-  /** Sends what the generator yields; resolves when it has ended, and rejects with what it throws. */
+  /**
+   * Sends the values that the generator yields; resolves when it ends, and rejects with what it
+   * throws.
+   */
   async drive(attempt: Attempt, made: unknown): Promise<void> {
     const { platform, replies, current } = this.#runner;
     const iterator = iteratorOf(await made);
@@ -51,17 +57,17 @@ export class Streams {
     attempt.onCancel = () => outflow.wake();
     let isDone = false;
     const next = async (): Promise<IteratorResult<unknown>> => {
-      isDone = true; // unless it yields: what throws is over too
+      isDone = true; // unless it yields: a generator that throws has ended too
       const step = await (current.run(attempt, () => iterator.next(), []) as IteratorResult<unknown>);
-      // As `for await` does: of what is no object, done and value would be undefined for ever.
-      if (Object(step) !== step) throw new TypeError(`next() of what is streamed gave ${describe(step)}, which is not an object`);
+      // As `for await` does: `done` of a primitive would be undefined for ever.
+      if (Object(step) !== step) throw new TypeError(`next() of the streamed iterator returned ${describe(step)}, which is not an object`);
       isDone = step.done === true;
       return step;
     };
     try {
       for (;;) {
         while (outflow.isFull && !attempt.isCancelled(platform)) await outflow.change();
-        // Never a result: it would say that these were all of its values.
+        // Not as a result: that would mean that the stream is complete.
         if (attempt.isCancelled(platform)) throw attempt.signal(platform).reason;
         const { done, value } = await next();
         if (done === true) return;
@@ -79,7 +85,6 @@ function iteratorOf(made: unknown): AnyIterator {
     AsyncIterable<unknown> & Iterable<unknown>
   >;
   const make = makeAsync ?? (typeof made === 'string' ? undefined : makeSync);
-  if (typeof make !== 'function')
-    throw new TypeError('a task that is streamed must give an iterable: it is a generator function, or returns what can be iterated');
+  if (typeof make !== 'function') throw new TypeError('a streamed task must be a generator function, or return an iterable');
   return Reflect.apply(make, made, []) as AnyIterator;
 }

@@ -1,22 +1,32 @@
-/** What `context()` gives: a running task's view of itself. */
+/**
+ * A running task's view of itself, as `context()` returns it.
+ *
+ * @example
+ * const { signal, progress } = context();
+ * const response = await fetch(url, { signal });
+ * progress('fetched');
+ */
 export interface TaskContext {
   /** The `id` of the Task in the parent. */
   readonly taskId: number;
-  /** From 1: which start of the task this is. */
+  /** 1 for the first start of the task, 2 for the second … */
   readonly attempt: number;
   readonly workerId: number;
-  /** Fires when the task is cancelled or its soft time limit has passed. That may have been before it is first asked for: look at `aborted` too. */
+  /**
+   * Fires when the task is cancelled or its soft time limit has passed. The signal may already be
+   * aborted when it is first read, so check `signal.aborted` before listening.
+   */
   readonly signal: AbortSignal;
   /**
-   * Sends a value to the submitter's `onProgress`, at once. Ignored after the task has settled.
+   * Sends a value to the submitter's `onProgress` immediately. Ignored after the task has settled.
    * @throws SerializationError (ERR_EVERPOOL_SERIALIZATION) when the value cannot be cloned
    */
   progress(value: unknown): void;
   /**
-   * For synchronous loops: true once the task is cancelled or its soft time limit has passed, even though
-   * the event loop has not turned. Cheap enough for every iteration.
+   * Returns true once the task is cancelled or its soft time limit has passed, even in a
+   * synchronous loop that never yields to the event loop. Cheap enough for every iteration.
    */
   aborted(): boolean;
-  /** `if (aborted()) throw signal.reason` */
+  /** Throws `signal.reason` if `aborted()` is true. */
   checkpoint(): void;
 }

@@ -1,13 +1,13 @@
-/** Which functions a task module offers. */
+/** Finds the functions that a task module offers. */
 import type { TaskFunction } from './platform.js';
 
 /** Node's name for the whole CommonJS export, beside `default`. */
 const CJS_EXPORT = 'module.exports';
 
 /**
- * Every exported function, `default` included. When the default export is a plain object that holds every
- * named function as well, or there are none, it is what a CommonJS module exports: then its members count
- * too, since Node detects only some of them as named exports.
+ * Every exported function, `default` included. A default export that is a plain object and contains
+ * every named function is the export of a CommonJS module: then its members count too, because Node
+ * detects only some of them as named exports.
  */
 export function taskFunctions(namespace: Record<string, unknown>): Map<string, TaskFunction> {
   const functions = new Map<string, TaskFunction>();

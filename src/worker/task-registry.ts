@@ -1,17 +1,23 @@
-/** What can be called: the functions of the task module by the parent's name ids, and those of `exec` by their source. */
+/**
+ * The functions that can be called: those of the task module by the parent's name ids, those of
+ * `exec` by their source.
+ */
 import type { TaskFunction, WorkerPlatform } from './platform.js';
 import { taskFunctions } from './task-functions.js';
 
-/** Enough for every function a program sends, and a bound for one that makes up its sources. */
+/**
+ * Enough for every function that a program sends, and a bound for a program that generates its
+ * sources.
+ */
 const MAX_COMPILED = 500;
 
-/** Stands for the name's id where a task has none. */
+/** The name id of a task without one. */
 export const EXEC = -1;
 
 export class TaskRegistry {
   readonly #platform: WorkerPlatform;
   readonly #names = new Map<number, string>();
-  /** An array, as the parent counts the ids; never gone through, as bytes that went astray may name any. */
+  /** By id, which the parent counts up. Never iterated, because corrupted bytes may name any id. */
   readonly #byId: (TaskFunction | undefined)[] = [];
   readonly #compiled = new Map<string, TaskFunction>();
   #functions: Map<string, TaskFunction> = new Map();
@@ -24,7 +30,7 @@ export class TaskRegistry {
     return [...this.#functions.keys()];
   }
 
-  /** Takes the functions of the task module; names may have been defined before. */
+  /** Sets the functions of the task module; names may have been defined before. */
   use(namespace: Record<string, unknown>): void {
     this.#functions = taskFunctions(namespace);
     for (const [id, name] of this.#names) this.define(id, name);

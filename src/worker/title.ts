@@ -1,7 +1,9 @@
 /**
- * The title of the worker's process: `name: worker 3`, and behind it the task that runs: `name: worker 3 (resize)`.
+ * The title of the worker's process: `name: worker 3`, followed by the running task: `name: worker
+ * 3 (resize)`.
  *
- * Setting it costs half a microsecond, so it is set when the name changes, and taken back a moment after the last task.
+ * Setting it costs half a microsecond, so it is set only when the name changes, and reset a moment
+ * after the last task.
  */
 const LINGER_MS = 50;
 
@@ -24,7 +26,7 @@ export class Title {
     set(base);
   }
 
-  /** A task of the name with that id starts. The name is asked for when it is not the one that is shown. */
+  /** A task starts whose name has this id. */
   running(id: number, names: Names): void {
     this.#isIdle = false;
     if (id === this.#shown) return;
@@ -32,7 +34,7 @@ export class Title {
     this.#set(`${this.#base} (${names.nameOf(id)})`);
   }
 
-  /** None runs any more. */
+  /** No task runs any more. */
   idle(): void {
     this.#isIdle = true;
     if (this.#isLingering) return;

@@ -1,8 +1,9 @@
 /**
- * Binary data of one message: Buffers, typed arrays, DataViews, ArrayBuffers.
+ * The binary data of one message: Buffers, typed arrays, DataViews, ArrayBuffers.
  *
- * Only the bytes that are viewed travel, never the rest of the pool that Node cuts small Buffers from. Views that
- * overlap, and an ArrayBuffer with the views on it, travel together and overlap again when they arrive.
+ * Only the bytes in view travel, never the rest of the memory that Node cuts small Buffers from.
+ * Views that overlap, and an ArrayBuffer with the views on it, travel together and overlap when
+ * they arrive.
  */
 import { types } from 'node:util';
 import { MAX_ATTACHMENTS, MAX_BODY_BYTES } from '../frame.js';
@@ -10,7 +11,7 @@ import { copyOf } from '../spare-memory.js';
 import { hasPrototype } from './kinds.js';
 import { Refusal } from './refusal.js';
 
-/** From this size on, binary data travels as an attachment: raw, past the serializer. */
+/** From this size on, binary data travels as a raw attachment, past the serializer. */
 const ATTACHMENT_BYTES: number = 8 * 1024;
 const NAMES = [
   'Buffer',
@@ -32,10 +33,10 @@ const NAMES = [
 const BUFFER = 0;
 const ARRAY_BUFFER = 1;
 const DATA_VIEW = 2;
-/** The constructors, by number; undefined where this Node has none of that name. */
+/** The constructors by number; undefined if this Node has none of that name. */
 const VIEWS: readonly (TypedArrayConstructor | undefined)[] = NAMES.map((name) => Reflect.get(globalThis, name) as TypedArrayConstructor);
 
-// What a view says of itself: its class, or the view, may have other properties of these names.
+// The built-in getters, because a view or its class may have other properties of these names.
 const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
 const { isView, prototype: MEMORY } = ArrayBuffer;
 const { isArrayBuffer, isDataView, isSharedArrayBuffer } = types;
@@ -58,17 +59,17 @@ interface TypedArrayConstructor extends ViewConstructor {
 }
 
 const SHARED = 'shared memory cannot be sent to another process';
-/** Where a Store's bytes stand in the message. */
+/** The bytes of a Store are in the body of the message. */
 export const INLINE = -1;
 
-/** A stretch of memory that travels once, whatever number of views are on it. */
+/** A range of memory that travels once, however many views of it there are. */
 export interface Store {
   readonly buffer: ArrayBuffer;
   readonly start: number;
   readonly length: number;
   /** The attachment that holds it, or INLINE. */
   attachment: number;
-  /** Set when it is written: views that come later name it by this number. */
+  /** Set when the store is written; later views refer to it by this number. */
   index: number | undefined;
 }
 
@@ -108,7 +109,7 @@ function viewed(view: object, type: number): Extent {
     return { buffer: memory, offset: apply(byteOffset, view, []) as number, length: apply(byteLength, view, []) as number };
   } catch (cause) {
     if (isDetached(memory)) return { buffer: memory, offset: 0, length: 0 };
-    throw new Refusal('it is a view of memory that its ArrayBuffer no longer has', { cause });
+    throw new Refusal('it is a view beyond the end of its resized ArrayBuffer', { cause });
   }
 }
 
@@ -127,15 +128,15 @@ function isDetached(buffer: ArrayBuffer): boolean {
   try {
     return new Uint8Array(buffer).length < 0;
   } catch {
-    return true; // the constructor throws for nothing else
+    return true; // the constructor throws for no other reason
   }
 }
 
 /**
- * Gives every piece its store, and returns the attachments: copies, or, of what is written before anything else can change it, the
- * memory itself.
+ * Assigns a store to every piece, and returns the attachments: copies, or the memory itself if it
+ * is written before any other code can change it.
  */
-export function settle(pieces: readonly Piece[], isLent: boolean): Buffer[] {
+export function assignStores(pieces: readonly Piece[], isLent: boolean): Buffer[] {
   const stores = pieces.length === 1 ? [storeFor(pieces)] : storesFor(pieces);
   let large = stores.filter((store) => store.length >= ATTACHMENT_BYTES);
   if (large.length > MAX_ATTACHMENTS) {
@@ -181,7 +182,7 @@ function storesFor(pieces: readonly Piece[]): Store[] {
   return stores;
 }
 
-/** `pieces` overlap and stand in order of their offsets. */
+/** @param pieces overlap, in the order of their offsets */
 function storeFor(pieces: readonly Piece[]): Store {
   const [first] = pieces as readonly [Piece];
   // Elements of several bytes must stay aligned: several views keep their places modulo 8.
@@ -193,12 +194,12 @@ function storeFor(pieces: readonly Piece[]): Store {
   return store;
 }
 
-/** A view of `type` on memory that came over the channel; every number may be wrong. */
+/** A view of `type` on memory that came over the channel; any number may be wrong (G9). */
 export function revive(type: number, buffer: ArrayBuffer, offset: number, length: number): object {
   if (type === ARRAY_BUFFER) return buffer;
   if (type === BUFFER) return Buffer.from(buffer, offset, checked(buffer, offset, length));
   const View = VIEWS[type];
-  if (View === undefined) throw new Error(`binary data of a type unknown here: ${NAMES[type] ?? type}`);
+  if (View === undefined) throw new Error(`binary data of an unknown type: ${NAMES[type] ?? type}`);
   return new View(buffer, offset, type === DATA_VIEW ? length : length / View.BYTES_PER_ELEMENT);
 }
 
@@ -207,7 +208,10 @@ function checked(buffer: ArrayBuffer, offset: number, length: number): number {
   return length;
 }
 
-/** The ArrayBuffer of bytes that are its only view; others are copied out, so that no value shows its neighbour's. */
+/**
+ * The ArrayBuffer of bytes that fill it. Other bytes are copied out of theirs, so that no value
+ * exposes the bytes beside it.
+ */
 export function adopted(bytes: Buffer): ArrayBuffer {
   const { buffer } = bytes;
   if (isArrayBuffer(buffer) && bytes.length === buffer.byteLength) return buffer;

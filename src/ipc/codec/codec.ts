@@ -1,15 +1,16 @@
 /**
- * Values as they travel between processes, exact by the rules of structured clone, and beyond them where those
- * lose something: errors keep code, properties and class, a Buffer stays a Buffer.
+ * Encodes values for other processes, exactly by the rules of structured clone, and beyond them
+ * where those lose something: errors keep code, properties and class, and a Buffer stays a Buffer.
  *
- * A value goes by the cheapest way that gives it back exactly (scan.ts decides): as JSON, through V8's
- * serializer, or, with errors, binary data or getters inside, through V8's after a walk (plain-copy.ts).
+ * A value travels the cheapest way that restores it exactly (scan.ts decides): as JSON, through
+ * V8's serializer, or, with errors, binary data or getters inside, through V8's after a walk
+ * (plain-copy.ts).
  *
- * What `encode` gives is the value as it was at the call: whatever the program does to it afterwards reaches no attempt at the task.
+ * `encode` returns the value as it was at the call: later changes reach no attempt at the task.
  */
 
 import { MAX_BODY_BYTES } from '../frame.js';
-import { settle, tooLarge } from './binary.js';
+import { assignStores, tooLarge } from './binary.js';
 import { fill } from './errors.js';
 import { PlainCopy } from './plain-copy.js';
 import { unserialisable } from './refusal.js';
@@ -26,17 +27,20 @@ export const Codec = {
   /** Text (frame.ts). */
   Json: 1,
   V8: 2,
-  /** A stream of V8's of [value, records of its errors and arrays with holes], binary data beside it. */
+  /**
+   * A V8 stream of [value, records of its errors and arrays with holes], and large binary data as
+   * attachments.
+   */
   Composite: 3,
 } as const;
 export type Codec = (typeof Codec)[keyof typeof Codec];
 
-/** A value as it travels. A string body is text, to be written as UTF-8. */
+/** An encoded value. A string body is text, to be written as UTF-8. */
 export interface Encoded {
   readonly codec: number;
   readonly body: string | Buffer | undefined;
   readonly attachments: readonly Buffer[];
-  /** Approximate: of a string body, its characters. */
+  /** Approximate: the characters of a string body are counted, not its bytes. */
   readonly bytes: number;
 }
 
@@ -45,14 +49,14 @@ const { parse, stringify } = JSON;
 const NONE: readonly Buffer[] = [];
 const NO_HOSTS: Hosts = new Map();
 const UNDEFINED: Encoded = { codec: Codec.Undefined, body: undefined, attachments: NONE, bytes: 0 };
-/** Of a task without arguments. */
+/** The arguments of a task without arguments. */
 export const NO_ARGS: Encoded = { codec: Codec.Json, body: '[]', attachments: NONE, bytes: 2 };
-/** A longer string by itself goes through V8, which copies where JSON looks at each character. */
+/** A longer string, alone, goes through V8, which copies it, while JSON reads each character. */
 const LONG_STRING = 2048;
 
 /**
- * @param root the word that a path starts with, as in `args[0].user.save`
- * @param isLent it is written before anything else runs, so its large binary data need not be copied
+ * @param root the first word of a path, as in `args[0].user.save`
+ * @param isLent the value is written before any other code runs, so large binary data is not copied
  * @throws UnserialisableError naming the path
  */
 export function encode(value: unknown, root = 'value', isLent = false): Encoded {
@@ -69,7 +73,7 @@ function json(value: unknown): string | undefined {
   try {
     return stringify(value);
   } catch {
-    return undefined; // too deep or too long for a string: V8 may still do it
+    return undefined; // too deep, or too long for a string: V8 may still write it
   }
 }
 
@@ -77,10 +81,10 @@ function plain(value: unknown, root: string, isLong: boolean, isLent: boolean): 
   let body: Buffer;
   try {
     body = write(value, NO_HOSTS);
-    // Named properties of a long array were not looked at: the walk does.
+    // The scan skipped the named properties of long arrays; the walk does not.
     if (isLong && checkV8Stream(body, false)) return composite(value, root, isLent);
   } catch {
-    return composite(value, root, isLent); // finds out what it was, and where
+    return composite(value, root, isLent); // finds the part that V8 refused, and its path
   }
   if (body.length > MAX_BODY_BYTES) throw unserialisable(tooLarge(body.length), root);
   return { codec: Codec.V8, body, attachments: NONE, bytes: body.length };
@@ -90,7 +94,7 @@ function composite(value: unknown, root: string, isLent: boolean): Encoded {
   try {
     const shadow = new PlainCopy();
     const copy = shadow.copy(value);
-    const attachments = shadow.pieces.length === 0 ? NONE : settle(shadow.pieces, isLent);
+    const attachments = shadow.pieces.length === 0 ? NONE : assignStores(shadow.pieces, isLent);
     const body = write([copy, shadow.records], shadow.hosts);
     if (body.length > MAX_BODY_BYTES) throw tooLarge(body.length);
     const bytes = attachments.reduce((sum, { length }) => sum + length, body.length);
@@ -101,8 +105,8 @@ function composite(value: unknown, root: string, isLent: boolean): Encoded {
 }
 
 /**
- * Takes over the memory of `body` and `attachments`: nobody else may use them afterwards.
- * @throws Error when they are not what `encode` makes
+ * Takes over the memory of `body` and `attachments`: the caller must not use them afterwards.
+ * @throws Error when `encode` cannot have made them
  */
 export function decode(codec: number, body: Buffer | string, attachments: readonly Buffer[]): unknown {
   if (codec === Codec.Undefined) return undefined;

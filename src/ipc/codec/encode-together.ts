@@ -1,10 +1,11 @@
 /**
- * Values that travel in one message: each is what it was when `kept` was called, and none shares anything with another, as if each had been
- * sent by itself. (A generator may give the same object again and again, a task may return the same Buffer each time.)
+ * Several values in one message. Each arrives as it was when `kept` was called, and none shares
+ * anything with another, as if each had been sent alone: a generator may yield the same object
+ * repeatedly, and a task may return the same Buffer each time.
  */
 import { Codec, decode, type Encoded, encode } from './codec.js';
 
-/** An object, by its text. */
+/** An object that JSON restores, as its text. */
 class Text {
   readonly json: string;
 
@@ -13,7 +14,7 @@ class Text {
   }
 }
 
-/** An object that JSON does not give back, by a copy that nobody else has. */
+/** Any other object, as a copy that nothing else refers to. */
 class Copy {
   readonly value: unknown;
 
@@ -23,7 +24,7 @@ class Copy {
 }
 
 /**
- * What stands for an object until it is sent; what is none cannot change, and need not be kept.
+ * Freezes the state of an object until it is sent. A primitive cannot change, and need not be kept.
  * @throws UnserialisableError naming the path
  */
 export function kept(value: unknown, root: string): unknown {
@@ -31,17 +32,17 @@ export function kept(value: unknown, root: string): unknown {
   return codec === Codec.Json ? new Text(body as string) : new Copy(decode(codec, body ?? '', attachments));
 }
 
-/** The value of what `kept` gave, or of what was kept as it is. */
+/** Undoes `kept`; returns a primitive as it is. */
 export function opened(each: unknown): unknown {
   if (each instanceof Copy) return each.value;
   return each instanceof Text ? JSON.parse(each.json) : each;
 }
 
 /**
- * @param list values, and what stands for objects
- * @param wrap what is sent, around the list of values
- * @param frame the same in JSON, around the text of the list, if JSON can do that
- * @throws UnserialisableError when it is too much, or too deep, for one message
+ * @param list primitives, and objects from `kept`
+ * @param wrap makes the value to send of the list of values
+ * @param frame makes the same in JSON of the list's text without brackets, if JSON can carry it
+ * @throws UnserialisableError when the list is too large, or too deep, for one message
  */
 export function encodeTogether(
   list: readonly unknown[],
@@ -54,7 +55,7 @@ export function encodeTogether(
   return { codec: Codec.Json, body, attachments: [], bytes: body.length };
 }
 
-/** Undefined where one of them is nothing that JSON gives back. */
+/** Undefined if JSON would not restore one of the values. */
 function textOf(list: readonly unknown[]): string | undefined {
   const texts: string[] = [];
   for (const each of list) {

@@ -1,9 +1,10 @@
 /**
- * Errors, as they are taken apart and put together again.
+ * Takes errors apart, and puts them together again.
  *
- * An error arrives as an instance of the nearest built-in class, with its message, stack, cause, code and own
- * enumerable properties. A class of the user's arrives as that built-in, under the user's name.
- * What an error holds that cannot be sent must not cost the error: a property is dropped, a cause described.
+ * An error arrives as an instance of the nearest built-in class, with its message, stack, cause,
+ * code and own enumerable properties. An instance of a user's class arrives as that built-in, with
+ * the user's name. A part that cannot be sent must not cost the error: a property is dropped, a
+ * cause described.
  */
 
 import { cutOwnFrames } from '../../shared/own-frames.js';
@@ -26,10 +27,13 @@ const NAMES: readonly string[] = [...NATIVE.map(({ name }) => name), 'AggregateE
 const PROTOTYPES: readonly object[] = [...NATIVE.map(({ prototype }) => prototype), AggregateError.prototype];
 const Exception: typeof DOMException = DOMException;
 const DOM_PROTOTYPE: object = Exception.prototype;
-/** Built-in classes keep these where they are not enumerable (`suppressed` and `error`: SuppressedError). */
+/**
+ * Properties of built-in classes that are not enumerable (`suppressed` and `error`: of
+ * SuppressedError).
+ */
 const HIDDEN: readonly string[] = ['cause', 'code', 'errors', 'error', 'suppressed'];
 
-/** One property of an error, in the order of the table: key, value, enumerable. */
+/** One property of an error, in the order of its record. */
 export type Field = readonly [key: string, value: unknown, enumerable: boolean];
 
 export interface Anatomy {
@@ -44,7 +48,7 @@ export function anatomyOf(error: object): Anatomy {
     const kind = PROTOTYPES.indexOf(at);
     if (kind >= 0) return { kind, fixed: undefined };
   }
-  // An error of another realm (vm, a test runner): only the names of its classes tell.
+  // An error of another realm (vm, a test runner) is recognised by the names of its classes.
   for (const at of chain) {
     const kind = NAMES.indexOf(string(ownData(at, 'name')));
     if (kind >= 0) return { kind, fixed: undefined };
@@ -52,7 +56,7 @@ export function anatomyOf(error: object): Anatomy {
   return { kind: 0, fixed: undefined };
 }
 
-/** The properties to carry, each read once. A getter that throws is left out. */
+/** The properties to send, each read once. A property whose getter throws is left out. */
 export function fieldsOf(error: object, kind: number): Field[] {
   const fields: Field[] = [];
   const add = (key: string, value: unknown): void => {
@@ -64,7 +68,7 @@ export function fieldsOf(error: object, kind: number): Field[] {
     const name = nameOf(error, kind);
     if (name !== undefined) add('name', name);
   }
-  // Always there: the error's own, or none, but never that of its arrival.
+  // Always sent, even if undefined: the error must not get a stack of the place where it arrives.
   const stack = read(error, 'stack');
   fields.push(['stack', typeof stack === 'string' ? cutOwnFrames(stack) : undefined, isEnumerable(error, 'stack')]);
   for (const key of HIDDEN) if (Object.hasOwn(error, key)) add(key, read(error, key));
@@ -77,20 +81,21 @@ export function fieldsOf(error: object, kind: number): Field[] {
   return fields.filter(([, value]) => value !== FAILED);
 }
 
-/** Its own `name`, where the built-in class that it arrives as does not give it. */
+/** The `name` to send; undefined if the built-in class that the error arrives as has the same. */
 function nameOf(error: object, kind: number): string | undefined {
   const name = read(error, 'name');
   const inherited = NAMES[kind];
   if (typeof name === 'string' && name !== inherited) return name;
   if (Object.hasOwn(error, 'name')) return typeof name === 'string' ? name : undefined;
   if (Object.getPrototypeOf(error) === PROTOTYPES[kind]) return undefined;
-  // A subclass that did not set `name`: its constructor's tells more. Node's own is for every code the same.
+  // A subclass that does not set `name`: the name of its constructor says more. But Node's classes
+  // are all called NodeError.
   const maker = read(error, 'constructor');
   const called = typeof maker === 'function' ? read(maker, 'name') : undefined;
   return typeof called !== 'string' || called === '' || called === 'NodeError' || called === inherited ? undefined : called;
 }
 
-const FAILED: unique symbol = Symbol('its getter threw');
+const FAILED: unique symbol = Symbol('the getter threw');
 
 function read(object: object, key: string): unknown {
   try {
@@ -108,16 +113,17 @@ function isEnumerable(object: object, key: string): boolean {
   return Object.prototype.propertyIsEnumerable.call(object, key);
 }
 
-/** Whether message and name are fixed when an error of `kind` is made. */
+/** Whether the constructor of `kind` alone can set message and name. */
 export function hasText(kind: number): boolean {
   return kind === DOM;
 }
 
-/** A bare error of `kind`, without a stack of its own. `text` reads what is fixed when it is made. */
+/** A bare error of `kind`, without a stack. `text` reads what only its constructor can set. */
 export function errorOf(kind: number, text: () => string): Error {
-  // Taking a stack, to replace it, would cost ten times the rest.
+  // Capturing a stack, only to replace it, would cost ten times the rest.
   const error = withStackLimit(undefined, () => bare(kind, text));
-  // Where one was taken all the same: Node 20 would print it, by the program's hook, before it takes another.
+  // If one was captured all the same, Node 20 would format it, with the program's hook, before it
+  // takes another.
   Reflect.deleteProperty(error, 'stack');
   return error;
 }
@@ -133,7 +139,7 @@ function bare(kind: number, text: () => string): Error {
   return new Native();
 }
 
-/** `record` is flat: key, value, enumerable, key, … */
+/** @param record key, value, enumerable, key, … */
 export function fill(error: Error, record: unknown): void {
   if (!Array.isArray(record) || record.length % 3 !== 0) throw new Error('an error without its record');
   for (let i = 0; i < record.length; i += 3) {
@@ -143,7 +149,9 @@ export function fill(error: Error, record: unknown): void {
   }
 }
 
-/** The descriptor has no prototype: `Object.prototype.get` would make it another. */
+/**
+ * The descriptor has no prototype, because a property `get` of `Object.prototype` would change it.
+ */
 export function define(object: object, key: string, value: unknown, enumerable: boolean): void {
   Object.defineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable } as PropertyDescriptor);
 }

@@ -1,17 +1,18 @@
 /**
- * Objects of the platform whose state is hidden from structured clone, and which text gives back: one row for each type.
+ * Platform objects whose state structured clone cannot see, and which text can restore: one row for
+ * each type. A codec for one more type is one more row, and a sample in its test.
  *
- * A row's place in the table is its number in a message, so rows are only ever added at the end. A class that has a subclass of
- * the user's arrives as itself, as everywhere in the codec.
+ * A row's place in the table is its number in a message, so rows are only ever added at the end. An
+ * instance of a user's subclass arrives as the platform's class, as everywhere in the codec.
  */
 
 export interface Extension {
-  /** Of the class, as its prototype is tagged. */
-  readonly name: string;
-  /** All that it holds; throws for anything that is none. */
-  readonly textOf: (value: object) => string;
-  /** @throws Error for a text that `textOf` never gives */
-  readonly from: (text: string) => object;
+  /** The `Symbol.toStringTag` on the prototype of the class: objects are recognised by it. */
+  readonly tag: string;
+  /** Returns the whole state of the object; throws for an object that only has the tag. */
+  readonly write: (value: object) => string;
+  /** Makes the object again. @throws Error for a text that `write` never returns */
+  readonly read: (text: string) => object;
 }
 
 const { apply, getOwnPropertyDescriptor } = Reflect;
@@ -20,7 +21,57 @@ const hrefOf = getOwnPropertyDescriptor(URL.prototype, 'href')?.get as () => str
 const paramsToString = URLSearchParams.prototype.toString;
 const [Url, Params] = [URL, URLSearchParams];
 
-/** Node 20 loads `Headers` when it is first looked at, in 15 ms. */
+/** Neither a name nor a value of a header can contain a line feed. */
+const LINE = '\n';
+
+export const EXTENSIONS: readonly Extension[] = [
+  {
+    tag: 'URL',
+    write: (url) => apply(hrefOf, url, []),
+    read: (text) => new Url(text),
+  },
+  {
+    tag: 'URLSearchParams',
+    write: (params) => apply(paramsToString, params, []),
+    read: (text) => new Params(text),
+  },
+  {
+    tag: 'Headers',
+    write: (value) => {
+      const lines: string[] = [];
+      apply(headersMethods().forEach, value, [(held: string, name: string) => lines.push(name, held)]);
+      return lines.join(LINE);
+    },
+    read: (text) => {
+      const { Headers, append } = headersMethods();
+      const made = new Headers();
+      const lines = text === '' ? [] : text.split(LINE);
+      for (let i = 0; i < lines.length; i += 2) apply(append, made, [lines[i], lines[i + 1]]);
+      return made;
+    },
+  },
+];
+
+/** The number of the row with this tag, or -1. */
+export function extensionOf(tag: string): number {
+  return EXTENSIONS.findIndex((row) => row.tag === tag);
+}
+
+/** @throws whatever the row throws for an object that only has its tag */
+export function writeExtension(row: number, value: object): string {
+  return (EXTENSIONS[row] as Extension).write(value);
+}
+
+/** @throws Error for a number or a text that is never sent */
+export function readExtension(row: number, text: string): object {
+  const extension = EXTENSIONS[row];
+  if (extension === undefined) throw new Error(`an object of unknown type ${row}`);
+  return extension.read(text);
+}
+
+// ---- Headers
+
+/** Node 20 loads `Headers` when the global is first read, in 15 ms. */
 const headersProperty = getOwnPropertyDescriptor(globalThis, 'Headers');
 let headers: HeadersMethods | undefined;
 
@@ -33,53 +84,17 @@ interface HeadersMethods {
 function headersMethods(): HeadersMethods {
   if (headers !== undefined) return headers;
   const { value, get } = headersProperty ?? {};
-  const Class = (get === undefined ? value : untouched(() => apply(get, globalThis, []))) as typeof globalThis.Headers | undefined;
+  const Class = (get === undefined ? value : keepingGlobal(() => apply(get, globalThis, []))) as typeof globalThis.Headers | undefined;
   if (Class === undefined) throw new Error('this process has no Headers');
   const { forEach, append } = Class.prototype;
   headers = { Headers: Class, forEach: forEach as HeadersMethods['forEach'], append: append as HeadersMethods['append'] };
   return headers;
 }
 
-/** Node's getter puts the class in its own place: the program may have put something else there meanwhile. */
-function untouched<T>(hasStarted: () => T): T {
+/** Node's getter replaces the global by the class, but the program may have replaced it before. */
+function keepingGlobal<T>(load: () => T): T {
   const before = getOwnPropertyDescriptor(globalThis, 'Headers');
-  const found = hasStarted();
+  const loaded = load();
   if (before !== undefined && before.get !== headersProperty?.get) Reflect.defineProperty(globalThis, 'Headers', before);
-  return found;
-}
-
-/** Neither a name nor a value can have a line feed in it. */
-const LINE = '\n';
-
-export const EXTENSIONS: readonly Extension[] = [
-  {
-    name: 'URL',
-    textOf: (url) => apply(hrefOf, url, []),
-    from: (text) => new Url(text),
-  },
-  {
-    name: 'URLSearchParams',
-    textOf: (params) => apply(paramsToString, params, []),
-    from: (text) => new Params(text),
-  },
-  {
-    name: 'Headers',
-    textOf: (value) => {
-      const lines: string[] = [];
-      apply(headersMethods().forEach, value, [(held: string, name: string) => lines.push(name, held)]);
-      return lines.join(LINE);
-    },
-    from: (text) => {
-      const { Headers, append } = headersMethods();
-      const made = new Headers();
-      const lines = text === '' ? [] : text.split(LINE);
-      for (let i = 0; i < lines.length; i += 2) apply(append, made, [lines[i], lines[i + 1]]);
-      return made;
-    },
-  },
-];
-
-/** The row of a tag, or -1. */
-export function extensionOf(tag: string): number {
-  return EXTENSIONS.findIndex(({ name }) => name === tag);
+  return loaded;
 }

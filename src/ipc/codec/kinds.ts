@@ -1,9 +1,10 @@
 /**
- * What an object is to the codec, found out without running the program's code: no getter, no trap, no `instanceof`.
+ * Classifies objects for the codec, without running the program's code: no getter, no trap, no
+ * `instanceof`.
  *
- * Built-in objects with internals of their own are known by these (`util.types`), whatever realm they are of. The others are known
- * by their prototypes: an instance of a class of the user's travels as its own fields, one of Node's or of the platform's would lose
- * what it holds.
+ * Built-in objects with internal slots are recognised by these (`util.types`), in any realm. Others
+ * are recognised by their prototypes: an instance of a user's class travels as its own fields,
+ * while an instance of a class of Node or of the platform would lose its state.
  */
 import { types } from 'node:util';
 import { serialize } from 'node:v8';
@@ -34,43 +35,46 @@ export function kindOf(value: object): Kind {
   return classOf(prototype).kind;
 }
 
-/** The row in the table of extensions.ts; of an object of that kind. */
+/** The row of an object of Kind.Extension in the table of extensions.ts. */
 export function rowOf(value: object): number {
   return classOf(getPrototypeOf(value) as object).row;
 }
 
-/** Whether an object without fields has something all the same, which would be lost. */
+/** Whether an object without fields has other state, which would be lost. */
 export function hidesState(value: object): boolean {
   const prototype = getPrototypeOf(value) as object | null;
   if (prototype === null || prototype === OBJECT || isRoot(prototype)) return false;
-  if (getOwnPropertySymbols(value).length > 0 || classOf(prototype).isGuarded) return true;
+  if (getOwnPropertySymbols(value).length > 0 || classOf(prototype).hasGetters) return true;
   try {
-    serialize(value); // V8 knows its own; there are no getters to run
+    serialize(value); // V8 recognises its own objects; there are no getters to run
     return false;
   } catch {
     return true;
   }
 }
 
-/** Whether `prototype` is among those of `value`, as far as they can be followed without running a trap. */
+/**
+ * Whether `value` inherits from `prototype`, as far as its prototypes can be followed without
+ * running a trap.
+ */
 export function hasPrototype(value: object, prototype: object): boolean {
   for (const at of chainOf(getPrototypeOf(value) as object | null)) if (at === prototype) return true;
   return false;
 }
 
-/** `from` and its prototypes. */
+/** `from` and its prototypes, up to a Proxy. */
 export function chainOf(from: object | null): object[] {
   const chain: object[] = [];
   for (let at = from; at !== null && !types.isProxy(at); at = getPrototypeOf(at) as object | null) chain.push(at);
   return chain;
 }
 
-/** The value of a property that is no getter. */
+/** The value of an own property that is not a getter. */
 export function ownData(object: object, key: PropertyKey): unknown {
   return getOwnPropertyDescriptor(object, key)?.value;
 }
 
-/** As ownData, of the first that has the property. */
+/** The same of an own or inherited property. */
 export function inheritedData(object: object, key: PropertyKey): unknown {
   for (const at of chainOf(object)) {
     const found = getOwnPropertyDescriptor(at, key);
@@ -84,19 +88,22 @@ export function inheritedData(object: object, key: PropertyKey): unknown {
 interface Class {
   readonly kind: Kind;
   readonly row: number;
-  /** What it holds is behind getters. */
-  readonly isGuarded: boolean;
+  /** Its state is behind getters. */
+  readonly hasGetters: boolean;
 }
 
 const classes = new WeakMap<object, Class>();
 
-/** Objects with these tags, whoever made their class (jsdom, undici from npm, a polyfill), are more than their fields. */
+/**
+ * Objects with these tags have more state than their fields, even if jsdom, undici or a polyfill
+ * made their class.
+ */
 const TAGS: readonly string[] = (
-  'AbortController AbortSignal Blob BroadcastChannel CryptoKey Event EventTarget File FormData Headers KeyObject MessagePort Promise ' +
-  'ReadableStream Request Response TransformStream URL URLSearchParams WeakMap WeakRef WeakSet WebSocket WritableStream'
+  'AbortController AbortSignal Blob BroadcastChannel CryptoKey Event EventTarget File FormData KeyObject MessagePort Promise ' +
+  'ReadableStream Request Response TransformStream WeakMap WeakRef WeakSet WebSocket WritableStream'
 ).split(' ');
 
-/** Classes of Node that are written in JavaScript, and whose instances are more than their fields. */
+/** Classes of Node, written in JavaScript, whose instances have more state than their fields. */
 const NODE: readonly { readonly module: string; readonly classes: readonly string[] }[] = [
   { module: 'stream', classes: ['Stream'] },
   { module: 'net', classes: ['Server', 'BlockList', 'SocketAddress'] },
@@ -114,50 +121,53 @@ const NODE: readonly { readonly module: string; readonly classes: readonly strin
   { module: 'crypto', classes: ['X509Certificate'] },
   { module: 'util', classes: ['MIMEType', 'MIMEParams'] },
 ];
-/** Only what V8 knows as such has the internals of these: another object with their prototype is its fields, as in structured clone. */
+/**
+ * Objects with the internal slots of these classes are recognised before. Another object with their
+ * prototype travels as its fields, as in structured clone.
+ */
 const CARRIED = /^(?:Object|Function|Array|Map|Set|Date|RegExp|Number|String|Boolean|BigInt|DataView|Buffer|\w*Array|\w*ArrayBuffer)$/;
 
 function classOf(prototype: object): Class {
   let known = classes.get(prototype);
   if (known === undefined) {
-    known = judge(prototype);
+    known = classify(prototype);
     classes.set(prototype, known);
   }
   return known;
 }
 
-function judge(prototype: object): Class {
-  let isGuarded = false;
+function classify(prototype: object): Class {
+  let hasGetters = false;
   for (const at of chainOf(prototype)) {
-    if (at === ERROR || at === DOM_EXCEPTION) return { kind: Kind.Error, row: -1, isGuarded };
+    if (at === ERROR || at === DOM_EXCEPTION) return { kind: Kind.Error, row: -1, hasGetters };
     if (isRoot(at)) break;
     const tag = ownData(at, toStringTag);
     if (typeof tag === 'string') {
       const row = extensionOf(tag);
-      if (row >= 0) return { kind: Kind.Extension, row, isGuarded };
-      if (TAGS.includes(tag)) return { kind: Kind.Unknown, row, isGuarded };
-      isGuarded = true;
+      if (row >= 0) return { kind: Kind.Extension, row, hasGetters };
+      if (TAGS.includes(tag)) return { kind: Kind.Unknown, row, hasGetters };
+      hasGetters = true;
     }
-    if (isOfNode(at)) return { kind: Kind.Unknown, row: -1, isGuarded };
-    isGuarded ||= getOwnPropertyNames(at).some((key) => getOwnPropertyDescriptor(at, key)?.get !== undefined);
+    if (isOfNode(at)) return { kind: Kind.Unknown, row: -1, hasGetters };
+    hasGetters ||= getOwnPropertyNames(at).some((key) => getOwnPropertyDescriptor(at, key)?.get !== undefined);
   }
-  return { kind: Kind.Ordinary, row: -1, isGuarded };
+  return { kind: Kind.Ordinary, row: -1, hasGetters };
 }
 
-/** Object's prototype, of any realm, or what stands in its place. */
+/** `Object.prototype` of any realm, or another object without a prototype. */
 function isRoot(prototype: object): boolean {
   return getPrototypeOf(prototype) === null;
 }
 
-/** The prototype of a class that V8 or Node has made. */
+/** Whether `prototype` belongs to a class of V8 or Node. */
 function isOfNode(prototype: object): boolean {
   const maker = ownData(prototype, 'constructor');
   if (typeof maker !== 'function' || types.isProxy(maker) || ownData(maker, 'prototype') !== prototype) return false;
   const name = ownData(maker, 'name');
-  // Without a name: `process.env`.
+  // `process.env` has a class without a name.
   if (typeof name !== 'string' || name === '') return false;
   if (NATIVE.test(apply(functionText, maker, []))) return !CARRIED.test(name);
-  // A name alone proves nothing, but is a reason to load the module that tells.
+  // A name proves nothing, but it justifies loading the module that exports the class.
   return NODE.some(({ module, classes: names }) => names.includes(name) && isExportOf(module, name, maker));
 }
 

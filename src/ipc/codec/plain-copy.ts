@@ -1,12 +1,12 @@
 /**
- * The slow walk: copies a value, as far as V8 can be trusted with it, into one of plain data. Errors, and long arrays
- * with holes, become markers with a record each, binary data is listed, every getter is run once, and what cannot be
- * sent is named by its path.
+ * The slow walk: copies a value into plain data that V8 can serialize. Errors, and long arrays with
+ * holes, become markers with a record each; binary data is listed; every getter runs once; a value
+ * that cannot be sent is named by its path.
  */
 import { types } from 'node:util';
 import { type Piece, pieceOf } from './binary.js';
 import { anatomyOf, define, fieldsOf } from './errors.js';
-import { EXTENSIONS } from './extensions.js';
+import { writeExtension } from './extensions.js';
 import { hidesState, Kind, kindOf, rowOf } from './kinds.js';
 import { describe, entry, field, item, Refusal, within } from './refusal.js';
 import { MAX_DEPTH } from './scan.js';
@@ -24,7 +24,7 @@ const { forEach: eachOfSet } = Set.prototype;
 
 export class PlainCopy {
   readonly hosts: Map<object, Host> = new Map();
-  /** What each marker stands for; an error's properties: key, value, enumerable, key, … */
+  /** The record of each marker. Of an error, its properties: key, value, enumerable, key, … */
   readonly records: unknown[][] = [];
   readonly pieces: Piece[] = [];
   readonly #copies: Map<object, object> = new Map();
@@ -59,7 +59,8 @@ export class PlainCopy {
     }
     const names = keys(value);
     if (names.length === 0 && hidesState(value)) throw Refusal.hidden(value);
-    // Without a prototype: no setter of a changed Object.prototype, and `__proto__` is a key like any other.
+    // Without a prototype: no setter of a changed Object.prototype, and `__proto__` is a key like
+    // any other.
     const copy = this.#keep(value, create(null) as object);
     this.#fields(value, names, copy, depth + 1);
     return copy;
@@ -87,7 +88,7 @@ export class PlainCopy {
     }
     if (dense < length) {
       if (length > HOLEY_ITEMS) throw new Refusal('a getter in it has taken items out of it');
-      copy.length = length; // from the first hole on, what is there goes by the keys
+      copy.length = length; // from the first hole on, items are copied by their keys
     }
     const names = keys(value);
     if (names.length !== dense) {
@@ -97,7 +98,7 @@ export class PlainCopy {
     return copy;
   }
 
-  /** Its record: the length, then key, value, key, … */
+  /** Its record is the length, then key, value, key, … */
   #sparse(value: readonly unknown[], depth: number): object {
     const marker = this.#keep(value, new Uint8Array(0));
     const record: unknown[] = [value.length];
@@ -164,7 +165,7 @@ export class PlainCopy {
   #binary(value: object): object {
     const piece = pieceOf(value);
     this.pieces.push(piece);
-    // V8 writes an ArrayBuffer by itself, with no way to step in: a view of nothing stands for it.
+    // V8 writes an ArrayBuffer itself, without asking: an empty view represents it.
     const host = this.#keep(value, isView(value) ? value : new Uint8Array(0));
     this.hosts.set(host, piece);
     return host;
@@ -174,10 +175,10 @@ export class PlainCopy {
     const row = rowOf(value);
     let text: string;
     try {
-      text = (EXTENSIONS[row] as (typeof EXTENSIONS)[number]).textOf(value);
+      text = writeExtension(row, value);
     } catch (cause) {
-      // It has the name only: a polyfill's, or what a program made of the prototype.
-      throw new Refusal(`${describe(value)} that is none of Node's own cannot be sent to another process`, { cause });
+      // It only has the tag: an object of a polyfill, or of a changed prototype.
+      throw new Refusal(`${describe(value)} that Node did not make cannot be sent to another process`, { cause });
     }
     const marker = this.#keep(value, new Uint8Array(0));
     this.hosts.set(marker, { row, text });
@@ -197,7 +198,7 @@ export class PlainCopy {
     return marker;
   }
 
-  /** An AggregateError's: one that cannot be sent costs only itself. */
+  /** The errors of an AggregateError: one that cannot be sent does not cost the others. */
   #errors(errors: readonly unknown[], depth: number): unknown {
     const whole = this.#salvaged(errors, depth);
     if (whole !== DROPPED) return whole;
@@ -214,10 +215,10 @@ export class PlainCopy {
     try {
       return this.copy(value, depth);
     } catch {
-      // Half a copy must not be found by whoever meets the same object again.
-      for (const gone of this.#order.splice(length)) {
-        this.hosts.delete(this.#copies.get(gone) as object);
-        this.#copies.delete(gone);
+      // The same object may occur elsewhere, and must not be represented by half a copy.
+      for (const each of this.#order.splice(length)) {
+        this.hosts.delete(this.#copies.get(each) as object);
+        this.#copies.delete(each);
       }
       this.records.length = records;
       this.pieces.length = pieces;

@@ -1,8 +1,8 @@
 /**
- * What cannot be sent, where it stands, and how to name it in a message.
+ * Values that cannot be sent: their paths, and their descriptions in messages.
  *
- * Paths read like the expression that reaches the value: `args[0].user["first name"]`; the value of a Map's
- * entry is `.get("key")`, a Map's key `.keys()[2]`, a Set's member `.values()[2]`.
+ * A path reads like the expression that reaches the value: `args[0].user["first name"]`. The value
+ * of a Map's entry is `.get("key")`, a Map's key `.keys()[2]`, a member of a Set `.values()[2]`.
  */
 import { types } from 'node:util';
 import { inheritedData, ownData } from './kinds.js';
@@ -10,7 +10,9 @@ import { inheritedData, ownData } from './kinds.js';
 const SHOWN_SEGMENTS = 12;
 const SHOWN_CHARS = 60;
 
-/** A value that no process can be sent. `path` names it, `cause` is what a getter threw or V8 said. */
+/**
+ * A value cannot be sent to another process. `cause` is what a getter threw, or the error of V8.
+ */
 export class UnserialisableError extends Error {
   override readonly name = 'UnserialisableError';
   readonly path: string;
@@ -21,21 +23,21 @@ export class UnserialisableError extends Error {
   }
 }
 
-/** On its way up from the value that cannot be sent, collecting the path; never leaves the codec. */
+/** Collects the path on its way up from the value that cannot be sent. Never leaves the codec. */
 export class Refusal extends Error {
-  /** From the value outwards. */
+  /** The path, from the value outwards. */
   readonly #segments: string[] = [];
 
   static of(value: unknown): Refusal {
     return new Refusal(`${describe(value)} cannot be sent to another process`);
   }
 
-  /** Of an object that would arrive as `{}`. */
+  /** The object would arrive as `{}`. */
   static hidden(value: object): Refusal {
-    return new Refusal(`${describe(value)} cannot be sent to another process: what it holds is in no field of its own`);
+    return new Refusal(`${describe(value)} cannot be sent to another process: its state is not in fields of its own`);
   }
 
-  /** Not `instanceof`: what a program throws may be a Proxy. */
+  /** Not `instanceof`, because a program may throw a Proxy. */
   static is(thrown: unknown): thrown is Refusal {
     return typeof thrown === 'object' && thrown !== null && #segments in thrown;
   }
@@ -54,7 +56,7 @@ export function within(error: unknown, segment: string): unknown {
   return error;
 }
 
-/** The public error for whatever ended an encoding. */
+/** Makes the public error of any error that ended an encoding. */
 export function unserialisable(error: unknown, root: string): UnserialisableError {
   if (Refusal.is(error)) {
     const options = Object.hasOwn(error, 'cause') ? { cause: error.cause } : undefined;
@@ -78,12 +80,15 @@ export function entry(key: unknown): string {
   return `.get(${describe(key)})`;
 }
 
-/** A short description of any value, for messages. Never throws, and runs no code of the program's: no getter, no trap, no `toString`. */
+/**
+ * A short description of any value, for messages. Never throws, and runs no code of the program: no
+ * getter, no trap, no `toString`.
+ */
 export function describe(value: unknown): string {
   try {
     return description(value);
   } catch {
-    return typeof value === 'function' ? 'a function' : 'an object'; // the stack is at its end
+    return typeof value === 'function' ? 'a function' : 'an object'; // the stack is full
   }
 }
 
@@ -133,7 +138,7 @@ function word(error: Error, key: 'name' | 'message'): string | undefined {
   return typeof held === 'string' ? held : undefined;
 }
 
-/** What was thrown, as a text; `thrown` may be anything. */
+/** The message of an error, or a description of any other value that was thrown. */
 function text(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
   return (types.isNativeError(thrown) ? word(thrown, 'message') : undefined) ?? describe(thrown);

@@ -1,13 +1,14 @@
 /**
- * Looks through a stream of V8's before V8 reads it. V8 checks its bounds, but allocates arrays by the length that they
- * claim: 11 bytes take 250 MB, and a few hundred end the process, past every catch (G9). `encode` keeps within the
- * rules below, so a stream that does not was written by something else.
+ * Checks a stream of V8's serializer before V8 reads it. V8 checks its bounds, but allocates arrays
+ * by the length that they claim: 11 bytes take 250 MB, and a few hundred end the process, past
+ * every catch (G9). `encode` follows the rules below, so something else wrote a stream that breaks
+ * them.
  *
- * - What arrays claim to hold must be in the stream: a hole is paid for by nobody, so arrays with holes that are longer
- *   than HOLEY_ITEMS travel as records (sparse-arrays.ts).
+ * - The items that an array claims must be in the stream. A hole takes no bytes, so arrays with
+ *   holes that are longer than HOLEY_ITEMS travel as records (sparse-arrays.ts).
  * - Nothing occurs that `encode` never writes: V8's own errors, ArrayBuffers, shared memory.
  *
- * Each value is a tag and what belongs to it, one after the other whatever is nested: no recursion is needed.
+ * A value is a tag and its data, and nested values simply follow, so no recursion is needed.
  */
 import { serialize } from 'node:v8';
 import { INLINE } from './binary.js';
@@ -15,26 +16,28 @@ import { hasText } from './errors.js';
 import { BARE_ARRAY_ITEMS, HOLEY_ITEMS } from './sparse-arrays.js';
 import { EXTENSION } from './v8-stream.js';
 
-/** Only this version of the format is known here (Node 20 to 26); of another, V8's own checks must do. */
+/**
+ * The only known version of the format (Node 20 to 26). For others, V8's own checks must suffice.
+ */
 const VERSION = 15;
 const isKnown: boolean = serialize(undefined)[1] === VERSION;
 
 /**
- * @param hosts whether host objects may occur, as v8-stream.ts writes them
+ * @param hosts whether host objects may occur (v8-stream.ts)
  * @returns whether an array of more than BARE_ARRAY_ITEMS has named properties
  * @throws Error
  */
 export function checkV8Stream(body: Buffer, hosts: boolean): boolean {
   if (!isKnown) return false;
-  if (body[0] !== 0xff || body[1] !== VERSION) throw new Error('a value in a format unknown here');
-  return new Guard(body, hosts).run();
+  if (body[0] !== 0xff || body[1] !== VERSION) throw new Error('a value in an unknown format');
+  return new StreamCheck(body, hosts).run();
 }
 
-class Guard {
+class StreamCheck {
   readonly #bytes: Buffer;
   readonly #hosts: boolean;
   #at = 2;
-  /** How many more items arrays may claim. */
+  /** The number of items that arrays may still claim. */
   #items: number;
   #stores = 0;
   #isNamed = false;
@@ -49,7 +52,7 @@ class Guard {
     const bytes = this.#bytes;
     const { length } = bytes;
     while (this.#at < length) this.#token(bytes[this.#at++] as number);
-    if (this.#at > length) throw new Error('a value that is cut off');
+    if (this.#at > length) throw new Error('a value that is incomplete');
     return this.#isNamed;
   }
 
@@ -70,7 +73,7 @@ class Guard {
         return;
       case 0x49: // I int
       case 0x55: // U unsigned
-      case 0x5e: // ^ an object that was there before
+      case 0x5e: // ^ an object that occurred before
       case 0x7b: // { end of object
       case 0x3a: // : end of Map
       case 0x2c: // , end of Set
@@ -110,12 +113,12 @@ class Guard {
         this.#host();
         return;
     }
-    throw new Error('a value with something in it that is never sent');
+    throw new Error('a value with a part that is never sent');
   }
 
   #claim(items: number): void {
     if (items > 0) this.#items -= items;
-    if (this.#items < 0) throw new Error('arrays longer than what they hold');
+    if (this.#items < 0) throw new Error('arrays that claim more items than they hold');
   }
 
   #named(properties: number, length: number, byKeys: boolean): void {
@@ -126,12 +129,12 @@ class Guard {
     const bytes = this.#bytes;
     while (bytes[this.#at] === 0) this.#at++;
     const tag = bytes[this.#at++];
-    if (tag !== 0x22 && tag !== 0x63 && tag !== 0x53) throw new Error('a pattern that is no string');
+    if (tag !== 0x22 && tag !== 0x63 && tag !== 0x53) throw new Error('a pattern that is not a string');
     this.#skip(this.#varint());
     this.#varint();
   }
 
-  /** As Writer in v8-stream.ts writes it. */
+  /** Mirrors Writer in v8-stream.ts. */
   #host(): void {
     const type = this.#varint();
     if (type === 0) {
@@ -160,13 +163,13 @@ class Guard {
   #varint(): number {
     const bytes = this.#bytes;
     let byte = bytes[this.#at++];
-    if (byte === undefined) throw new Error('a value that is cut off');
+    if (byte === undefined) throw new Error('a value that is incomplete');
     if (byte < 0x80) return byte;
     let value = byte & 0x7f;
     let shift = 7;
     do {
       byte = bytes[this.#at++];
-      if (byte === undefined) throw new Error('a value that is cut off');
+      if (byte === undefined) throw new Error('a value that is incomplete');
       if (shift < 32) value |= (byte & 0x7f) << shift;
       shift += 7;
     } while (byte >= 0x80);

@@ -1,44 +1,45 @@
 /**
- * V8's serializer and deserializer with room for what they cannot carry themselves.
+ * V8's serializer and deserializer, extended to values that they cannot carry.
  *
- * Binary data, errors and long arrays with holes reach them as "host objects": the only ones that V8 hands out to be
- * written by us, once each, while it keeps track of identity and cycles. The walk (plain-copy.ts) puts a marker in
- * the place of the latter two.
+ * Binary data, errors, long arrays with holes and the types of extensions.ts reach them as "host
+ * objects". V8 lets its caller write these, once each, while it keeps track of identity and cycles.
+ * The walk (plain-copy.ts) puts an empty view as a marker in the place of each, except of binary
+ * data.
  */
 import { Deserializer, Serializer } from 'node:v8';
 import { adopted, bytesOf, INLINE, owned, type Piece, revive, type Store } from './binary.js';
 import { errorOf } from './errors.js';
-import { EXTENSIONS } from './extensions.js';
+import { readExtension } from './extensions.js';
 
 const EMPTY = Buffer.alloc(0);
-/** A kind beside those of errors (errors.ts). */
+/** The kind of a long array with holes, beside the kinds of errors (errors.ts). */
 export const SPARSE = 100;
 const MARK = 0;
-const VIEW = 1; // and the types of binary.ts above it
-/** And the rows of extensions.ts above it. */
+const VIEW = 1; // plus the type of binary.ts
+/** Plus the row of extensions.ts. */
 export const EXTENSION = 64;
 
-/** What stands in the place of an error, or of an array with holes. */
+/** Represents an error, or an array with holes. */
 export interface Mark {
-  /** Its place in the table of records that follows the value. */
+  /** The index of its record in the table that follows the value. */
   readonly index: number;
-  /** Of the error, or SPARSE. */
+  /** The kind of the error, or SPARSE. */
   readonly kind: number;
-  /** Fixed when it is made, and only there: a DOMException's. */
+  /** Of a DOMException, which takes them only in its constructor. */
   readonly fixed: readonly [message: string, name: string] | undefined;
 }
 
-/** What stands in the place of an object of extensions.ts. */
-interface Text {
+/** Represents an object of a type in extensions.ts. */
+interface Extended {
   readonly row: number;
   readonly text: string;
 }
 
-export type Host = Piece | Mark | Text;
-/** What stands for a host object, by the view or marker that V8 meets. */
+export type Host = Piece | Mark | Extended;
+/** By the view or marker that V8 meets. */
 export type Hosts = ReadonlyMap<object, Host>;
 
-/** The methods of Node's Serializer that its types leave out. */
+/** Methods of Node's Serializer that its types lack. */
 interface Hooks {
   _setTreatArrayBufferViewsAsHostObjects(flag: boolean): void;
 }
@@ -53,7 +54,7 @@ class Writer extends Serializer {
     (this as unknown as Hooks)._setTreatArrayBufferViewsAsHostObjects(true);
   }
 
-  /** Called by V8, for binary data and markers, the first time that it meets each. */
+  /** V8 calls it for binary data and markers, the first time that it meets each. */
   _writeHostObject(object: object): void {
     const host = this.#hosts.get(object);
     if (host === undefined) throw new TypeError('an object of a kind that cannot be sent');
@@ -62,7 +63,7 @@ class Writer extends Serializer {
     else this.#view(host);
   }
 
-  #extension({ row, text }: Text): void {
+  #extension({ row, text }: Extended): void {
     this.writeUint32(EXTENSION + row);
     this.#text(text);
   }
@@ -101,7 +102,7 @@ class Writer extends Serializer {
 type Marked = Error | unknown[];
 
 class Reader extends Deserializer {
-  /** Made when they are needed: most values have neither. */
+  /** Made on demand: most values have no marks. */
   marked: Map<number, Marked> | undefined;
   #stores: ArrayBuffer[] | undefined;
   readonly #attachments: readonly Buffer[];
@@ -112,17 +113,11 @@ class Reader extends Deserializer {
     this.#attachments = attachments;
   }
 
-  /** Called by V8 in place of each host object. Every number in it may be wrong. */
+  /** V8 calls it for each host object. Any number read here may be wrong (G9). */
   _readHostObject(): object {
     const tag = this.readUint32();
     if (tag === MARK) return this.#marked();
-    return tag < EXTENSION ? this.#view(tag - VIEW) : this.#extension(tag - EXTENSION);
-  }
-
-  #extension(row: number): object {
-    const extension = EXTENSIONS[row];
-    if (extension === undefined) throw new Error(`an object of unknown type ${row}`);
-    return extension.from(this.#text());
+    return tag < EXTENSION ? this.#view(tag - VIEW) : readExtension(tag - EXTENSION, this.#text());
   }
 
   #marked(): Marked {
@@ -130,7 +125,7 @@ class Reader extends Deserializer {
     const kind = this.readUint32();
     const marked = kind === SPARSE ? [] : errorOf(kind, () => this.#text());
     this.marked ??= new Map();
-    if (this.marked.has(index)) throw new Error('two records in one place');
+    if (this.marked.has(index)) throw new Error('two marks with one record');
     this.marked.set(index, marked);
     return marked;
   }
@@ -144,7 +139,7 @@ class Reader extends Deserializer {
     this.#stores ??= [];
     if (index === this.#stores.length) this.#stores.push(this.#memory());
     const buffer = this.#stores[index];
-    if (buffer === undefined) throw new Error('binary data that is not there');
+    if (buffer === undefined) throw new Error('a view of binary data that is missing');
     const offset = this.readUint32();
     return revive(type, buffer, offset, this.readUint32());
   }
@@ -160,7 +155,8 @@ class Reader extends Deserializer {
   }
 }
 
-// V8's methods as they are now: those of the prototypes may be replaced later, and `_getDataCloneError` is asked for by V8 itself.
+// Keeps Node's methods as they are now: the program may replace them on the prototypes later, and
+// V8 itself reads `_getDataCloneError`.
 keepMethods(Writer.prototype, Serializer.prototype);
 keepMethods(Reader.prototype, Deserializer.prototype);
 
@@ -170,7 +166,7 @@ function keepMethods(target: object, source: object): void {
   }
 }
 
-/** @throws whatever V8 or Node makes of a value that it cannot write */
+/** @throws the error of V8 or Node for a value that it cannot write */
 export function write(value: unknown, hosts: Hosts): Buffer {
   const writer = new Writer(hosts);
   writer.writeHeader();
@@ -180,11 +176,13 @@ export function write(value: unknown, hosts: Hosts): Buffer {
 
 export interface Stream {
   readonly value: unknown;
-  /** The errors, and the arrays with holes, in it: still empty, by their places in the table. */
+  /**
+   * The errors and the arrays with holes in the value, still empty, by the index of their records.
+   */
   readonly marked: ReadonlyMap<number, Marked> | undefined;
 }
 
-/** @throws whatever V8 or Node makes of bytes that are no such stream. */
+/** @throws the error of V8 or Node for bytes that are not such a stream */
 export function read(body: Buffer, attachments: readonly Buffer[]): Stream {
   const reader = new Reader(body.length === 0 ? EMPTY : body, attachments);
   reader.readHeader();

@@ -8,7 +8,7 @@ afterAll(() => setOwnPlace(new URL('../../../src/', import.meta.url).href));
 const stack = (...frames: string[]): string =>
   ['Error: broken', '    of two lines', ...frames.map((frame) => `    at ${frame}`)].join('\n');
 
-test('what stands below the last frame of the program is cut, with the frames of Node between', () => {
+test('everything below the last frame of the program is cut, with the frames of Node between', () => {
   const program = ['inner (file:///app/tasks.js:3:9)', 'JSON.parse (<anonymous>)', 'node:fs:5:6', 'outer (file:///app/tasks.js:9:1)'];
   const below = [
     'AsyncLocalStorage.run (node:async_hooks:346:14)',
@@ -21,7 +21,7 @@ test('what stands below the last frame of the program is cut, with the frames of
   expect(cutOwnFrames(stack(`Replies.progress (${own}:1:2)`, ...program, ...below))).toBe(stack(...program));
 });
 
-test('a stack that has nothing of everpool stays as it is; what exec has compiled does not tell where', () => {
+test('a stack that has nothing of everpool stays as it is; what exec has compiled does not say where', () => {
   const timer = stack('Timeout._onTimeout (file:///app/tasks.js:3:9)', 'listOnTimeout (node:internal/timers:581:17)');
   expect(cutOwnFrames(timer)).toBe(timer);
   const compiled = `eval (eval at compile (${own}:84:16), <anonymous>:3:52)`;
@@ -32,7 +32,7 @@ test('a stack that has nothing of everpool stays as it is; what exec has compile
   expect(cutOwnFrames(own)).toBe(own);
 });
 
-test('where the program has no frame, those of Node stay: they tell that a module could not be parsed', () => {
+test('where the program has no frame, those of Node stay: they say that a module could not be parsed', () => {
   const parsing = [
     'compileSourceTextModule (node:internal/modules/esm/utils:340:16)',
     'ModuleLoader.link (node:internal/modules/esm/loader:106:18)',
@@ -42,7 +42,7 @@ test('where the program has no frame, those of Node stay: they tell that a modul
   expect(cutOwnFrames(stack(`#bury (${own}:3:4)`, ...below))).toBe(stack());
 });
 
-test('a frame may have a path in place of a URL', () => {
+test('a frame may have a path instead of a URL', () => {
   const path = own.slice('file://'.length);
   expect(cutOwnFrames(stack('f (/app/tasks.js:3:9)', `Current.run (${path}:1:2)`))).toBe(stack('f (/app/tasks.js:3:9)'));
 });

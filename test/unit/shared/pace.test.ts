@@ -14,7 +14,7 @@ function watched(durations: readonly number[]): boolean[] {
   });
 }
 
-test('one in eight is watched while they are short, and every one from the first look that finds them long', () => {
+test('one task in eight is timed while they are short, and every one after the first that was found long', () => {
   const short = watched(Array(88).fill(0.0001));
   expect(short.filter(Boolean)).toHaveLength(3 + 10);
   expect(watched(Array(20).fill(1)).every(Boolean)).toBe(true);

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { guarded, inContext, reportThrown, textOf } from '../../../src/shared/program.js';
 
-/** Whatever a program can throw. Functions, as the reporter would look at the values. */
+/** Whatever a program can throw. Functions, because the reporter would read the values. */
 const anything: Record<string, () => unknown> = {
   'an error': () => new TypeError('broken'),
   'a string': () => 'broken',
@@ -34,7 +34,7 @@ function hostileError(): Error {
   return error;
 }
 
-describe('what the code of a program throws where nobody waits for it', () => {
+describe('an exception of the program where nobody waits for it', () => {
   const warnings: (Error & { detail?: string })[] = [];
   const uncaught: unknown[] = [];
   const hear = (warning: Error): number => warnings.push(warning);
@@ -73,7 +73,7 @@ describe('what the code of a program throws where nobody waits for it', () => {
     expect(warnings[0]?.stack).toContain('program.test');
   });
 
-  test('is no harm either when the program has replaced the warnings of Node or how errors are printed', async () => {
+  test('does no harm even if the program has replaced the warnings of Node or the printing of errors', async () => {
     const { emitWarning } = process;
     const print = Error.prototype.toString;
     const { prepareStackTrace } = Error;
@@ -106,6 +106,6 @@ describe('what the code of a program throws where nobody waits for it', () => {
 test('a function runs in the async context in which it was given', () => {
   const client = new AsyncLocalStorage<string>();
   const seen = client.run('a', () => inContext((text: string) => `${text} ${client.getStore()}`));
-  expect(client.run('b', () => seen('tenant'))).toBe('tenant a');
+  expect(client.run('b', () => seen('client'))).toBe('client a');
   expect(inContext(() => client.getStore())()).toBeUndefined();
 });

@@ -73,7 +73,7 @@ describe('compile', () => {
     expect(() => compile((() => 1).bind(null).toString())).toThrow(/bound or built-in/);
   });
 
-  it('refuses what is no function', () => {
+  it('refuses anything that is not a function', () => {
     expect(() => compile('42')).toThrow(TypeError);
     expect(() => compile('get x() { return 1 }')).toThrow(TypeError);
   });

@@ -15,7 +15,7 @@ async function parentOf(task: (context: TaskContext, ...args: unknown[]) => unkn
 }
 
 describe('context()', () => {
-  it('tells the task, the attempt and the worker, and is the same at each call', async () => {
+  it('names the task, the attempt and the worker, and is the same at each call', async () => {
     const parent = await parentOf(({ taskId, attempt, workerId }) => {
       expect(parent.runner.context()).toBe(parent.runner.context());
       return { taskId, attempt, workerId };
@@ -24,11 +24,11 @@ describe('context()', () => {
     expect(parent.replies[0]?.value).toEqual({ taskId: 42, attempt: 3, workerId: 7 });
   });
 
-  it('throws outside of a task', async () => {
+  it('throws outside a task', async () => {
     const parent = await parentOf(() => 1);
     expect(() => parent.runner.context()).toThrow(expect.objectContaining({ code: 'ERR_EVERPOOL_NO_CONTEXT' }));
     parent.run(1, 'task');
-    expect(() => parent.runner.context()).toThrow('outside of a task');
+    expect(() => parent.runner.context()).toThrow('outside a task');
   });
 
   it('follows each task through its asynchronous calls once it is tracked', async () => {
@@ -65,7 +65,7 @@ describe('context()', () => {
     expect(await parent.reply(1)).toMatchObject({ type: 'Result', value: 101 });
   });
 
-  it('leaves code that goes on after its task with its own context', async () => {
+  it('leaves code that outlives its task in the context of that task', async () => {
     let later: (() => TaskContext) | undefined;
     const parent: FakeParent = await FakeParent.of({
       async leaves(): Promise<void> {
@@ -191,8 +191,8 @@ describe('a cancel after a soft timeout', () => {
 });
 
 describe('the items of a chunk', () => {
-  /** Of each item: how many were noted as started when it was called. */
-  async function notedAtStart(count: number, before: number, task: (item: number, parent: FakeParent) => unknown): Promise<number[]> {
+  /** Of each item: how many were recorded as started when it was called. */
+  async function recordedAtStart(count: number, before: number, task: (item: number, parent: FakeParent) => unknown): Promise<number[]> {
     const seen: number[] = [];
     const parent: FakeParent = await FakeParent.of({
       tiny: () => undefined,
@@ -213,29 +213,27 @@ describe('the items of a chunk', () => {
   }
   const oneByOne = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
-  it('are noted one by one, each before it starts: however short, slow or asynchronous they are', async () => {
-    expect(await notedAtStart(3000, 0, () => undefined)).toEqual(oneByOne(3000));
+  it('are recorded one by one, each before it starts: however short, slow or asynchronous they are', async () => {
+    expect(await recordedAtStart(3000, 0, () => undefined)).toEqual(oneByOne(3000));
     const slow = (_item: number, parent: FakeParent): void => {
       parent.time += 0.003;
     };
-    expect(await notedAtStart(100, 6000, slow)).toEqual(oneByOne(100));
-    expect(await notedAtStart(100, 6000, async () => undefined)).toEqual(oneByOne(100));
+    expect(await recordedAtStart(100, 6000, slow)).toEqual(oneByOne(100));
+    expect(await recordedAtStart(100, 6000, async () => undefined)).toEqual(oneByOne(100));
   });
 
-  it('are noted some at once when they are shorter than a note, and thousands have harmed nothing; never fewer than have started', async () => {
-    const seen = await notedAtStart(1000, 6000, (item, parent) => {
+  it('are recorded several at a time when each is shorter than a write, and thousands have harmed nothing; never fewer than have started', async () => {
+    const seen = await recordedAtStart(1000, 6000, (item, parent) => {
       parent.time += item < 500 ? 0.0001 : item < 600 ? 0.01 : 0.0001;
     });
-    for (const [index, noted] of seen.entries()) {
-      expect(noted).toBeGreaterThan(index);
-      expect(noted - index).toBeLessThanOrEqual(32);
-    }
+    const ahead = seen.map((recorded, index) => recorded - index);
+    expect([Math.min(...ahead) > 0, Math.max(...ahead) <= 32]).toEqual([true, true]);
     expect(new Set(seen.slice(0, 500)).size).toBeLessThan(40);
     // Soon after they take longer, it is one by one again.
     expect(seen.slice(516, 600)).toEqual(oneByOne(600).slice(516));
   });
 
-  it('are taken back from the note when one of them takes its time', async () => {
+  it('are taken back from the control file when one of them takes its time', async () => {
     const seen: number[] = [];
     const parent: FakeParent = await FakeParent.of({
       tiny: () => undefined,
@@ -252,7 +250,7 @@ describe('the items of a chunk', () => {
     expect(seen).toEqual([701]);
   });
 
-  it('end their worker when they cannot be noted: without a note nothing may start', async () => {
+  it('end their worker when they cannot be recorded: nothing may start without a record', async () => {
     let calls = 0;
     const parent: FakeParent = await FakeParent.of({
       task: () => {
@@ -269,7 +267,7 @@ describe('the items of a chunk', () => {
 });
 
 describe('aborted()', () => {
-  it('sees the note in a loop that never yields, fires the signal, and reads at most once a millisecond', async () => {
+  it('sees the control file in a loop that never yields, fires the signal, and reads at most once a millisecond', async () => {
     const parent: FakeParent = await parentOf(({ aborted, checkpoint, signal }) => {
       const fired: unknown[] = [];
       signal.addEventListener('abort', () => fired.push(signal.reason));
@@ -290,7 +288,7 @@ describe('aborted()', () => {
     expect(parent.replies[0]).toMatchObject({ type: 'Failure', value: { code: 'ERR_EVERPOOL_CANCELLED' } });
   });
 
-  it('sees at its first call what the note said before', async () => {
+  it('sees at its first call what the control file said before', async () => {
     const parent = await parentOf(({ aborted }) => aborted());
     parent.abortKinds.set(1, 'soft-timeout');
     parent.run(1, 'task');
@@ -305,7 +303,7 @@ describe('aborted()', () => {
 });
 
 describe('progress()', () => {
-  it('is sent at once, before the task ends', async () => {
+  it('is sent immediately, before the task ends', async () => {
     const parent = await parentOf(({ progress }) => {
       progress({ done: 1 });
       expect(parent.replies).toMatchObject([{ type: 'Progress', seq: 1, value: { done: 1 } }]);
@@ -337,7 +335,7 @@ describe('progress()', () => {
     parent.run(1, 'task');
     expect(await parent.reply(1)).toMatchObject({
       flags: Flag.Unserialisable,
-      value: { side: 'progress', path: 'progress.done', message: expect.any(String) },
+      value: { side: 'progress', message: expect.stringContaining('progress.done: ') },
     });
   });
 });

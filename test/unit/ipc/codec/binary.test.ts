@@ -1,6 +1,6 @@
 import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { Codec, decode, type Encoded, encode, UnserialisableError } from '../../../../src/ipc/codec/codec.js';
+import { Codec, decode, type Encoded, encode } from '../../../../src/ipc/codec/codec.js';
 
 function owned(bytes: string | Buffer): Buffer {
   const source = Buffer.from(bytes as string);
@@ -39,7 +39,7 @@ function filled(length: number): ArrayBuffer {
   return bytes.buffer;
 }
 
-describe('binary data arrives as what it was', () => {
+describe('binary data arrives as it was', () => {
   it.each(VIEWS)('%o, of any size', (View) => {
     for (const size of SIZES) {
       const length = size - (size % 8);
@@ -85,7 +85,7 @@ describe('binary data arrives as what it was', () => {
     expect(Object.getPrototypeOf(sent(new Bytes(3)))).toBe(Uint8Array.prototype);
   });
 
-  it('anywhere in a value, and as what it is when it is met again', () => {
+  it('anywhere in a value, and as the same object when it is met again', () => {
     const small = Buffer.from('small');
     const large = Buffer.alloc(100_000, 1);
     const value = {
@@ -101,7 +101,7 @@ describe('binary data arrives as what it was', () => {
   });
 });
 
-describe('what overlaps when it is sent overlaps when it arrives', () => {
+describe('views that overlap when they are sent overlap when they arrive', () => {
   it.each([64, 1_000_000])('views on one ArrayBuffer of %i bytes', (size) => {
     const buffer = filled(size);
     const value = [new Uint8Array(buffer, 3, 20), new Float64Array(buffer, 8, 4), new DataView(buffer, 30, 10)] as const;
@@ -123,7 +123,7 @@ describe('what overlaps when it is sent overlaps when it arrives', () => {
     expect([one.byteOffset, whole.byteLength, other.byteOffset, other.length]).toEqual([50, 100, 90, 10]);
   });
 
-  it('and what only lies side by side, as in the pool of Node, does not', () => {
+  it('and views that only lie side by side, as in the pool of Node, do not', () => {
     const buffer = filled(100);
     const [one, other, empty] = sent([new Uint8Array(buffer, 0, 50), new Uint8Array(buffer, 50), new Uint8Array(buffer, 20, 0)] as const);
     expect(one.buffer).not.toBe(other.buffer);
@@ -142,7 +142,7 @@ describe('large data travels beside the body', () => {
     expect(bytes).toBe((body as Buffer).length + 8192 + 65_535 + 65_536);
   });
 
-  it('and is what it was at the call, whatever becomes of it later', () => {
+  it('and is as it was at the call, whatever happens to it later', () => {
     for (const size of [10, 8192, 65_536, 1_000_000]) {
       const buffer = Buffer.alloc(size, 1);
       const { buffer: transferred } = Buffer.from(buffer.buffer.slice(0));
@@ -167,7 +167,7 @@ describe('large data travels beside the body', () => {
     expect(encode([buffer], 'result').attachments[0]?.buffer).not.toBe(buffer.buffer);
   });
 
-  it('at most 255 at once, the largest', () => {
+  it('at most 255 attachments, the largest', () => {
     const buffers = Array.from({ length: 300 }, (_, index) => Buffer.alloc(8192 + index, index & 0xff));
     const encoded = encode(buffers);
     expect(encoded.attachments).toHaveLength(255);
@@ -175,7 +175,7 @@ describe('large data travels beside the body', () => {
     expect(arrived<Buffer[]>(encoded).every((buffer, index) => buffer.equals(buffers[index] as Buffer))).toBe(true);
   });
 
-  it('is adopted as it came, or copied where it is no whole ArrayBuffer', () => {
+  it('is adopted as it came, or copied if it is not a whole ArrayBuffer', () => {
     const { codec, body } = encode([new Float64Array(2000)]);
     const exact = Buffer.allocUnsafeSlow(16_000);
     const [adopted] = decode(codec, owned(body as Buffer), [exact]) as [Float64Array];
@@ -184,28 +184,10 @@ describe('large data travels beside the body', () => {
     const [copied] = decode(codec, owned(body as Buffer), [part]) as [Float64Array];
     expect([copied.length, copied.buffer.byteLength]).toEqual([2000, 16_000]);
   });
-
-  it('may be several hundred MiB', () => {
-    const [value] = sent([Buffer.alloc(300 * 1024 * 1024, 7)]) as [Buffer];
-    expect([value.length, value.at(-1)]).toEqual([300 * 1024 * 1024, 7]);
-  });
-
-  it('but not 2 GiB', ({ skip }) => {
-    let memory = new ArrayBuffer(0);
-    try {
-      memory = new ArrayBuffer(2 ** 31); // zeroed on demand: no memory is used
-    } catch {
-      skip('this machine does not promise 2 GiB');
-    }
-    const encoding = (): unknown => encode([{ data: new Uint8Array(memory) }], 'args');
-    expect(encoding).toThrow(UnserialisableError);
-    expect(encoding).toThrow('args[0].data: 2147483648 bytes, over the limit of 2147483647');
-    expect(encode([new Uint8Array(memory, 0, 2 ** 31 - 1)], 'result', true).bytes).toBeGreaterThan(2 ** 31 - 1);
-  });
 });
 
 describe('every decoded value owns its memory', () => {
-  it('none changes with the bytes that it was decoded from, or with another', () => {
+  it('none changes with the bytes that it was decoded from, or with another value', () => {
     const value = [Buffer.from('buffer'), new Uint16Array([1, 2, 3]), filled(10), 'text', { a: 'b' }, new Date(7), new Error('m')];
     const { codec, body } = encode(value);
     const bytes = owned(body as Buffer);
@@ -216,7 +198,7 @@ describe('every decoded value owns its memory', () => {
     expect(new Set(memories).size).toBe(4);
   });
 
-  it('plain data neither', () => {
+  it('nor does plain data', () => {
     for (const value of [['x', { y: 'é' }], [undefined, 'x', new Map([['é', 'ж']])], 'x'.repeat(5000)]) {
       const { codec, body } = encode(value);
       const bytes = owned(body as string);
@@ -227,7 +209,7 @@ describe('every decoded value owns its memory', () => {
   });
 });
 
-describe('views that are not what they say', () => {
+describe('views that lie', () => {
   it('a view whose properties lie is sent as it is', () => {
     const view = Object.defineProperties(new Uint8Array([1, 2, 3]), {
       byteLength: { value: 1_000_000 },
@@ -247,7 +229,7 @@ describe('views that are not what they say', () => {
     const [follows, data] = [new Uint8Array(memory), new DataView(memory, 8, 8)];
     memory.resize(4);
     expect(sent(follows)).toEqual(new Uint8Array(4));
-    expect(() => encode([{ data }], 'args')).toThrow('args[0].data: it is a view of memory that its ArrayBuffer no longer has');
+    expect(() => encode([{ data }], 'args')).toThrow('args[0].data: it is a view beyond the end of its resized ArrayBuffer');
   });
 
   it('memory that a getter beside it takes away is refused', () => {

@@ -5,6 +5,7 @@ import vm from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Codec, decode, encode } from '../../../../src/ipc/codec/codec.js';
+import { isLong } from '../../../kit/long.js';
 
 /** What arrives at the other side, in memory of its own. */
 function sent(value: unknown): unknown {
@@ -20,17 +21,18 @@ function owned(bytes: string | Buffer): Buffer {
 }
 
 /** Throws unless both graphs have the same form: what is shared in one is shared in the other. */
-function sameForm(one: unknown, other: unknown, met: Map<unknown, unknown> = new Map()): void {
+function sameForm(one: unknown, other: unknown, met: Map<unknown, unknown> = new Map(), others: Set<unknown> = new Set()): void {
   if (typeof one !== 'object' || one === null) return;
   if (met.has(one)) {
     if (met.get(one) !== other) throw new Error('shared in one, apart in the other');
     return;
   }
-  if ([...met.values()].includes(other)) throw new Error('apart in one, shared in the other');
+  if (others.has(other)) throw new Error('apart in one, shared in the other');
   met.set(one, other);
-  if (one instanceof Map) sameForm([...one], [...(other as Map<unknown, unknown>)], met);
-  else if (one instanceof Set) sameForm([...one], [...(other as Set<unknown>)], met);
-  else for (const key of Object.keys(one)) sameForm(Reflect.get(one, key), Reflect.get(other as object, key), met);
+  others.add(other);
+  if (one instanceof Map) sameForm([...one], [...(other as Map<unknown, unknown>)], met, others);
+  else if (one instanceof Set) sameForm([...one], [...(other as Set<unknown>)], met, others);
+  else for (const key of Object.keys(one)) sameForm(Reflect.get(one, key), Reflect.get(other as object, key), met, others);
 }
 
 /** Objects, arrays, Maps and Sets that refer to each other at will. */
@@ -66,7 +68,10 @@ const anything: fc.Arbitrary<unknown> = fc
     withObjectString: true,
     withSparseArray: true,
     withTypedArray: true,
-    stringUnit: fc.oneof(fc.string({ minLength: 1, maxLength: 1, unit: 'binary' }), fc.constantFrom('\ud800', '\udc00', '\0', '"', '\\')),
+    stringUnit: fc.oneof(
+      fc.nat(0x10ffff).map((point) => String.fromCodePoint(point)),
+      fc.constantFrom('\ud800', '\udc00', '\0', '"', '\\'),
+    ),
   })
   // Node 20 takes two invalid dates for different; they have a test of their own.
   .filter((value) => !inspect(value, { depth: null, maxArrayLength: null }).includes('Invalid Date'));
@@ -109,10 +114,10 @@ const VALUES: Record<string, unknown> = {
   'a sparse array': Object.assign([1], { 1000000000: 2 }),
   'named properties of an array': 'abc'.match(/b/),
   'named properties of an empty array': Object.assign([], { a: { b: 1 } }),
-  'a large array': Array.from({ length: 20_000 }, (_, index) => index),
+  'a large array': Array.from({ length: 10_001 }, (_, index) => index),
   'a large array with a hole': Object.assign(
-    Array.from({ length: 20_000 }, (_, index) => index),
-    { 20001: 'x' },
+    Array.from({ length: 10_001 }, (_, index) => index),
+    { 10003: 'x' },
   ),
   'a large array with a name': Object.assign(
     Array.from({ length: 10_001 }, () => 'x'),
@@ -120,7 +125,7 @@ const VALUES: Record<string, unknown> = {
   ),
   'a large array filled later': new Array(1000).fill(7),
   'holes around the length that is left to V8': [holed(32, { 5: 1 }), holed(33, { 5: 1 }), holed(33, {})],
-  'holes by the million': [holed(31_000_000, { 7: 'x', 30000000: { y: 1 } })],
+  'holes by the million': [isLong ? holed(31_000_000, { 7: 'x', 30000000: { y: 1 } }) : holed(200_000, { 7: 'x', 199999: { y: 1 } })],
   'a large array of objects with a name': Object.assign(
     Array.from({ length: 10_001 }, (_, index) => ({ index })),
     { last: 'x' },
@@ -150,7 +155,7 @@ const VALUES: Record<string, unknown> = {
   'an empty key': { '': { '': [] } },
 };
 
-describe('every value arrives as structured clone would give it', () => {
+describe('every value arrives as structured clone would copy it', () => {
   it.each(Object.entries(VALUES))('%s', (_, value) => {
     const expected = structuredClone(value);
     const arrived = sent(value);
@@ -163,25 +168,25 @@ describe('every value arrives as structured clone would give it', () => {
     sameForm(slow, expected);
   });
 
-  it('whatever fast-check thinks of', () => {
+  it('whatever fast-check generates', () => {
     fc.assert(
       fc.property(anything, (value) => {
         const expected = structuredClone(value);
         deepStrictEqual(sent(value), expected);
         deepStrictEqual((sent([value, new Error('beside')]) as unknown[])[0], expected);
       }),
-      { numRuns: 1500 },
+      { numRuns: isLong ? 1500 : 30 },
     );
   });
 
-  it('with what is shared and what is in a cycle', () => {
+  it('with shared values and cycles', () => {
     fc.assert(
       fc.property(graph, (value) => {
         const expected = structuredClone(value);
         sameForm(sent(value), expected);
         sameForm((sent([value, new Error('beside')]) as unknown[])[0], expected);
       }),
-      { numRuns: 500 },
+      { numRuns: isLong ? 500 : 30 },
     );
   });
 
@@ -191,7 +196,7 @@ describe('every value arrives as structured clone would give it', () => {
     expect(() => encode([Object.assign(new Array(20_000).fill(1), { f: () => 1 })])).toThrow('value[0].f: a function');
   });
 
-  it('with dates that are none', () => {
+  it('with invalid dates', () => {
     for (const value of [new Date(Number.NaN), new Error('beside')]) {
       const [date] = sent([new Date(Number.NaN), value]) as [Date];
       expect(date).toBeInstanceOf(Date);
@@ -209,7 +214,7 @@ describe('every value arrives as structured clone would give it', () => {
   });
 });
 
-describe('the way a value takes', () => {
+describe('the codec of a value', () => {
   it.each<[string, unknown, number]>([
     ['undefined', undefined, Codec.Undefined],
     ['no arguments', [], Codec.Json],
@@ -236,7 +241,7 @@ describe('the way a value takes', () => {
     expect(encode(value).codec).toBe(codec);
   });
 
-  it('has a body to write, and about its size', () => {
+  it('comes with a body to write, and its approximate size', () => {
     expect(encode(undefined)).toMatchObject({ body: undefined, bytes: 0 });
     expect(encode([1, 2])).toMatchObject({ body: '[1,2]', bytes: 5, attachments: [] });
     expect(encode(new Date()).body).toBeInstanceOf(Buffer);
@@ -245,7 +250,7 @@ describe('the way a value takes', () => {
 });
 
 describe("the user's code", () => {
-  it('runs a getter once, on every way', () => {
+  it('runs a getter once, in every codec', () => {
     const beside = [undefined, new Date(), new Error('x'), Buffer.alloc(9000), shared];
     for (const held of [1, ...beside]) {
       let calls = 0;
@@ -261,7 +266,7 @@ describe("the user's code", () => {
     }
   });
 
-  it('never has its toJSON called, wherever it stands', () => {
+  it('never has its toJSON called, wherever that is', () => {
     const toJSON = (): never => {
       throw new Error('called');
     };
@@ -325,7 +330,7 @@ describe("the user's code", () => {
     }
   });
 
-  it('is kept alive by nothing here once it is encoded (G12)', async () => {
+  it('is not kept alive once it is encoded (G12)', async () => {
     setFlagsFromString('--expose-gc');
     const gc = vm.runInNewContext('gc') as () => void;
     const held = new WeakRef(Array.from({ length: 20 }, () => ({})));

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Codec, decode, type Encoded } from '../../../../src/ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../../../../src/ipc/codec/encode-together.js';
+import { isLong } from '../../../kit/long.js';
 
 function arrived({ codec, body, attachments }: Encoded): unknown {
   return decode(codec, Buffer.from((body ?? '') as string), [...attachments]);
@@ -30,6 +31,7 @@ describe('values that travel together', () => {
           expect(listed(together(values))).toEqual(structuredClone(values));
         },
       ),
+      { numRuns: isLong ? 1000 : 20 },
     );
   });
 
@@ -47,7 +49,7 @@ describe('values that travel together', () => {
     }
   });
 
-  it('are what they were when they were added', () => {
+  it('are as they were when they were added', () => {
     for (const beside of [[], [kept(new Date(1), 'result')]]) {
       const [row, bytes] = [{ id: 0, tags: ['x'] }, Buffer.alloc(100_000)];
       const list: unknown[] = [];

@@ -1,6 +1,7 @@
 import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { decode, encode } from '../../../../src/ipc/codec/codec.js';
+import { isLong } from '../../../kit/long.js';
 
 function sent<T>(value: T): T {
   const { codec, body, attachments } = encode(value);
@@ -56,7 +57,7 @@ describe('an error keeps its class', () => {
     expect(arrived).toMatchObject({ name, message: 'm' });
   });
 
-  it("not under the name of Node's own classes", () => {
+  it("not under the internal name of Node's own classes", () => {
     let thrown: unknown;
     try {
       Buffer.alloc(-1);
@@ -136,7 +137,7 @@ describe('an error keeps what it holds', () => {
     expect((chain.cause as Error).cause).toMatchObject({ name: 'HttpError', message: 'c', status: 1 });
   });
 
-  it('its stack: the own one, never that of the arrival', () => {
+  it('its stack: its own, never that of the arrival', () => {
     const error = new Error('m');
     error.stack = 'a stack of its own';
     expect(sent(error).stack).toBe('a stack of its own');
@@ -146,7 +147,7 @@ describe('an error keeps what it holds', () => {
     expect(Error.stackTraceLimit).toBe(limit);
   });
 
-  it('its message, also where it is none', () => {
+  it('its message, even if there is none or it is not text', () => {
     expect(Object.hasOwn(sent(new Error(undefined)), 'message')).toBe(false);
     expect(sent(Object.assign(new Error('m'), { message: { not: 'a string' } })).message).toEqual({ not: 'a string' });
     expect(sent(new Error('\ud800 \0 é')).message).toBe('\ud800 \0 é');
@@ -165,7 +166,7 @@ describe('an error keeps what it holds', () => {
     expect(own.errors[0]).toBe(own);
   });
 
-  it('frozen as it may be', () => {
+  it('even if it is frozen', () => {
     const error = Object.freeze(Object.assign(new HttpError('m', 1), { cause: Object.freeze(new TypeError('c')) }));
     expect(sent(error)).toMatchObject({ name: 'HttpError', status: 1, cause: { message: 'c' } });
   });
@@ -189,7 +190,7 @@ describe('what cannot be sent does not cost the error', () => {
     expect(arrived.good).toEqual(good);
   });
 
-  it('outside of the error, the same object is refused', () => {
+  it('outside the error, the same object is refused', () => {
     const bad = { inner: new Error('in'), buffer: Buffer.from('x'), save: () => 1 };
     expect(() => encode([Object.assign(new Error('m'), { bad }), bad], 'args')).toThrow('args[1].save: ');
     expect(() => encode([{ bad }], 'args')).toThrow('args[0].bad.save: ');
@@ -200,7 +201,7 @@ describe('what cannot be sent does not cost the error', () => {
     expect(sent(new Error('m', { cause: Symbol('why') })).cause).toBe('the symbol Symbol(why)');
   });
 
-  it('of the errors of an AggregateError, only the one is described', () => {
+  it('of the errors of an AggregateError, only the unsendable one is described', () => {
     const [one, other] = sent(new AggregateError([new TypeError('fine'), new WeakMap()], 'm')).errors;
     expect(one).toBeInstanceOf(TypeError);
     expect(other).toBe('a WeakMap');
@@ -219,14 +220,18 @@ describe('what cannot be sent does not cost the error', () => {
     expect(Object.keys(arrived.error)).not.toContain('extra');
   });
 
-  it('nor does a chain of a hundred thousand causes, or an abyss in a property', () => {
+  it('nor does an abyss of causes, or one in a property', () => {
+    const levels = isLong ? 100_000 : 15_000;
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 1; // a stack costs more than the rest
     let chain = new Error('innermost');
-    for (let i = 0; i < 100_000; i++) chain = new Error('outer', { cause: chain });
+    for (let i = 0; i < levels; i++) chain = new Error('outer', { cause: chain });
+    Error.stackTraceLimit = stackTraceLimit;
     const arrived = sent(chain);
     expect(arrived.message).toBe('outer');
     expect((arrived.cause as Error).message).toBe('outer');
     let abyss: unknown = 1;
-    for (let i = 0; i < 100_000; i++) abyss = [abyss];
+    for (let i = 0; i < levels; i++) abyss = [abyss];
     expect(Object.keys(sent(Object.assign(new Error('m'), { abyss, kept: 1 })))).toEqual(['kept']);
   });
 });

@@ -3,6 +3,7 @@ import vm from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, describe as describeValue, encode, UnserialisableError } from '../../../../src/ipc/codec/codec.js';
+import { isLong } from '../../../kit/long.js';
 
 function sent<T>(value: T): T {
   const { codec, body, attachments } = encode(value);
@@ -44,8 +45,8 @@ function replaced<T>(targets: readonly object[], key: PropertyKey, descriptor: P
   }
 }
 
-describe('to look at a value runs none of its code', () => {
-  it('not what its class says of itself', () => {
+describe('reading a value runs none of its code', () => {
+  it('not that of its class', () => {
     class Sly {
       static get [Symbol.hasInstance](): never {
         return fail();
@@ -85,7 +86,7 @@ describe('to look at a value runs none of its code', () => {
     expect(sent(error)).toBeInstanceOf(Error);
   });
 
-  it('not what the program has put in the place of `instanceof`', () => {
+  it('not that which the program has put in the place of `instanceof`', () => {
     const value = [new TypeError('m'), new Map([[1, Buffer.from('x')]]), new URL('http://a/'), new DOMException('m', 'AbortError')];
     const classes = [Error, DOMException, Array, Map, Uint8Array, Buffer, URL];
     const [error, map, url] = replaced(classes, Symbol.hasInstance, { value: fail }, () => sent(value)) as [
@@ -97,7 +98,7 @@ describe('to look at a value runs none of its code', () => {
   });
 });
 
-describe('what code of a value does harms only that value', () => {
+describe('the code of a value harms only that value', () => {
   it.each<[string, () => unknown, string]>([
     ['an object that nothing can be made of', () => getter(fail), 'args[0].trap: its getter threw: an object'],
     [
@@ -148,7 +149,7 @@ describe('what code of a value does harms only that value', () => {
     }
   });
 
-  it('a getter may change what it stands in: what is sent was there when it was looked at, or is refused', () => {
+  it('a getter may change the value around it: what was there when it was read is sent, or refused', () => {
     const growing: Record<string, unknown> = { a: 1 };
     getter(() => {
       growing['late'] = fail;
@@ -215,7 +216,7 @@ describe('what code of a value does harms only that value', () => {
     expect(replaced([Error], 'stackTraceLimit', { get: fail, set: fail }, hasStarted)).toMatchObject({ message: 'm' });
   });
 
-  it('whatever it is, and wherever: it arrives, or it is refused by path', () => {
+  it('any hostile value, anywhere, arrives or is refused by its path', () => {
     const hostile: readonly (() => unknown)[] = [
       () => getter(fail),
       () => new Proxy({}, throwing),
@@ -266,7 +267,7 @@ describe('what code of a value does harms only that value', () => {
           if (!(error instanceof UnserialisableError)) throw new Error(`hostile ${which} in ${String(around)}`, { cause: error });
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: isLong ? 3000 : 80 },
     );
   });
 });

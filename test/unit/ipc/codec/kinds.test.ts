@@ -86,7 +86,7 @@ describe('URL, URLSearchParams and Headers arrive as what they are', () => {
     }
   });
 
-  it('once, however often they are met', () => {
+  it('once, however often they occur', () => {
     const url = new URL('http://a/');
     const [{ one, map }, set] = arrived([{ one: url, map: new Map([[url, [url]]]) }, new Set([url])]) as [
       { one: URL; map: Map<URL, [URL]> },
@@ -110,13 +110,13 @@ describe('URL, URLSearchParams and Headers arrive as what they are', () => {
     expect(Object.keys(other.cause as object)).toEqual([]);
   });
 
-  it('and tell the items of a journal apart', () => {
+  it('and distinguish the items of a journal', () => {
     const items = [new URL('http://a/1'), new URL('http://a/2'), new URLSearchParams('a=1'), new URLSearchParams('a=2'), new Headers()];
     expect(new Set(items.map((each) => keyOf(encode([each])))).size).toBe(items.length);
     expect(keyOf(encode([new URL('http://a/1')]))).toBe(keyOf(encode([new URL('http://a/1')])));
   });
 
-  it('none runs the code of a program that has put its own in their place', () => {
+  it('none runs code that the program has put in their place', () => {
     const fail = (): never => {
       throw new Error('the code of the program ran');
     };
@@ -129,11 +129,11 @@ describe('URL, URLSearchParams and Headers arrive as what they are', () => {
     expect([...(sent(new Lying('a=b'))[0] as URLSearchParams)]).toEqual([['a', 'b']]);
   });
 
-  it('what has only the name or the prototype is refused, and not sent empty', () => {
+  it('an object with only the name or the prototype is refused, and not sent empty', () => {
     class Foreign {}
     Object.defineProperty(Foreign.prototype, Symbol.toStringTag, { value: 'URL', configurable: true });
     for (const value of [Object.create(URL.prototype), Object.create(Headers.prototype), new Foreign()]) {
-      expect(() => encode([{ value }], 'args')).toThrow(/^args\[0\]\.value: an? \w+ that is none of Node's own cannot be sent/);
+      expect(() => encode([{ value }], 'args')).toThrow(/^args\[0\]\.value: an? \w+ that Node did not make cannot be sent/);
     }
   });
 
@@ -258,7 +258,7 @@ const vmNamespace: unknown = await import(MODULE);
 
 const STATE: unique symbol = Symbol('state');
 
-describe('what holds more than its fields is refused, and its path named', () => {
+describe('a value that holds more than its fields is refused by its path', () => {
   it.for(Object.entries(REFUSED))('%s', ([, [make, since = 20]], { skip }) => {
     if (MAJOR < since) skip(`Node ${since} is the first to have it`);
     const value = make();
@@ -294,12 +294,12 @@ describe('what holds more than its fields is refused, and its path named', () =>
     class Savings extends Account {}
     for (const value of [new Account(), new Tagged(), new Savings()]) {
       expect(() => encode([value], 'args')).toThrow(
-        /^args\[0\]: an? \w+ cannot be sent to another process: what it holds is in no field of its own/,
+        /^args\[0\]: an? \w+ cannot be sent to another process: its state is not in fields of its own/,
       );
     }
   });
 
-  it('subclasses of the user too, whatever fields they have', () => {
+  it('subclasses of the user too, with whatever fields', () => {
     class Job extends EventTarget {
       id = 1;
     }
@@ -310,7 +310,7 @@ describe('what holds more than its fields is refused, and its path named', () =>
   });
 });
 
-describe('what is no more than its fields is not refused', () => {
+describe('a value that is only its fields is not refused', () => {
   class Empty {
     method(): number {
       return 1;
@@ -352,7 +352,7 @@ describe('what is no more than its fields is not refused', () => {
     for (const other of sent(value)) expect(plain(other)).toEqual(plain(Array.isArray(value) ? [...value] : { ...value }));
   });
 
-  it('`process.env` itself, and what `fs.stat` gives', () => {
+  it('`process.env` itself, and the result of `fs.stat`', () => {
     expect((arrived([process.env]) as [object])[0]).toEqual({ ...process.env });
     expect((arrived([fs.statSync('.')]) as [fs.Stats])[0].ino).toBe(fs.statSync('.').ino);
   });

@@ -1,0 +1,2 @@
+/** All cases of the properties in hostile-bytes.test.ts. */
+import './hostile-bytes.test.js';

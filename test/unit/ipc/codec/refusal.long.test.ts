@@ -1,0 +1,2 @@
+/** All cases of the properties in refusal.test.ts. */
+import './refusal.test.js';

@@ -1,0 +1,2 @@
+/** All cases of the properties in frame.test.ts. */
+import './frame.test.js';
