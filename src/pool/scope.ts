@@ -1,4 +1,4 @@
-/** Structured concurrency: what was started in a scope ends with it. */
+/** Structured concurrency: everything started in a scope ends with it. */
 import { checkSignal, plainObject, readBy } from '../shared/check.js';
 import { TaskCancelledError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
@@ -12,7 +12,9 @@ import { checkScopeOptions } from './options/method-options.js';
 import type { AnyFunction } from './task/submission-stack.js';
 import type { CallRest, MapOptions, ScopeOptions, TaskArgs, TaskName, TaskOptions, TaskResult, TaskYield } from './types.js';
 
-/** The pool of a scope, as it is used here: who calls the scope has the types of the task module. */
+/**
+ * The pool of a scope, without the types of the task module: the methods of the scope have them.
+ */
 export interface ScopePool {
   run(name: string, args: readonly unknown[] | undefined, options?: TaskOptions): Task<never>;
   exec(fn: AnyFunction, args: readonly unknown[] | undefined, options?: TaskOptions): Task<never>;
@@ -24,17 +26,22 @@ export interface ScopePool {
 /** Keeps the process alive while it is pending. */
 type Hold = <T>(promise: Promise<T>) => Promise<T>;
 
-/** What a scope has started and what has not ended. */
+/** A task, batch, stream or inner scope that has not ended. */
 interface Member {
   cancel(reason: unknown): Promise<void>;
   kill(reason: unknown): Promise<void>;
 }
 
 /**
- * A group of tasks, batches and streams that ends together.
+ * A group of tasks, batches and streams that ends together. Scopes may be nested.
  *
- * `await using scope = pool.scope()`: leaving the block for any reason kills what still runs, and waits until it is gone. Without
- * `await using`: `try { … } finally { await scope.kill(); }`. After its end a scope starts nothing more. Scopes may be nested.
+ * Leaving the block of an `await using` scope, for any reason, kills everything that still runs in
+ * it, and waits until nothing does. Without `await using`, write
+ * `try { … } finally { await scope.kill(); }`. A scope that has ended starts nothing more.
+ *
+ * @example
+ * await using scope = pool.scope({ tag: 'request' });
+ * const [user, posts] = await Promise.all([scope.run('user', [id]), scope.run('posts', [id])]);
  */
 export class Scope<M extends object> implements AsyncDisposable {
   readonly #tasks: Tasks<M>;
@@ -44,10 +51,10 @@ export class Scope<M extends object> implements AsyncDisposable {
   readonly #given: AbortSignal | undefined;
   readonly #members = new Set<Member>();
   readonly #inner = new Set<Scope<M>>();
-  /** Of a signal of the user's: that one or the scope's. */
+  /** By signal of the program: the signal that fires with it or with the scope's. */
   readonly #joined = new WeakMap<AbortSignal, AbortSignal>();
   readonly #waiting: (() => void)[] = [];
-  /** What the end of the scope waits for. */
+  /** The promises that the end of the scope waits for. */
   readonly #ending: Promise<void>[] = [];
   readonly #controller = new AbortController();
 
@@ -72,17 +79,22 @@ export class Scope<M extends object> implements AsyncDisposable {
     onAbort(this.signal, () => offAbort(signal, abort));
   }
 
-  /** The same as `run`, as methods. */
+  /**
+   * The functions of the module as methods, as `pool.tasks`. @example await scope.tasks.add(1, 2)
+   */
   get tasks(): Tasks<M> {
     return this.#tasks;
   }
 
-  /** Fires when the scope ends: for what is done for it outside of the pool. */
+  /** Fires when the scope ends. @example await fetch(url, { signal: scope.signal }) */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** As `pool.run`. In a scope that has ended the task rejects with TaskCancelledError. */
+  /**
+   * As `pool.run`. In a scope that has ended, the task rejects with TaskCancelledError; so do those
+   * of the methods below.
+   */
   run<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): Task<TaskResult<M, K>>;
   run(name: string, args?: readonly unknown[], options?: TaskOptions): Task<unknown> {
     return this.#addTask(this.#pool.run(name, args, this.#own(options)));
@@ -120,28 +132,40 @@ export class Scope<M extends object> implements AsyncDisposable {
     return stream;
   }
 
-  /** A scope within this one: it ends with it, or before. @throws OptionsError */
+  /**
+   * Returns a scope inside this one, which ends with it or before.
+   * @throws OptionsError for a wrong option
+   */
   scope(options?: ScopeOptions): Scope<M> {
     const { tag, signal: own } = checkScopeOptions(options);
     const signal = own === undefined ? this.signal : eitherOf(own, this.signal);
     const inner = new Scope<M>(this.#pool, { tag: tag ?? this.#tag, signal }, this.#hold);
     this.#inner.add(inner);
-    // What it was asked to end may still run: until then it belongs to this one.
+    // An ended scope belongs to this one while something of it still runs.
     onAbort(inner.signal, () => void inner.#untilIdle().then(() => this.#inner.delete(inner)));
     return inner;
   }
 
-  /** Asks everything of the scope to end, and ends the scope. Resolves when nothing of it runs anywhere. */
+  /**
+   * Ends the scope, and cancels everything in it. Resolves when nothing of it runs anywhere;
+   * rejects if a process outlives the kill ladder.
+   *
+   * @example
+   * await scope.cancel('the request was aborted');
+   */
   cancel(reason?: unknown): Promise<void> {
     return this.#end('cancel', reason);
   }
 
-  /** The same without the grace: its batches and streams, its tasks and inner scopes, and nothing else. */
+  /** Cancels without the grace: the kill ladder of the workers begins immediately. */
   kill(reason?: unknown): Promise<void> {
     return this.#end('kill', reason);
   }
 
-  /** Resolves when nothing that the scope, or one within it, has started is queued or running. */
+  /**
+   * Resolves when nothing of the scope, or of one inside it, is queued or running.
+   * @example await scope.idle()
+   */
   idle(): Promise<void> {
     return this.#hold(this.#untilIdle());
   }
@@ -151,13 +175,14 @@ export class Scope<M extends object> implements AsyncDisposable {
     for (const inner of [...this.#inner]) await inner.#untilIdle();
   }
 
+  /** Kills everything in the scope: `await using` calls this. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill('its scope was left');
   }
 
-  /** A scope that was cancelled can still be killed. */
+  /** A cancelled scope can still be killed. */
   async #end(how: 'cancel' | 'kill', reason: unknown): Promise<void> {
-    // First, as a reason may run code of the program: what that starts here does not start.
+    // First, as a reason may run code of the program, whose tasks in this scope must not start.
     this.#controller.abort(new TaskCancelledError('the scope has ended', { reason, forced: false }));
     for (const each of [...this.#members, ...this.#inner]) this.#ending.push(each[how](reason));
     await this.#hold(this.#allEnded());
@@ -167,21 +192,24 @@ export class Scope<M extends object> implements AsyncDisposable {
     while (this.#ending.length > 0) await Promise.all(this.#ending.splice(0));
   }
 
-  /** It was begun while the scope was open; code of the program, among its arguments or in its input, has ended the scope meanwhile. */
+  /**
+   * Code of the program, among the arguments or in the input of the member, may have ended the
+   * scope meanwhile.
+   */
   #admit(member: Member): void {
     this.#members.add(member);
     if (!isAborted(this.signal)) return;
     const end = member.kill('its scope has ended');
-    end.catch(ignore); // if nobody waits for the end of the scope
+    end.catch(ignore); // nobody may wait for the end of the scope
     this.#ending.push(end);
   }
 
-  /** The options of the call, and behind them the scope's. */
+  /** Returns the options of the call, completed by the scope's. */
   #own<O extends TaskOptions>(options: O | undefined): O {
     const own = ownOptions(options);
     if (own['tag'] === undefined) own['tag'] = this.#tag;
     const { signal } = own;
-    // One that has ended starts nothing more.
+    // An ended scope starts nothing more.
     if (isAborted(this.signal)) own['signal'] = this.signal;
     else own['signal'] = signal === undefined ? this.#given : this.#join(checkSignal('signal', signal), this.#given);
     return own as O;
@@ -217,12 +245,16 @@ export class Scope<M extends object> implements AsyncDisposable {
   [custom](): string {
     if (!(#members in this)) return 'Scope {}';
     const state = isAborted(this.signal) ? 'ended' : 'open';
-    const running = `${this.#members.size} members`;
-    return line('Scope', state, running, this.#tag === undefined ? undefined : `tag ${quoted(this.#tag)}`);
+    const { size } = this.#members;
+    const members = `${size} ${size === 1 ? 'member' : 'members'}`;
+    return line('Scope', state, members, this.#tag === undefined ? undefined : `tag ${quoted(this.#tag)}`);
   }
 }
 
-/** A copy, each option read once: own ones stay own, so that the pool refuses those that it does not know. @throws {OptionsError} */
+/**
+ * Copies options, each read once. Own ones stay own, so that the pool refuses unknown ones.
+ * @throws {OptionsError}
+ */
 function ownOptions(options: unknown): Record<string, unknown> {
   const inherited: Record<string, unknown> = {};
   const own = Object.create(inherited) as Record<string, unknown>;

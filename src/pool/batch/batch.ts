@@ -1,4 +1,4 @@
-/** What a map gives: a promise of all results, and at the same time an iterable of each. The engine is in batch-run.ts. */
+/** The handle that `map` and `starmap` return. The engine is in batch-run.ts. */
 import { invalid } from '../../shared/check.js';
 import { EverpoolError } from '../../shared/errors.js';
 import { ignore } from '../../shared/ignore.js';
@@ -9,34 +9,81 @@ import { OutcomeCollector, ValueCollector } from './collectors.js';
 import { OutcomeIterator, ValueIterator } from './iterators.js';
 
 /**
- * A promise of all results, in the order of the items, and at the same time an iterable of each.
+ * The results of a map: a promise of all of them, in the order of the items, and also an iterable
+ * of each.
  *
- * It starts at once and pulls up to `bufferSize` items; awaited or iterated, the rest. The first use of it decides:
- * `await` (`then`, `catch`, `finally`), `settled()`, iterating, or `outcomes()`. Another one is then refused with an
- * EverpoolError (code ERR_EVERPOOL_BATCH).
+ * A batch starts immediately and reads up to `bufferSize` items; it reads the rest as its results
+ * are awaited or iterated. The first use decides how: `await` (`then`, `catch`, `finally`),
+ * `settled()`, iteration, or `outcomes()`. Every other use then throws an EverpoolError (code
+ * ERR_EVERPOOL_BATCH).
+ *
+ * Awaited, a batch rejects with its first failure; with onError 'continue', with an AggregateError
+ * of all failures in the order of the items. It rejects with a TaskCancelledError after `cancel` or
+ * `kill`.
+ *
+ * @example
+ * const sizes = await pool.map('sizeOf', files);
+ *
+ * @example
+ * for await (const size of pool.map('sizeOf', readLines(stdin))) console.log(size);
  */
 export interface Batch<R> extends PromiseLike<R[]>, AsyncIterable<R> {
-  /** Its number in the process, from 1. */
+  /** The number of the batch in this process, from 1. */
   readonly id: number;
+  /** How far the batch is, now. @example console.log(batch.progress.done) */
   readonly progress: BatchProgress;
   /**
-   * Every outcome, in the order of the items; never rejects. Implies onError 'continue'. When the input threw, the pool takes
-   * no more tasks, or the journal cannot be used, the last outcome is that error; after a cancel it gives what had been pulled.
+   * Resolves with every outcome, in the order of the items; never rejects. Implies onError
+   * 'continue'. If the input throws, the pool takes no more tasks, or the journal cannot be used,
+   * the last outcome is that error. After a cancel, there is an outcome for each item that had been
+   * read.
+   *
+   * @example
+   * const outcomes = await pool.map('sizeOf', files).settled();
+   * const failed = outcomes.filter(({ status }) => status === 'rejected');
    */
   settled(): Promise<PromiseSettledResult<R>[]>;
-  /** Every outcome as it comes (or in order), with the index of its item, its attempts and the ms of the last. Implies onError 'continue'. */
+  /**
+   * Iterates over every outcome, in order, or as it comes with `ordered: false`. Implies onError
+   * 'continue'. The iteration throws only if the input throws, the pool takes no more tasks, or the
+   * journal cannot be used.
+   *
+   * @example
+   * for await (const { index, status } of pool.map('sizeOf', files).outcomes()) log(index, status);
+   */
   outcomes(): AsyncIterable<BatchOutcome<R>>;
+  /** As `await`, then `catch` of that promise. */
   catch: Promise<R[]>['catch'];
+  /** As `await`, then `finally` of that promise. */
   finally: Promise<R[]>['finally'];
-  /** Only this batch: queued items never start, running ones end as in Task. Resolves when none of it runs anywhere. */
+  /**
+   * Cancels this batch and no other task: queued items never start, running ones end as in
+   * `Task.cancel`. Resolves when nothing of the batch runs anywhere; rejects if a process outlives
+   * the kill ladder.
+   *
+   * @example
+   * await batch.cancel('the user left');
+   */
   cancel(reason?: unknown): Promise<void>;
-  /** The same without the grace. */
+  /** Cancels without the grace: the kill ladder of the workers begins immediately. */
   kill(reason?: unknown): Promise<void>;
-  /** Called after changes, at most every 100 ms, and once at the end. @throws OptionsError if it is no function */
+  /**
+   * Adds a listener that is called after changes, at most every 100 ms, and once at the end.
+   * @throws OptionsError if the listener is not a function
+   *
+   * @example
+   * batch.onProgress(({ done, total }) => bar.update(done, total));
+   */
   onProgress(listener: (progress: BatchProgress) => void): this;
 }
 
-/** How one item ended: after so many started attempts, the last of so many milliseconds. */
+/**
+ * How one item ended: the index of the item, its status with the value or the reason, the number of
+ * started attempts, and the milliseconds of the last attempt.
+ *
+ * @example
+ * // { index: 2, status: 'fulfilled', value: 42, attempts: 1, ms: 3.1 }
+ */
 export type BatchOutcome<R> = { readonly index: number; readonly attempts: number; readonly ms: number } & PromiseSettledResult<R>;
 
 type Use = 'awaited' | 'awaited with settled()' | 'iterated' | 'iterated with outcomes()';
@@ -72,10 +119,10 @@ export class BatchHandle<R> implements Batch<R> {
     return this.#values().finally(onFinally);
   }
 
-  /** Made when someone asks for it: a batch that nobody awaits rejects nothing. */
+  /** Made on demand, as a batch that nobody awaits must not reject. */
   #values(): Promise<R[]> {
     try {
-      const collector = this.#as('awaited', () => new ValueCollector(this.#run));
+      const collector = this.#consumeAs('awaited', () => new ValueCollector(this.#run));
       return collector.promise as Promise<R[]>;
     } catch (error) {
       return Promise.reject(error);
@@ -83,7 +130,7 @@ export class BatchHandle<R> implements Batch<R> {
   }
 
   async settled(): Promise<PromiseSettledResult<R>[]> {
-    const collector = this.#as('awaited with settled()', () => {
+    const collector = this.#consumeAs('awaited with settled()', () => {
       this.#run.onError = 'continue';
       return new OutcomeCollector(this.#run);
     });
@@ -91,7 +138,7 @@ export class BatchHandle<R> implements Batch<R> {
   }
 
   outcomes(): AsyncIterable<BatchOutcome<R>> {
-    const cursor = this.#as('iterated with outcomes()', () => {
+    const cursor = this.#consumeAs('iterated with outcomes()', () => {
       this.#run.onError = 'continue';
       return new OutcomeIterator(this.#run);
     });
@@ -99,14 +146,15 @@ export class BatchHandle<R> implements Batch<R> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<R> {
-    return this.#as('iterated', () => new ValueIterator(this.#run)) as AsyncIterator<R>;
+    return this.#consumeAs('iterated', () => new ValueIterator(this.#run)) as AsyncIterator<R>;
   }
 
   /** @internal */
   [custom](): string {
     if (!(#run in this)) return 'Batch {}';
     const { total, done, failed } = this.progress;
-    return line(`Batch ${this.id} ${quoted(this.#run.name)}`, `${done} of ${total ?? 'unknown'} items done`, `${failed} failed`, this.#use);
+    const items = `${done} of ${total ?? 'unknown'} items done`;
+    return line(`Batch ${this.id} ${quoted(this.#run.name)}`, this.#run.state, items, `${failed} failed`, this.#use);
   }
 
   cancel(reason?: unknown): Promise<void> {
@@ -116,7 +164,7 @@ export class BatchHandle<R> implements Batch<R> {
     return handled(this.#run.end('kill', reason));
   }
 
-  /** @internal Calls back once, when nothing of it is left: for the scope that it belongs to. */
+  /** @internal Calls back once, when the batch is over: for its scope. */
   onOver(callback: () => void): void {
     if (this.#run.isOver) callback();
     else this.#run.onOver = callback;
@@ -128,8 +176,11 @@ export class BatchHandle<R> implements Batch<R> {
     return this;
   }
 
-  /** One use only: what one consumer has taken, another would miss. The same use again goes on with the same consumer. */
-  #as<C extends AnyConsumer>(use: Use, make: () => C): C {
+  /**
+   * One use only, as a second consumer would miss what the first has taken. The same use again
+   * shares the consumer.
+   */
+  #consumeAs<C extends AnyConsumer>(use: Use, make: () => C): C {
     if (this.#use === undefined) {
       this.#use = use;
       this.#consumer = make();
@@ -140,7 +191,10 @@ export class BatchHandle<R> implements Batch<R> {
   }
 }
 
-/** As of a task: a cancel that nobody awaits is no unhandled rejection when a process outlives the kill ladder. */
+/**
+ * A cancel that nobody awaits causes no unhandled rejection when a process outlives the kill
+ * ladder.
+ */
 function handled(promise: Promise<void>): Promise<void> {
   promise.catch(ignore);
   return promise;

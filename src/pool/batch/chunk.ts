@@ -1,36 +1,37 @@
 /**
- * Several items of a batch in one task: sent together, run one after the other, settled as they are told.
+ * Several items of a batch in one task: sent together, run one after the other, settled as the
+ * worker reports them.
  *
- * When the worker dies, each item that was not told goes on as a task of its own, with starts of its own: it is an orphan like any
- * other, which had started or had not. So whatever kills its worker fails alone.
+ * When the worker dies, each unreported item goes on as a task of its own, with its own count of
+ * starts. Like any other orphan, it had started or had not. So an item that kills its worker fails
+ * alone.
  */
 
+import { type ChunkBody, chunkBody, type ItemFailure, readPortion } from '../../ipc/chunk-body.js';
 import { decode, encode } from '../../ipc/codec/codec.js';
 import { SerializationError } from '../../shared/errors.js';
 import { endPart, type Lease, partOf, type Settler, type TaskItems, type TaskRecord } from '../task/task-record.js';
 import type { Chunker } from './chunker.js';
-import { rejected } from './outcome.js';
+import { type Outcome, rejected } from './outcome.js';
 import { OutcomeRange } from './outcome-buffer.js';
-import { type ItemFailure, readPortion } from './portion.js';
 
-/** About so much work is sent at once. */
+/** The work of one chunk, about. */
 const CHUNK_MS = 3;
-/** No more, however short they are: a chunk is encoded and decoded in one go. */
+/** The most items, however short they are: a chunk is encoded and decoded in one go. */
 const MOST = 2000;
-/** In place of the index of an item that was told: a number, as V8 keeps an array of numbers as such. */
+/**
+ * Replaces the index of a reported item. A number, because V8 stores arrays of numbers compactly.
+ */
 const REPORTED = -1;
-
-/** What is sent: lists of arguments, or items that are each the only argument (worker/chunks.ts). */
-export type ChunkBody = readonly (readonly unknown[])[] | { readonly only: readonly unknown[] };
 
 export class Chunk implements Settler, TaskItems {
   record: TaskRecord | undefined;
   readonly #chunker: Chunker;
-  /** The indexes of the attempt's items, or TOLD. */
+  /** The indexes of the attempt's items, or REPORTED. */
   #items: number[];
   #left: number;
 
-  /** The array of indexes is the chunk's from now on. */
+  /** The chunk owns the array of indexes from now on. */
   constructor(chunker: Chunker, items: number[]) {
     this.#chunker = chunker;
     this.#items = items;
@@ -41,11 +42,14 @@ export class Chunk implements Settler, TaskItems {
     return this.#left;
   }
 
-  /** A portion of ends; of items that were told already it tells nothing new. @throws ProtocolError: what a worker says may be anything */
-  put(told: unknown): void {
+  /**
+   * Settles the items of a portion that were not reported before.
+   * @throws ProtocolError, as the worker may send anything
+   */
+  put(portion: unknown): void {
     const record = this.record as TaskRecord;
     const items = this.#items;
-    const { first, count, values, failures } = readPortion(told, items.length);
+    const { first, count, values, failures } = readPortion(portion, items.length);
     const reasons = failures.length === 0 ? undefined : new Map(failures.map(([at, failure]) => [at, errorOf(failure, record)]));
     for (let from = 0, to = 0; from < count; from = to) {
       const index = items[first + from] as number;
@@ -59,9 +63,9 @@ export class Chunk implements Settler, TaskItems {
   }
 
   /**
-   * The attempt is lost: each item that was not told goes on by itself, the first of them as this task. Gives the attempt as each of
-   * them sees it; none if all were told. Called before the arguments are let go.
-   * @param started so many of the items had started, from the first on
+   * The attempt is lost. Each unreported item goes on alone, the first of them as this task.
+   * Returns the attempt as each of them sees it. Called before the arguments are released.
+   * @param started the number of items that had started, from the first on; NaN: unknown
    */
   split(lease: Lease, started: number): Lease[] {
     if (this.#items.length === 1 && this.#left === 1) return [lease]; // its start is that of the attempt
@@ -73,8 +77,8 @@ export class Chunk implements Settler, TaskItems {
     const left = this.#items.flatMap((index, place) => {
       if (index === REPORTED) return [];
       const item = [args[place]];
-      // NaN: it is not known, so it may have.
-      return { index, encoded: encode(isOnly ? { only: item } : item), hasStarted: !(place >= started) };
+      // If it is unknown, the item may have started.
+      return { index, encoded: encode(chunkBody(item, !isOnly)), hasStarted: !(place >= started) };
     });
     this.#items = left.slice(0, 1).map(({ index }) => index);
     this.#left = this.#items.length;
@@ -91,7 +95,7 @@ export class Chunk implements Settler, TaskItems {
   }
 
   resolve(_value: unknown, record: TaskRecord): void {
-    this.#end(() => new Error('the worker did not tell how it ended'), record);
+    this.#end(() => new Error('the worker did not report how it ended'), record);
   }
 
   reject(reason: unknown, record: TaskRecord): void {
@@ -99,10 +103,12 @@ export class Chunk implements Settler, TaskItems {
   }
 
   #end(reason: () => unknown, record: TaskRecord): void {
-    for (const item of this.#items) if (item !== REPORTED) this.#chunker.onItemSettled(rejected(item, reason(), record.starts));
+    // A loop: `filter` and `map` look up the species of arrays, which the program may have replaced.
+    const outcomes: Outcome[] = [];
+    for (const index of this.#items) if (index !== REPORTED) outcomes.push(rejected(index, reason(), record.starts));
     this.#items = [];
     this.#left = 0;
-    this.#chunker.onChunkOver(this);
+    this.#chunker.onChunkOver(this, outcomes);
   }
 }
 
@@ -111,7 +117,10 @@ function errorOf({ error, unserialisable, side = 'result' }: ItemFailure, record
   return new SerializationError(`an item of task ${record.id} (${record.name.name}): ${unserialisable}`, { side });
 }
 
-/** How many items make a chunk: a few milliseconds of work, and so few at the end that the workers finish together. */
+/**
+ * The number of items of a chunk: a few milliseconds of work, and fewer at the end, so that all
+ * workers finish together.
+ */
 export function chunkSizeFor(meanMs: number, left: number | undefined, places: number): number {
   if (meanMs < 0) return 1; // not measured yet
   const bySpeed = Math.min(MOST, Math.max(1, Math.floor(CHUNK_MS / Math.max(meanMs, CHUNK_MS / MOST))));

@@ -1,5 +1,9 @@
-/** Gathers the items of a batch into chunks, where the contract allows it: the name's durations say how large. */
+/**
+ * Gathers the items of a batch into chunks, as large as the measured durations of the task's name
+ * suggest.
+ */
 
+import { type ChunkBody, chunkBody, chunkJson } from '../../ipc/chunk-body.js';
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { encodeTogether, kept, opened } from '../../ipc/codec/encode-together.js';
 import { Flag } from '../../ipc/frame.js';
@@ -9,28 +13,29 @@ import type { PoolContext } from '../pool-context.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { BatchRun } from './batch-run.js';
-import { Chunk, type ChunkBody, chunkSizeFor } from './chunk.js';
+import { Chunk, chunkSizeFor } from './chunk.js';
 import { type Outcome, rejected } from './outcome.js';
 import type { OutcomeRange } from './outcome-buffer.js';
 
 export class Chunker {
   readonly #core: PoolContext;
   readonly #task: ResolvedTaskOptions;
-  readonly #wished: number | 'auto';
+  readonly #chunkSize: number | 'auto';
   readonly #batch: BatchRun;
-  /** Its items are lists of arguments, and not each the only argument. */
+  /** Each item is a list of arguments, not the only argument. */
   readonly #isSpread: boolean;
   readonly #chunks = new Set<Chunk>();
   #stats: NameStats | undefined;
   #indexes: number[] = [];
   #items: unknown[] = [];
   #hasObjects = false;
-  #size = 1;
+  /** The number of items that go together. */
+  size = 1;
 
-  constructor(core: PoolContext, task: ResolvedTaskOptions, wished: number | 'auto', isSpread: boolean, batch: BatchRun) {
+  constructor(core: PoolContext, task: ResolvedTaskOptions, chunkSize: number | 'auto', isSpread: boolean, batch: BatchRun) {
     this.#core = core;
     this.#task = task;
-    this.#wished = wished;
+    this.#chunkSize = chunkSize;
     this.#isSpread = isSpread;
     this.#batch = batch;
   }
@@ -43,42 +48,42 @@ export class Chunker {
     return this.#chunks.size === 0 && this.#indexes.length === 0;
   }
 
-  /** So many are here, and wait for others to go with them. */
+  /** The number of items that wait for others to go with them. */
   get gathered(): number {
     return this.#indexes.length;
   }
 
-  /** How many of the next items go together. Asked before the first of them. */
-  size(name: NameStats): number {
+  /** Called before the first item of a chunk. */
+  chooseSize(name: NameStats): void {
     this.#stats = name;
     const places = this.#core.supervisor.max * this.#core.options.concurrency;
-    this.#size = this.#wished === 'auto' ? chunkSizeFor(name.meanMs, this.#batch.left, places) : this.#wished;
-    return this.#size;
+    this.size = this.#chunkSize === 'auto' ? chunkSizeFor(name.meanMs, this.#batch.pump.left, places) : this.#chunkSize;
   }
 
-  /** The item is sent as it is now. That may run the user's code, which may end the batch. */
+  /** Copies the item as it is now. That may run code of the program, which may end the batch. */
   add(index: number, item: unknown): void {
     if (typeof item === 'object') {
-      const each = this.#kept(index, item);
-      if (each === undefined) return;
+      const copy = this.#copy(index, item);
+      if (copy === undefined) return;
       this.#hasObjects = true;
-      this.#items.push(each);
+      this.#items.push(copy);
     } else this.#items.push(item);
     this.#indexes.push(index);
-    if (this.#indexes.length >= this.#size) this.flush();
+    if (this.#indexes.length >= this.size) this.flush();
   }
 
-  #kept(index: number, item: unknown): unknown {
+  /** Returns undefined if the item cannot be encoded: alone, it rejects with the reason. */
+  #copy(index: number, item: unknown): unknown {
     try {
       return kept(item, 'args');
     } catch {
       this.flush();
-      this.#batch.alone(index, item);
+      this.#batch.submitAlone(index, item);
       return undefined;
     }
   }
 
-  /** Nothing more comes for now. */
+  /** Submits the gathered items as a chunk. */
   flush(): void {
     const [indexes, items] = [this.#indexes, this.#items];
     if (indexes.length === 0) return;
@@ -87,20 +92,20 @@ export class Chunker {
     const hasObjects = this.#hasObjects;
     const isSpread = this.#isSpread;
     this.#hasObjects = false;
-    const wrap = (values: readonly unknown[]): ChunkBody => (isSpread ? (values as unknown[][]) : { only: values });
+    const wrap = (values: readonly unknown[]): ChunkBody => chunkBody(values, isSpread);
     let encoded: Encoded;
     try {
-      encoded = hasObjects ? encodeTogether(items, wrap, (text) => (isSpread ? `[${text}]` : `{"only":[${text}]}`)) : encode(wrap(items));
+      encoded = hasObjects ? encodeTogether(items, wrap, (text) => chunkJson(text, isSpread)) : encode(wrap(items));
     } catch {
-      for (const [place, index] of indexes.entries()) this.#batch.alone(index, opened(items[place]));
+      for (const [place, index] of indexes.entries()) this.#batch.submitAlone(index, opened(items[place]));
       return;
     }
     this.#submit(indexes, encoded);
   }
 
   #submit(indexes: number[], encoded: Encoded): void {
-    // The user's code ran, and may have ended the pool: they would never start there.
-    if (this.#core.supervisor.state !== 'open') {
+    // Code of the program ran, and may have ended the pool, where these items would never start.
+    if (this.#core.poolState.state !== 'open') {
       for (const index of indexes) this.#batch.onItemsSettled(rejected(index, this.#core.refusal()));
       return;
     }
@@ -116,10 +121,10 @@ export class Chunker {
     return [...this.#chunks].flatMap(({ record }) => record ?? []);
   }
 
-  // ---- what its chunks tell
+  // ---- reports of its chunks
 
   onReported(range: OutcomeRange, record: TaskRecord): void {
-    // What the end of the record settles is counted there (settlement.ts).
+    // Items that settle with their record are counted in settlement.ts.
     if (!record.isSettled) {
       const { counts } = this.#core;
       const failed = range.failures.length;
@@ -129,10 +134,7 @@ export class Chunker {
     this.#batch.onItemsSettled(range);
   }
 
-  onItemSettled(outcome: Outcome): void {
-    this.#batch.onItemsSettled(outcome);
-  }
-
+  /** Makes a task of its own of one item. */
   apart(of: TaskRecord, index: number, encoded: Encoded): TaskRecord {
     const chunk = new Chunk(this, [index]);
     this.#chunks.add(chunk);
@@ -140,13 +142,19 @@ export class Chunker {
     return chunk.record;
   }
 
-  onChunkOver(chunk: Chunk): void {
+  /** `outcomes`: those of the items that had not been reported. */
+  onChunkOver(chunk: Chunk, outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) this.#batch.onItemsSettled(outcome);
     this.#chunks.delete(chunk);
     this.#batch.schedule();
   }
 }
 
-/** Chunks are for items that may be started again after a death, or where the user asks for them; what has limits of its own goes alone. */
+/**
+ * Chunks are for items that may start again after a death, or where the program asks for them.
+ * Items with timeouts, a progress callback, a journal, or retries after an error or a timeout, go
+ * alone.
+ */
 export function mayChunk({ chunkSize, journal, task }: ResolvedMapOptions): boolean {
   const { timeoutMs, softTimeoutMs, queueTimeoutMs, onProgress, retries } = task;
   const isPlain = timeoutMs === undefined && softTimeoutMs === undefined && queueTimeoutMs === undefined && onProgress === undefined;

@@ -1,11 +1,14 @@
-/** Those who wait for a whole batch: `await` takes the values, `settled` every outcome. Both take each outcome as it comes. */
+/**
+ * Consumers that wait for a whole batch: `await` for the values, `settled` for the outcomes. Both
+ * take each outcome as it comes.
+ */
 import { type Deferred, deferred } from '../../shared/deferred.js';
 import type { BatchRun } from './batch-run.js';
-import { type Consumer, isOfBatch } from './item.js';
 import type { Outcome } from './outcome.js';
-import { OutcomeRange } from './outcome-buffer.js';
+import { type Consumer, OutcomeRange } from './outcome-buffer.js';
+import { isOfBatch } from './verdict.js';
 
-/** All values in the order of the items, or why there are none. */
+/** Collects all values, in the order of the items. */
 export class ValueCollector implements Consumer {
   readonly #run: BatchRun;
   readonly #all: Deferred<unknown[]> = deferred();
@@ -36,7 +39,7 @@ export class ValueCollector implements Consumer {
     } else if (run.isOver) this.#finish();
   }
 
-  /** Gives how many it were. */
+  /** Returns the number of outcomes in the piece. */
   #take(piece: Outcome | OutcomeRange): number {
     const values = this.#values;
     padTo(values, piece.index);
@@ -62,7 +65,7 @@ export class ValueCollector implements Consumer {
   }
 }
 
-/** Every outcome in the order of the items; never rejects. */
+/** Collects every outcome, in the order of the items; never rejects. */
 export class OutcomeCollector implements Consumer {
   readonly #run: BatchRun;
   readonly #all: Deferred<PromiseSettledResult<unknown>[]> = deferred();
@@ -89,7 +92,7 @@ export class OutcomeCollector implements Consumer {
     if (count > 0) run.free(count);
     if (!run.isOver) return;
     const { verdict } = run;
-    // It does not reject, so what cut the batch short stands where the next item would.
+    // `settled` never rejects, so the error of the batch takes the place of the next item.
     if (isOfBatch(verdict)) this.#outcomes.push({ status: 'rejected', reason: verdict.error() });
     this.#all.resolve(this.#outcomes);
   }
@@ -100,7 +103,9 @@ export class OutcomeCollector implements Consumer {
   }
 }
 
-/** What comes before its turn leaves a gap behind, and an array with a gap of a thousand is a slow one (V8): so it is filled. */
+/**
+ * Fills the gap before an early outcome, because V8 makes an array with a gap of a thousand slow.
+ */
 function padTo(list: unknown[], length: number): void {
   while (list.length < length) list.push(undefined);
 }

@@ -1,6 +1,6 @@
 /**
- * The pulling side of a batch: takes items out of the input as far ahead as the buffer allows, and hands
- * them on one by one while the pool has room for them.
+ * Reads the input of a batch: as far ahead of the consumer as the buffer allows, and item by item,
+ * while the pool's queue has room. A long input gives the event loop its turn between two budgets.
  */
 
 import { Pace } from '../../shared/pace.js';
@@ -8,10 +8,10 @@ import type { PoolContext } from '../pool-context.js';
 import type { BatchRun } from './batch-run.js';
 import { type Answer, BatchInput, type Source } from './input.js';
 
-/** So many items, or so many milliseconds, and the event loop has its turn: a long input must not starve it. */
+/** The budget of one turn of the event loop, in items and in milliseconds. */
 const BUDGET_ITEMS = 256;
 const BUDGET_MS = 5;
-/** By default so many items are pulled ahead for each place in which a task can run. */
+/** By default, the number of items, or chunks, read ahead for each task that can run at once. */
 const AHEAD = 4;
 
 export class InputPump {
@@ -20,54 +20,58 @@ export class InputPump {
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
   readonly #unwatch: () => void;
-  /** Pulled, and the pool has no room for it yet. */
+  /** An item that was read while the pool has no room for it. */
   #inHand: { readonly value: unknown } | undefined;
   #pulled = 0;
+  /** Taken by the consumer. */
   #freed = 0;
+  /** The number of items that may have been read before the next goal is set. */
   #goal = 0;
-  #budget = BUDGET_ITEMS; // what is left of it; -1: the event loop has its turn
-  /** How many items there are: known beforehand, or when the input has ended. */
+  /** The items left in this turn; -1: the event loop has its turn. */
+  #budget = BUDGET_ITEMS;
+  /** The number of items: known beforehand, or when the input has ended. */
   total: number | undefined;
-  /** What the input threw. */
+  /** The error of the input. */
   error: { readonly error: unknown } | undefined;
 
   constructor(core: PoolContext, source: Source, options: { readonly bufferSize: number | undefined }, batch: BatchRun) {
     this.#core = core;
     this.#batch = batch;
     this.#input = new BatchInput(source, (answer) => {
-      this.#take(answer);
+      this.#accept(answer);
       batch.schedule();
     });
     this.total = source.size;
     this.#bufferSize = options.bufferSize;
     this.#unwatch = core.waiters.watch(() => {
-      if (core.supervisor.state !== 'open' || (this.#inHand !== undefined && this.#hasCapacity)) batch.schedule();
+      if (core.poolState.state !== 'open' || (this.#inHand !== undefined && this.#hasCapacity)) batch.schedule();
     });
   }
 
-  /** Nothing more comes from here. */
+  /** Nothing more comes. */
   get isSpent(): boolean {
     return this.#input.hasEnded && this.#inHand === undefined;
   }
 
-  /** Items that are not pulled yet; undefined: unknown. */
+  /** The number of items not read yet; undefined: unknown. */
   get left(): number | undefined {
     return this.total === undefined ? undefined : Math.max(0, this.total - this.#pulled);
   }
 
-  /** So many places in the buffer are free again. True: something is pulled now if `pull` is called. */
+  /** The consumer has taken `count` outcomes. Returns whether `pull` would read something now. */
   free(count: number): boolean {
     this.#freed += count;
     return this.#budget >= 0 && this.#nextGoal > this.#pulled;
   }
 
-  /** Never called from within itself, nor by the user's code. */
+  /** Called neither from within itself nor by code of the program. */
   pull(): void {
-    if (this.#core.supervisor.state !== 'open') this.#refuse();
+    if (this.#core.poolState.state !== 'open') this.#refuse();
     const { clock } = this.#core;
     const start = clock.now();
     const pace = new Pace(start);
-    // What a list has is taken by the call itself, however slow the process is in its beginning: `close()` right behind it is no failure.
+    // The call of `map` itself reads a list, however slow the young process is, so that a `close()`
+    // right after the call is no failure.
     const limitMs = this.#pulled === 0 && this.total !== undefined ? Number.POSITIVE_INFINITY : BUDGET_MS;
     while (this.#mayPull()) {
       if (pace.isWatched) {
@@ -82,20 +86,19 @@ export class InputPump {
       this.#budget -= 1;
       this.#pullOne();
     }
-    if (this.#budget >= 0) this.#batch.onPause(); // else it goes on soon
-  }
-
-  get #limit(): number {
-    return this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * this.#batch.chunkSize;
+    if (this.#budget >= 0) this.#batch.chunker?.flush(); // nothing more comes for now
   }
 
   /**
-   * Up to which item may be pulled. Whatever is free is not filled at once: pulled as they are taken, the items of a chunk would
-   * be pulled one by one, and go to a worker so. What is free adds up to whole chunks first, or to a part of a small buffer.
+   * The number of items that may have been read. Free places are not filled one by one: the items
+   * would then go to a worker one by one, too. They add up to whole chunks first, or to a quarter
+   * of a small buffer.
    */
   get #nextGoal(): number {
-    const limit = this.#limit;
-    const { chunkSize, gathered } = this.#batch;
+    const { chunker } = this.#batch;
+    const chunkSize = chunker?.size ?? 1;
+    const gathered = chunker?.gathered ?? 0;
+    const limit = this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * chunkSize;
     const held = this.#pulled - this.#freed;
     const isEmpty = held === gathered;
     const step = isEmpty ? 1 : Math.min(chunkSize, Math.max(1, Math.floor(limit / 4)));
@@ -109,7 +112,7 @@ export class InputPump {
   }
 
   #mayPull(): boolean {
-    if (this.#budget < 0 || this.#core.supervisor.state !== 'open' || !this.#batch.wantsMore()) return false;
+    if (this.#budget < 0 || this.#core.poolState.state !== 'open' || !this.#batch.wantsMore()) return false;
     if (this.#inHand !== undefined) return this.#hasCapacity;
     if (this.#input.hasEnded || this.#input.isAsking) return false;
     if (this.#pulled >= this.#goal) this.#goal = this.#nextGoal;
@@ -127,16 +130,16 @@ export class InputPump {
   #pullOne(): void {
     if (this.#inHand === undefined) {
       const answer = this.#input.ask();
-      if (answer !== undefined) this.#take(answer);
+      if (answer !== undefined) this.#accept(answer);
     }
-    // The input is the user's code: it may have ended the batch or the pool.
+    // The input is code of the program: it may have ended the batch or the pool.
     if (this.#inHand === undefined || !this.#mayPull()) return;
     const { value } = this.#inHand;
     this.#inHand = undefined;
     this.#batch.onItem(this.#pulled - 1, value);
   }
 
-  #take(answer: Answer): void {
+  #accept(answer: Answer): void {
     if (answer.kind === 'item') {
       this.#inHand = answer;
       this.#pulled += 1;
@@ -147,19 +150,25 @@ export class InputPump {
     this.#batch.schedule();
   }
 
-  /** Only an input that has more to give is refused; a synchronous one is asked, so that `close()` right behind a map is no failure. */
+  /**
+   * The pool takes no more. That is a failure only if the input has more items, so a synchronous
+   * input is asked: a `close()` right after a map is no failure.
+   */
   #refuse(): void {
     if (!this.#batch.wantsMore() || this.isSpent) return;
     if (!this.#input.isAsync && this.#inHand === undefined && this.#pulled > 0) {
       const answer = this.#input.ask();
-      if (answer !== undefined) this.#take(answer);
-      // The input is the user's code: it may have ended the batch, or revived the pool.
-      if (answer?.kind !== 'item' || this.#core.supervisor.state === 'open') return;
+      if (answer !== undefined) this.#accept(answer);
+      // The input is code of the program: it may have ended the batch, or revived the pool.
+      if (answer?.kind !== 'item' || this.#core.poolState.state === 'open') return;
     }
     this.#batch.onRefused(this.#core.refusal());
   }
 
-  /** No more is wanted. Resolves when the input's `return()` has answered, and rejects with what it throws. */
+  /**
+   * Reads nothing more. Resolves when the input's `return()` has resolved, or rejects with its
+   * error.
+   */
   close(): Promise<void> {
     this.#inHand = undefined;
     return this.#input.close();

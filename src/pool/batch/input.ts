@@ -1,8 +1,8 @@
 /**
- * The input of a batch: its iterator, asked for one item at a time, and told once when no more is wanted.
+ * The input of a batch: the program's iterator, asked for one item at a time, and closed once.
  *
- * It never reads ahead, and nothing that the user's iterator does (throw, never answer, call the batch
- * from within `next()`) is more than an answer here.
+ * It never reads ahead. Whatever the iterator does (throws, never answers, calls the batch from
+ * within `next()`), the batch gets an answer or none.
  */
 
 import { ignore } from '../../shared/ignore.js';
@@ -13,14 +13,17 @@ export type Answer =
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: unknown };
 
-/** What was given, asked once how it is iterated. */
+/** The items given to a map. How they are iterated is read once. */
 export interface Source {
   readonly isAsync: boolean;
-  /** How many items there are, where that is known beforehand. */
+  /** The number of items, where it is known beforehand. */
   readonly size: number | undefined;
-  /** Gives its iterator. @throws whatever the program throws */
+  /** Returns the iterator. @throws whatever the program throws */
   readonly open: () => AnyIterator;
 }
+
+/** Returns the arguments that an item stands for. Without it, an item is the only argument. */
+export type ToArgs = (item: unknown) => readonly unknown[];
 
 type AnyIterator = Partial<Record<'next' | 'return', unknown>>;
 
@@ -33,19 +36,19 @@ export class BatchInput {
   readonly #source: Source;
   readonly #onAnswer: (answer: Answer) => void;
   #iterator: AnyIterator | undefined;
-  /** Of the iterator; read once, as a loop does. */
+  /** The iterator's `next`, read once, as a loop does. */
   #next: unknown;
   #state: 'open' | 'asking' | 'ended' = 'open';
   #isReturnDue = false;
 
-  /** `onAnswer` is for what an asynchronous input answers, later. */
+  /** `onAnswer` receives the later answers of an asynchronous input. */
   constructor(source: Source, onAnswer: (answer: Answer) => void) {
     this.#source = source;
     this.isAsync = source.isAsync;
     this.#onAnswer = onAnswer;
   }
 
-  /** It waits for the answer of an asynchronous iterator. */
+  /** Waits for the answer of an asynchronous iterator. */
   get isAsking(): boolean {
     return this.#state === 'asking';
   }
@@ -53,43 +56,45 @@ export class BatchInput {
     return this.#state === 'ended';
   }
 
-  /** Asks for one item; undefined: the answer comes later, or is no longer wanted. */
+  /** Asks for one item. Undefined: the answer comes later, or is no longer wanted. */
   ask(): Answer | undefined {
     this.#state = 'asking';
     let result: unknown;
     try {
-      if (this.#next === undefined) this.#begin();
+      if (this.#next === undefined) this.#open();
       result = apply(this.#next as () => unknown, this.#iterator, NO_ARGS);
     } catch (error) {
-      return this.#answered({ kind: 'error', error });
+      return this.#settle({ kind: 'error', error });
     }
-    if (!this.isAsync) return this.#answered(answerOf(result));
-    // Not `Promise.resolve`: it gives a promise of the program's as it is, and with it a `then` that may do anything.
+    if (!this.isAsync) return this.#settle(answerOf(result));
+    // Not `Promise.resolve`, which returns the program's own promise, with a `then` that may do
+    // anything.
     new Promise((resolve) => resolve(result)).then(
-      (value) => this.#answeredLater(answerOf(value)),
-      (error) => this.#answeredLater({ kind: 'error', error }),
+      (value) => this.#settleLater(answerOf(value)),
+      (error) => this.#settleLater({ kind: 'error', error }),
     );
     return undefined;
   }
 
-  #begin(): void {
+  #open(): void {
     this.#iterator = this.#source.open();
-    if (!isObject(this.#iterator)) throw new TypeError(`the input gave ${show(this.#iterator)} as its iterator, which is not an object`);
+    if (!isObject(this.#iterator)) throw new TypeError(`the iterator of the input is not an object but ${show(this.#iterator)}`);
     const { next } = this.#iterator;
-    if (typeof next !== 'function') throw new TypeError(`the input's iterator has no next(): that is ${show(next)}`);
+    if (typeof next !== 'function') throw new TypeError(`the next of the input's iterator is not a function but ${show(next)}`);
     this.#next = next;
   }
 
-  #answeredLater(answer: Answer): void {
-    const wanted = this.#answered(answer);
+  #settleLater(answer: Answer): void {
+    const wanted = this.#settle(answer);
     if (wanted !== undefined) this.#onAnswer(wanted);
   }
 
-  #answered(answer: Answer): Answer | undefined {
-    // An iterator that has ended, or has thrown, needs no `return()`: as in a for loop.
+  /** Returns the answer, if it is still wanted. */
+  #settle(answer: Answer): Answer | undefined {
+    // As in a for loop, an iterator that has ended or thrown needs no `return()`.
     const isOpen = answer.kind === 'item';
     if (this.#state === 'ended') {
-      if (isOpen && this.#isReturnDue) this.#return().catch(ignore); // its batch has failed already
+      if (isOpen && this.#isReturnDue) this.#return().catch(ignore); // the batch has failed already
       return undefined;
     }
     this.#state = isOpen ? 'open' : 'ended';
@@ -97,15 +102,16 @@ export class BatchInput {
   }
 
   /**
-   * No more is wanted: calls the iterator's `return()`, once. Resolves when that has answered, but does not wait for
-   * one that is busy with `next()`; rejects with what `return()` throws.
+   * Calls the iterator's `return()`, once. Resolves when that has resolved, but does not wait for
+   * an iterator that is busy with `next()`. Rejects with the error of `return()`.
    */
   close(): Promise<void> {
     const wasAsking = this.#state === 'asking';
     if (this.#state === 'ended') return Promise.resolve();
     this.#state = 'ended';
     if (!wasAsking) return this.#return();
-    // A running generator refuses `return()`, so it waits until `next()` is back; an asynchronous one queues it.
+    // A running generator refuses `return()`, so that is called when `next()` has returned. An
+    // asynchronous generator queues it.
     if (this.isAsync) this.#return().catch(ignore);
     else this.#isReturnDue = true;
     return Promise.resolve();
@@ -120,9 +126,9 @@ export class BatchInput {
 
 function answerOf(result: unknown): Answer {
   try {
-    // Most are plain objects: no call for those.
+    // No call for plain objects, as most are.
     if ((typeof result !== 'object' || result === null) && !isObject(result))
-      throw new TypeError(`the input's next() gave ${show(result)}, which is not an object`);
+      throw new TypeError(`next() of the input returned not an object but ${show(result)}`);
     const { done } = result as IteratorResult<unknown>;
     return done ? END : { kind: 'item', value: (result as IteratorResult<unknown>).value };
   } catch (error) {
@@ -134,7 +140,9 @@ function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** Undefined: it cannot be iterated. What the program throws when it is asked is the input's own error. */
+/**
+ * Undefined: the items cannot be iterated. An error while they are asked becomes the input's error.
+ */
 export function sourceOf(items: unknown): Source | undefined {
   if (items === null || items === undefined) return undefined;
   try {
@@ -151,7 +159,7 @@ export function sourceOf(items: unknown): Source | undefined {
   }
 }
 
-/** Of a list, a set or a map. What calls itself one may say anything. */
+/** The size of an array, a Set or a Map. A subclass may return anything. */
 function sizeOf(items: unknown): number | undefined {
   const size: unknown = Array.isArray(items) ? items.length : items instanceof Set || items instanceof Map ? items.size : undefined;
   return Number.isSafeInteger(size) && (size as number) >= 0 ? (size as number) : undefined;

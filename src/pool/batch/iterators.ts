@@ -1,14 +1,18 @@
-/** Those who iterate over a batch. What they take makes room for more to be pulled; leaving the iteration ends the batch. */
+/**
+ * Consumers that iterate over a batch. Each outcome taken lets one more item be read; leaving the
+ * iteration ends the batch.
+ */
 import { type Deferred, deferred } from '../../shared/deferred.js';
 import type { BatchRun } from './batch-run.js';
-import { type Consumer, isOfBatch } from './item.js';
 import type { Outcome } from './outcome.js';
+import type { Consumer } from './outcome-buffer.js';
+import { isOfBatch } from './verdict.js';
 
 type Answer<T> = IteratorResult<T, undefined>;
 
 abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined, unknown> {
   protected readonly run: BatchRun;
-  /** Callers of `next()` that wait, first come first served. */
+  /** Pending calls of `next()`, first come, first served. */
   #callers: Deferred<Answer<T>>[] = [];
   #isDone = false;
 
@@ -17,19 +21,19 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
     run.attach(this);
   }
 
-  /** The next answer; undefined: not yet. @throws what the iteration throws */
-  protected abstract answer(): Answer<T> | undefined;
+  /** Returns the next answer; undefined: not yet. @throws the error of the iteration */
+  protected abstract take(): Answer<T> | undefined;
 
-  /** As of a generator: a second loop over the same batch goes on where the first one is. */
+  /** As with a generator, a second loop over the same batch goes on where the first one is. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   next(): Promise<Answer<T>> {
     if (this.#callers.length === 0) {
-      // What is there is given without a promise of our own that somebody would have to settle.
+      // An outcome that has come needs no deferred.
       try {
-        const answer = this.#answer();
+        const answer = this.#take();
         if (answer !== undefined) return Promise.resolve(answer);
       } catch (error) {
         return Promise.reject(error);
@@ -42,7 +46,8 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
 
   async return(): Promise<Answer<T>> {
     const wasDone = this.#isDone;
-    this.#end();
+    this.#isDone = true;
+    this.consume(); // ends the pending calls of next()
     if (!wasDone) await this.run.leave();
     return { done: true, value: undefined };
   }
@@ -52,7 +57,7 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
     for (; served < this.#callers.length; served += 1) {
       const caller = this.#callers[served] as Deferred<Answer<T>>;
       try {
-        const answer = this.#answer();
+        const answer = this.#take();
         if (answer === undefined) break;
         caller.resolve(answer);
       } catch (error) {
@@ -62,10 +67,10 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
     if (served > 0) this.#callers = this.#callers.slice(served);
   }
 
-  #answer(): Answer<T> | undefined {
+  #take(): Answer<T> | undefined {
     if (this.#isDone) return { done: true, value: undefined };
     try {
-      const answer = this.answer();
+      const answer = this.take();
       if (answer?.done === true) this.#isDone = true;
       return answer;
     } catch (error) {
@@ -74,16 +79,13 @@ abstract class Cursor<T> implements Consumer, AsyncIterableIterator<T, undefined
       throw error;
     }
   }
-
-  #end(): void {
-    this.#isDone = true;
-    this.consume();
-  }
 }
 
-/** The values. A failure ends the iteration, or with `onError: 'continue'` is skipped. */
+/**
+ * Iterates over the values. A failure ends the iteration, or is skipped with `onError: 'continue'`.
+ */
 export class ValueIterator extends Cursor<unknown> {
-  protected answer(): Answer<unknown> | undefined {
+  protected take(): Answer<unknown> | undefined {
     const { run } = this;
     const { verdict, isOver, outcomes } = run;
     if (verdict?.cause === 'cancel') {
@@ -95,19 +97,23 @@ export class ValueIterator extends Cursor<unknown> {
         run.free(1);
         return { done: false, value: outcomes.takeValue() };
       }
-      if (run.onError === 'stop') break; // what the batch makes of it follows at once
+      if (run.onError === 'stop') break; // the verdict follows in the same microtask
       run.free(1);
       outcomes.take();
     }
-    // Of an ordered iteration only what comes before the first gap is given: a later value would seem to be an earlier item's.
+    // An ordered iteration returns only values before the first gap: a later one would seem to
+    // belong to an earlier item.
     if (verdict !== undefined && (verdict.isPrompt || isOver)) throw verdict.error();
     return isOver ? { done: true, value: undefined } : undefined;
   }
 }
 
-/** Every outcome. It throws only for what is no item's fault: the input's own error, a pool that takes no more, a journal that cannot be used. */
+/**
+ * Iterates over every outcome. It throws only errors that belong to no item: that of the input, of
+ * a pool that takes no more tasks, of a journal that cannot be used.
+ */
 export class OutcomeIterator extends Cursor<Outcome> {
-  protected answer(): Answer<Outcome> | undefined {
+  protected take(): Answer<Outcome> | undefined {
     const { verdict, isOver, outcomes } = this.run;
     if (outcomes.next !== undefined) {
       this.run.free(1);

@@ -1,11 +1,18 @@
 /**
- * The file of a journal: lines of JSON, only ever appended. The first says what it belongs to, each other one holds a finished item:
+ * The file of a journal: lines of JSON, only ever appended. The first line names the task, each
+ * other line holds a finished item:
  *
  *   {"everpool":"journal","version":1,"task":"resize"}
  *   {"i":0,"k":"2fd4e1c67a2d28fc","ok":true,"a":1,"ms":3.2,"v":{"width":100}}
  *
- * i: the item's index. k: the beginning of the SHA-1 of its encoded arguments. ok: whether it succeeded. a: attempts. ms: of the last one.
- * v: the result; what JSON cannot carry exactly stands in c, [codec, body and attachments in base64]. e: what it failed with, for the reader.
+ *   i   the index of the item
+ *   k   the beginning of the SHA-1 of its encoded arguments
+ *   ok  whether it succeeded
+ *   a   the number of attempts
+ *   ms  milliseconds of the last attempt
+ *   v   the result, if JSON carries it exactly
+ *   c   any other result, or the error: [codec, body and attachments in base64]
+ *   e   the error as text, for a human reader
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -30,7 +37,7 @@ interface Line {
   readonly c?: readonly [number, ...string[]];
 }
 
-/** Where an item's line stands, and what was asked of it. */
+/** Where the line of an item stands in the file, and what it says of the item. */
 interface Place {
   readonly at: number;
   readonly length: number;
@@ -38,7 +45,7 @@ interface Place {
   readonly ok: boolean;
 }
 
-/** Of the arguments of an item. */
+/** The key of an item's arguments. */
 export function keyOf({ codec, body, attachments }: Encoded): string {
   const hash = createHash('sha1').update(String(codec));
   if (body !== undefined) hash.update(body);
@@ -50,7 +57,7 @@ function headOf(task: string): string {
   return `${JSON.stringify({ everpool: 'journal', version: VERSION, task })}\n`;
 }
 
-/** @throws if no line can hold it */
+/** @throws if the value cannot be encoded */
 export function lineOf(outcome: Outcome, key: string): string {
   const { index, status, attempts, ms } = outcome;
   const head = `{"i":${index},"k":"${key}","ok":${status === 'fulfilled'},"a":${attempts},"ms":${Math.round(ms * 1000) / 1000}`;
@@ -59,18 +66,18 @@ export function lineOf(outcome: Outcome, key: string): string {
   if (status === 'fulfilled' && codec === Codec.Undefined) return `${head}}\n`;
   if (status === 'fulfilled' && codec === Codec.Json) return `${head},"v":${body as string}}\n`;
   const parts = [body ?? '', ...attachments].map((part) => JSON.stringify(Buffer.from(part as Buffer).toString('base64')));
-  const said = status === 'fulfilled' ? '' : `,"e":${JSON.stringify(describe(value))}`;
-  return `${head}${said},"c":[${codec},${parts.join(',')}]}\n`;
+  const errorText = status === 'fulfilled' ? '' : `,"e":${JSON.stringify(describe(value))}`;
+  return `${head}${errorText},"c":[${codec},${parts.join(',')}]}\n`;
 }
 
-/** One open journal: what it held, and where more is appended. */
+/** One open journal: the items that it held, and the end where more is appended. */
 export class JournalFile {
   readonly #path: string;
   readonly #task: string;
   readonly #handle: JournalHandle;
-  /** What was recalled is forgotten: it is asked for once. */
+  /** A place is dropped when its item is read, as each is read once. */
   readonly #places = new Map<number, Place>();
-  /** Of the whole lines that it held. */
+  /** The end of the last whole line that it held. */
   #end = 0;
   #lines = 0;
   /** The highest index that it held; -1: none. */
@@ -82,7 +89,10 @@ export class JournalFile {
     this.#handle = handle;
   }
 
-  /** Makes or reads it; an unfinished last line is dropped. @throws EverpoolError (ERR_EVERPOOL_JOURNAL) */
+  /**
+   * Creates or reads the file, and drops an unfinished last line.
+   * @throws EverpoolError (ERR_EVERPOOL_JOURNAL)
+   */
   static async open(store: JournalStore, path: string, task: string): Promise<JournalFile> {
     let handle: JournalHandle | undefined;
     try {
@@ -90,7 +100,7 @@ export class JournalFile {
       const file = new JournalFile(path, task, handle);
       await file.#read();
       if (file.#lines === 0) await file.append([headOf(task)]);
-      else await handle.sync(); // what was written and never synced is reported from now on
+      else await handle.sync(); // lines that were written and never synced are reported from now on
       return file;
     } catch (error) {
       await handle?.close();
@@ -100,13 +110,15 @@ export class JournalFile {
 
   async #read(): Promise<void> {
     const piece = Buffer.allocUnsafe(CHUNK_BYTES);
-    let started: Buffer[] = []; // of a line whose end is still to come
+    let started: Buffer[] = []; // the parts of a line whose end is still to come
     for (let position = 0; ; ) {
       const count = await this.#handle.read(piece, position);
       if (count <= 0) break;
       position += count;
       const bytes = piece.subarray(0, count);
-      const all: Uint8Array = bytes; // whose `indexOf` is the engine's: with globals of the program's making, that of a Buffer can end this process
+      // As a Uint8Array, its `indexOf` is the engine's. That of a Buffer can end this process if
+      // the program has replaced globals.
+      const all: Uint8Array = bytes;
       let from = 0;
       for (let at = all.indexOf(NEWLINE); at >= 0; at = all.indexOf(NEWLINE, from)) {
         this.#take(Buffer.concat([...started, bytes.subarray(from, at)]), 1);
@@ -115,17 +127,20 @@ export class JournalFile {
       }
       if (from < count) started.push(Buffer.from(bytes.subarray(from)));
     }
-    if (started.length > 0) await this.#mend(Buffer.concat(started));
+    if (started.length > 0) await this.#repair(Buffer.concat(started));
   }
 
-  /** A last line without an end: its process was killed while it wrote, and nobody was told of it. Or an editor has taken the end away. */
-  async #mend(rest: Buffer): Promise<void> {
+  /**
+   * A last line without its newline. Either a process was killed while it wrote the line, and has
+   * not reported the item, or an editor has removed the newline.
+   */
+  async #repair(rest: Buffer): Promise<void> {
     if (isWhole(rest)) {
       this.#take(rest, 0);
       await this.append(['\n']);
       this.#end += 1;
     } else if (this.#lines > 0 || headOf(this.#task).startsWith(rest.toString())) await this.#handle.truncate(this.#end);
-    else this.#take(rest, 0); // it is no journal, and says so
+    else this.#take(rest, 0); // throws: the file is not a journal
   }
 
   #take(bytes: Buffer, newline: 0 | 1): void {
@@ -133,8 +148,8 @@ export class JournalFile {
     const number = this.#lines;
     const line = parsed(bytes);
     if (number === 1) this.#checkHead(line);
-    else if (line === undefined) throw journalError(this.#path, `is damaged: line ${number} is no JSON`);
-    else if (!isLine(line)) throw journalError(this.#path, `is damaged: line ${number} is none of a journal`);
+    else if (line === undefined) throw journalError(this.#path, `is damaged: line ${number} is not JSON`);
+    else if (!isLine(line)) throw journalError(this.#path, `is damaged: line ${number} is not a line of a journal`);
     else {
       this.#places.set(line.i, { at: this.#end, length: bytes.length, key: line.k, ok: line.ok });
       this.last = Math.max(this.last, line.i);
@@ -144,22 +159,25 @@ export class JournalFile {
 
   #checkHead(line: unknown): void {
     const path = this.#path;
-    if (line === undefined) throw journalError(path, 'is no journal, or damaged: line 1 is no JSON');
+    if (line === undefined) throw journalError(path, 'is not a journal, or is damaged: line 1 is not JSON');
     const { everpool, version, task } = Object(line) as Record<string, unknown>;
-    if (everpool !== 'journal') throw journalError(path, 'is another file: its first line is none of a journal');
-    if (version !== VERSION) throw journalError(path, `is of version ${String(version)}, and this is ${VERSION}`);
+    if (everpool !== 'journal') throw journalError(path, 'is not a journal (unexpected first line)');
+    if (version !== VERSION) throw journalError(path, `has version ${String(version)}, but this everpool reads version ${VERSION}`);
     if (task !== this.#task) throw journalError(path, `belongs to the task '${String(task)}', not to '${this.#task}'`);
   }
 
-  /** Whether the item is there, and whether it succeeded. @throws EverpoolError if it was another item */
+  /** @throws EverpoolError if the journal has other arguments for the item */
   state(index: number, key: string): 'missing' | 'failed' | 'succeeded' {
     const place = this.#places.get(index);
     if (place === undefined) return 'missing';
-    if (place.key !== key) throw journalError(this.#path, `belongs to another input: its item ${index} was another one`);
+    if (place.key !== key) throw journalError(this.#path, `belongs to another input: its item ${index} had other arguments`);
     return place.ok ? 'succeeded' : 'failed';
   }
 
-  /** How the item ended, which must be there: the last word on it counts. @throws EverpoolError (ERR_EVERPOOL_JOURNAL) */
+  /**
+   * Reads the outcome of an item that is there; of several lines the last counts.
+   * @throws EverpoolError (ERR_EVERPOOL_JOURNAL)
+   */
   async find(index: number): Promise<Outcome> {
     try {
       const { at, length } = this.#places.get(index) as Place;
@@ -167,7 +185,7 @@ export class JournalFile {
       const bytes = Buffer.alloc(length);
       for (let got = 0; got < length; ) {
         const count = await this.#handle.read(bytes.subarray(got), at + got);
-        if (count <= 0) throw new Error('it has become shorter');
+        if (count <= 0) throw new Error('the file has become shorter');
         got += count;
       }
       const line = JSON.parse(bytes.toString()) as Line;
@@ -178,7 +196,10 @@ export class JournalFile {
     }
   }
 
-  /** Resolves when all of them would survive the end of the machine. @throws what keeps them from that: then nothing more may be appended */
+  /**
+   * Resolves when the lines would survive a crash of the machine. After an error nothing more may
+   * be appended.
+   */
   async append(lines: readonly string[]): Promise<void> {
     const bytes = Buffer.concat(lines.map((line) => Buffer.from(line)));
     for (let at = 0; at < bytes.length; ) {
@@ -189,13 +210,15 @@ export class JournalFile {
     await this.#handle.sync();
   }
 
-  /** It is unlocked when this returns. Never rejects. */
+  /** Unlocks the file before it returns. Never rejects. */
   close(): Promise<void> {
     return this.#handle.close();
   }
 }
 
-/** Undefined: it is no JSON. A mark of the order of bytes, as some editors put it at the beginning of a file, is none of the text. */
+/**
+ * Undefined: the bytes are not JSON. A byte-order mark, which some editors put first, is skipped.
+ */
 function parsed(bytes: Buffer): unknown {
   try {
     return isUtf8(bytes) ? JSON.parse(bytes.toString().replace(/^\uFEFF/, '')) : undefined;
@@ -204,7 +227,7 @@ function parsed(bytes: Buffer): unknown {
   }
 }
 
-/** Nothing is missing but, perhaps, its end. */
+/** Nothing is missing but the newline. */
 function isWhole(bytes: Buffer): boolean {
   return typeof parsed(bytes) === 'object';
 }

@@ -1,29 +1,41 @@
 import { EverpoolError } from '../../shared/errors.js';
 
 /**
- * The door to the files of journals. The real one is node-journal-store.ts; a simulation can make every call fail.
+ * The files of journals, as part of the platform (pool/platform.ts). The real one is
+ * node-journal-store.ts; a simulation can make every call fail.
  *
- * Each method may fail at any time with any error: the journal then fails its batch, and asks for nothing more than `close`.
+ * Each method may fail at any time with any error. The journal then fails its batch, and calls only
+ * `close`.
  */
 export interface JournalStore {
   /**
-   * Opens the file, or makes it, and locks it: nobody else on the machine writes it until `close`.
-   * @throws EverpoolError (ERR_EVERPOOL_JOURNAL), or the system's error, before the file is read or changed
+   * Opens or creates the file, and locks it: nobody else on the machine writes it until `close`.
+   * @throws EverpoolError (ERR_EVERPOOL_JOURNAL), or the system's error, before the file is read or
+   * changed
    */
   open(path: string): Promise<JournalHandle>;
 }
 
 /** One open journal. */
 export interface JournalHandle {
-  /** Reads from `position` on into the buffer; gives how many bytes, 0 at the end of the file. */
+  /**
+   * Reads from `position` on into the buffer. Returns the number of bytes, 0 at the end of the
+   * file.
+   */
   read(into: Buffer, position: number): Promise<number>;
-  /** Writes at the end of the file; gives how many of the bytes it has written, which may be fewer. */
+  /**
+   * Writes at the end of the file. Returns the number of bytes written, which may be fewer than
+   * all.
+   */
   append(bytes: Buffer): Promise<number>;
-  /** Cuts the file. */
+  /** Shortens the file. */
   truncate(size: number): Promise<void>;
-  /** Resolves when what was appended survives the end of the machine. */
+  /** Resolves when everything appended survives a crash of the machine. */
   sync(): Promise<void>;
-  /** Unlocks the file before it returns, and closes it when what is under way has ended. Never rejects. */
+  /**
+   * Unlocks the file before it returns, and closes it after the calls that are pending. Never
+   * rejects.
+   */
   close(): Promise<void>;
 }
 

@@ -1,10 +1,13 @@
 /**
- * The journal of a batch: each finished item is written and synced before it is reported, so that after a crash of this
- * process the same map goes on where it was. Many items share one sync: what finishes while one is under way waits for the next.
+ * The journal of a batch. Each finished item is written and synced before it is reported, so that
+ * after a crash of this process the same map goes on where it was. Many items share one sync: an
+ * item that finishes while a sync runs waits for the next one.
  *
  *   opening → open → failed
+ *      └───────────────▲
  *
- * Once it has failed nothing more is written, as that would stand behind a torn line, and no item is reported as what it was.
+ * After a failure nothing more is written, because it would stand behind a torn line, and every
+ * item that is not written yet rejects with that failure.
  */
 
 import type { Encoded } from '../../ipc/codec/codec.js';
@@ -16,16 +19,16 @@ import { JournalFile, keyOf, lineOf } from './journal-file.js';
 import { type JournalStore, journalError } from './journal-store.js';
 import { type Outcome, rejected } from './outcome.js';
 
-type Tell = (outcome: Outcome) => void;
+type Report = (outcome: Outcome) => void;
 
 /** A finished item that is not on the disk yet. */
-interface Kept {
+interface Unwritten {
   readonly outcome: Outcome;
   readonly key: string;
-  readonly tell: Tell;
+  readonly report: Report;
 }
 
-/** It is the item's own end, and none that was put to it from outside. */
+/** The item ended by itself: not cancelled, nor rejected because the pool broke. */
 export function isFinal(outcome: Outcome, record: TaskRecord): boolean {
   return record.state !== 'cancelled' && !(outcome.status === 'rejected' && outcome.reason instanceof PoolBrokenError);
 }
@@ -37,7 +40,7 @@ export class Journal {
   #state: 'opening' | 'open' | 'failed' = 'opening';
   #file: JournalFile | undefined;
   #error: EverpoolError | undefined;
-  #waiting: Kept[] = [];
+  #waiting: Unwritten[] = [];
   #isWriting = false;
 
   constructor(store: JournalStore, path: string, task: string, resume: 'missing' | 'failed', batch: BatchRun) {
@@ -64,13 +67,17 @@ export class Journal {
   get isOpen(): boolean {
     return this.#state === 'open';
   }
-  /** It cannot be read, is another's, or cannot be written. */
+  /** The file cannot be read, belongs to another map, or cannot be written. */
   get error(): EverpoolError | undefined {
     return this.#error;
   }
 
-  /** True: it is known how the item ended, and `tell` is called with that, later. The key is that of its arguments. @throws EverpoolError if it was another item */
-  recall(index: number, encoded: Encoded, tell: Tell): { isKnown: boolean; key: string } {
+  /**
+   * `isKnown`: the journal has the item, and `report` is called with its outcome, later. The key is
+   * that of its arguments.
+   * @throws EverpoolError if the journal has other arguments for it
+   */
+  recall(index: number, encoded: Encoded, report: Report): { isKnown: boolean; key: string } {
     const file = this.#file as JournalFile;
     const key = keyOf(encoded);
     let state: ReturnType<JournalFile['state']>;
@@ -80,38 +87,43 @@ export class Journal {
       throw this.#fail(error);
     }
     const isKnown = state === 'succeeded' || (state === 'failed' && this.#resume === 'missing');
-    if (isKnown) file.find(index).then(tell, (error: unknown) => tell(rejected(index, this.#fail(error))));
+    if (isKnown) file.find(index).then(report, (error: unknown) => report(rejected(index, this.#fail(error))));
     return { isKnown, key };
   }
 
-  /** The input has ended after so many: a journal that holds more is another's. */
+  /**
+   * The input has ended after `total` items: a journal that holds more belongs to another input.
+   */
   checkTotal(total = 0): void {
     const last = this.#file?.last ?? -1;
     if (last >= total)
       this.#fail(journalError(this.#path, `belongs to another input: it holds item ${last}, and there are ${total} items`));
   }
 
-  /** `tell` is called with the outcome when it is on the disk; with an error in its place if it cannot be put there. */
-  keep(outcome: Outcome, key: string, tell: Tell): void {
-    this.#waiting.push({ outcome, key, tell });
-    if (!this.#isWriting) void this.#write();
+  /**
+   * Calls `report` with the outcome when it is on the disk; if it cannot be written, with that
+   * error.
+   */
+  write(outcome: Outcome, key: string, report: Report): void {
+    this.#waiting.push({ outcome, key, report });
+    if (!this.#isWriting) void this.#writeAll();
   }
 
-  async #write(): Promise<void> {
+  async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    await undefined; // the item is being settled: what settles with it is written with it
+    await undefined; // items that settle in the same turn share one write
     while (this.#waiting.length > 0) {
       const waiting = this.#waiting;
       this.#waiting = [];
       const error = await this.#append(waiting);
-      for (const { outcome, tell } of waiting)
-        tell(error === undefined ? outcome : rejected(outcome.index, error, outcome.attempts, outcome.ms));
+      for (const { outcome, report } of waiting)
+        report(error === undefined ? outcome : rejected(outcome.index, error, outcome.attempts, outcome.ms));
     }
     this.#isWriting = false;
   }
 
-  /** Gives what keeps them from the disk. */
-  async #append(waiting: readonly Kept[]): Promise<EverpoolError | undefined> {
+  /** Returns the error that keeps them from the disk. */
+  async #append(waiting: readonly Unwritten[]): Promise<EverpoolError | undefined> {
     if (this.#error !== undefined) return this.#error;
     try {
       await (this.#file as JournalFile).append(waiting.map(({ outcome, key }) => lineOf(outcome, key)));
@@ -121,7 +133,7 @@ export class Journal {
     }
   }
 
-  /** The first error is that of all. */
+  /** Returns the first error, which counts for all. */
   #fail(error: unknown): EverpoolError {
     const first = this.#error ?? (error instanceof EverpoolError ? error : journalError(this.#path, textOf(error), error));
     if (this.#error !== undefined) return first;
@@ -131,7 +143,7 @@ export class Journal {
     return first;
   }
 
-  /** The batch is over: another may open it. */
+  /** The batch is over: another may open the file. */
   close(): void {
     void this.#file?.close();
   }

@@ -1,14 +1,13 @@
-/** `map` and `starmap`: checks what they were given, and starts the batch. */
+/** `map` and `starmap`: checks the items and options, and starts the batch. */
 import { invalid } from '../../shared/check.js';
 import { resolveMapOptions } from '../options/task-options.js';
 import type { PoolContext } from '../pool-context.js';
 import type { MapOptions } from '../types.js';
 import { type Batch, BatchHandle } from './batch.js';
 import { BatchRun } from './batch-run.js';
-import { sourceOf } from './input.js';
-import type { ToArgs } from './item.js';
+import { sourceOf, type ToArgs } from './input.js';
 
-/** @throws OptionsError for a wrong option, or items that cannot be iterated; for nothing else */
+/** @throws OptionsError only, for a wrong option or items that cannot be iterated */
 export function createBatch<T, R>(
   core: PoolContext,
   name: string,

@@ -1,12 +1,17 @@
 /**
- * Who writes a journal: one at a time among all processes of the machine, and none that is gone.
+ * The lock of a journal: one writer at a time among all processes of the machine, and never a dead
+ * one.
  *
- * Everybody who wants to write puts an empty file, a ticket, into a folder that all share, and then looks who else
- * has one. The name of a ticket tells the journal by device and inode, so that links and other paths are
- * the same one; the time; and the process by its pid and its start, as pids are given again. The oldest ticket wins.
+ * A process that wants to write puts an empty file, a ticket, into a folder that all share, and
+ * then reads which other tickets are there. The oldest ticket wins. The name of a ticket has
  *
- * Two can never win: of two who look after they have put their tickets, at least one sees the other. A crash at any point leaves a
- * ticket of a process that is gone. Whoever sees it takes it away, and that is no race: no name ever comes twice.
+ * - the device and inode of the journal, so that links and other paths name the same journal;
+ * - the time;
+ * - the pid and the start time of the process, as pids are reused.
+ *
+ * Two can never win: each reads after it has put its own ticket, so of two at least one sees the
+ * other. A crash at any point leaves the ticket of a dead process. Whoever sees it removes it. That
+ * causes no race, because no name comes twice.
  */
 import { execFileSync } from 'node:child_process';
 import { type BigIntStats, closeSync, openSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
@@ -18,11 +23,14 @@ import { signalProcess } from '../../supervisor/node/process-group.js';
 import { journalError } from './journal-store.js';
 
 const PREFIX = 'everpool-journal-';
-/** Of a process whose start the system does not tell. */
+/** The start of a process whose start time the system does not reveal. */
 const UNKNOWN = 'x';
-/** Of a zombie: it writes nothing any more. */
+/** The start of a zombie, which writes nothing any more. */
 const ENDED = 'ended';
-/** Who comes a moment later than another, and looks before that one has put its ticket, takes it back soon: or else it writes. */
+/**
+ * For how long a younger ticket may stay: either its process sees ours and removes it, or it writes
+ * already.
+ */
 const TIE_MS = 500;
 const POLL_MS = 2;
 
@@ -31,15 +39,15 @@ const { pid, platform } = process;
 interface Ticket {
   readonly place: string;
   readonly name: string;
-  /** Of the journal. */
+  /** Device and inode of the journal. */
   readonly key: string;
-  /** Tickets are ordered by it: the time, on the clock that all processes share. */
+  /** The time, on the clock that all processes share. */
   readonly order: string;
   readonly pid: number;
   readonly start: string;
 }
 
-/** Gives the function that unlocks. @throws EverpoolError (ERR_EVERPOOL_JOURNAL) */
+/** Returns the function that unlocks. @throws EverpoolError (ERR_EVERPOOL_JOURNAL) */
 export async function lockJournal(path: string, { dev, ino }: BigIntStats): Promise<() => void> {
   const mine = putTicket(path, `${dev}-${ino}`);
   try {
@@ -48,22 +56,25 @@ export async function lockJournal(path: string, { dev, ino }: BigIntStats): Prom
       const older = others.find(({ order }) => order < mine.order);
       if (older !== undefined) throw heldBy(older, path);
       const [younger] = others;
-      if (younger === undefined) return () => takeAway(mine);
+      if (younger === undefined) return () => remove(mine);
       if (waitsMs >= TIE_MS) throw heldBy(younger, path);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   } catch (error) {
-    takeAway(mine);
+    remove(mine);
     throw error;
   }
 }
 
 function heldBy(holder: Ticket, path: string): EverpoolError {
   if (holder.pid === pid) return journalError(path, 'is being written by another map of this process');
-  return journalError(path, `is being written by process ${holder.pid}: wait until that has ended, or use another file`);
+  return journalError(path, `is being written by process ${holder.pid}: wait until that process has ended, or use another file`);
 }
 
-/** In memory where there is such a folder. If it is full or not writable, the one for temporary files may do; both are always looked at. */
+/**
+ * Folders for tickets: one in memory, if there is one, and that for temporary files, if the first
+ * is full or read-only. Both are always read.
+ */
 function places(): string[] {
   return [...new Set(platform === 'linux' ? ['/dev/shm', tmpdir()] : [tmpdir()])];
 }
@@ -78,22 +89,22 @@ function putTicket(path: string, key: string): Ticket {
   for (const place of folders) {
     try {
       closeSync(openSync(join(place, name), 'wx', 0o600));
-      readdirSync(place); // one that cannot be looked at is of no use
+      readdirSync(place); // a folder that cannot be read is of no use
       return { place, name, key, order, pid, start };
     } catch (error) {
       cause = error;
     }
   }
-  throw journalError(path, `cannot be locked, as no file can be made in ${folders.join(' or ')}: ${textOf(cause)}`, cause);
+  throw journalError(path, `cannot be locked, because no file can be created in ${folders.join(' or ')}: ${textOf(cause)}`, cause);
 }
 
-/** The tickets of living processes for the same journal. Those of the dead are taken away. */
+/** Returns the tickets of living processes for the same journal, and removes those of dead ones. */
 function rivals(mine: Ticket): Ticket[] {
   const living: Ticket[] = [];
   for (const place of places()) {
     for (const ticket of ticketsIn(place)) {
       if (ticket.name === mine.name) continue;
-      if (!isRunning(ticket)) takeAway(ticket);
+      if (!isRunning(ticket)) remove(ticket);
       else if (ticket.key === mine.key) living.push(ticket);
     }
   }
@@ -105,7 +116,7 @@ function ticketsIn(place: string): Ticket[] {
   try {
     names = readdirSync(place);
   } catch {
-    return []; // nobody can have put one there
+    return []; // then nobody has put a ticket there
   }
   return names.flatMap((name) => {
     const [, key, order, holder, start] = /^everpool-journal-(\d+-\d+)-(\d{20})-(\d+)-(\w+)-\w*$/.exec(name) ?? [];
@@ -113,31 +124,32 @@ function ticketsIn(place: string): Ticket[] {
   });
 }
 
-function takeAway({ place, name }: Ticket): void {
+function remove({ place, name }: Ticket): void {
   try {
     unlinkSync(join(place, name));
   } catch {
-    // Somebody was faster; or it is another user's, and does not count.
+    // Another process was faster; or the ticket is another user's, and does not count.
   }
 }
 
 function isRunning(ticket: Ticket): boolean {
   if (!exists(ticket.pid)) return false;
   const start = startOf(ticket.pid);
-  if (start === undefined) return exists(ticket.pid); // hidden from us, or it has just ended
+  if (start === undefined) return exists(ticket.pid); // hidden from this process, or just ended
   return start !== ENDED && (ticket.start === start || ticket.start === UNKNOWN);
 }
 
 function exists(holder: number): boolean {
-  return signalProcess(holder, 0, false) !== 'absent'; // one that may not be signalled is another user's
+  return signalProcess(holder, 0, false) !== 'absent'; // a process that may not be signalled is another user's
 }
 
-/** When the process started, as the system counts; undefined: it does not tell. */
+/** The start time of a process, in the system's unit; undefined: the system does not reveal it. */
 function startOf(holder: number): string | undefined {
   try {
     if (platform !== 'linux') return platform === 'win32' ? undefined : startByPs(holder);
     const stat = readFileSync(`/proc/${holder}/stat`, 'latin1');
-    // "pid (name) state ppid …": the name may hold spaces and brackets; the start is the 22nd field of all.
+    // "pid (name) state ppid …": the name may have spaces and brackets; the start is the 22nd
+    // field.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20);
     return fields[0] === 'Z' || fields[0] === 'X' ? ENDED : fields[19];
   } catch {

@@ -7,7 +7,10 @@ import { type JournalHandle, type JournalStore, journalError } from './journal-s
 import { lockJournal } from './node-journal-lock.js';
 
 const { O_RDWR, O_APPEND, O_CREAT, O_DSYNC = 0 } = constants;
-/** Under its permission model Node 26 syncs no file, so there the system syncs each write. (Windows cannot.) */
+/**
+ * Node 26 refuses to sync under its permission model, so there the system syncs each write.
+ * (Windows cannot.)
+ */
 const FLAGS: number = O_RDWR | O_APPEND | O_CREAT | ('permission' in process && process.permission !== undefined ? O_DSYNC : 0);
 
 class NodeJournalHandle implements JournalHandle {
@@ -41,14 +44,14 @@ class NodeJournalHandle implements JournalHandle {
 
   close(): Promise<void> {
     this.#unlock();
-    // Everything that was reported has been synced: what the closing says is no news.
+    // Everything reported has been synced, so an error of the close is no news.
     return this.#file.close().catch(ignore);
   }
 }
 
 export const nodeJournals: JournalStore = {
   async open(path: string): Promise<JournalHandle> {
-    // Before it is opened: a pipe may keep who opens it waiting, and a device may do anything.
+    // Before the file is opened, as opening a pipe may wait, and opening a device may do anything.
     const before = await statIfAny(path);
     if (before !== undefined) mustBeFile(path, before);
     const file = await open(path, FLAGS);
@@ -59,7 +62,7 @@ export const nodeJournals: JournalStore = {
       if (before === undefined) await syncFolder(path);
       return new NodeJournalHandle(file, unlock);
     } catch (error) {
-      await file.close().catch(ignore); // there is something worse to tell
+      await file.close().catch(ignore); // the first error is reported
       throw error;
     }
   },
@@ -80,12 +83,15 @@ function mustBeFile(path: string, stats: BigIntStats): void {
   throw journalError(path, `is ${kind}: a journal is an ordinary file`);
 }
 
-/** A new file survives the end of the machine only when its folder has been written, too. Not every system lets a folder be synced. */
+/**
+ * A new file survives a crash of the machine only if its folder is synced, too. Not every system
+ * allows that.
+ */
 async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(dirname(await realpath(path)), 'r');
     await folder.sync().finally(() => folder.close());
   } catch {
-    // then the system does it when it does it
+    // the system writes the folder in its own time
   }
 }

@@ -1,21 +1,30 @@
-/** Where the outcomes of a batch wait until they are taken: by the index of their item, or as they came. */
+/**
+ * Where the outcomes of a batch wait until the consumer takes them: in the order of the items, or
+ * of arrival.
+ */
 import { fulfilled, type Outcome, rejected } from './outcome.js';
 
 const NONE: readonly never[] = [];
 
+/** Takes the outcomes: awaits all of them, or iterates. */
+export interface Consumer {
+  /** Outcomes have come, or the batch is over. */
+  consume(): void;
+}
+
 /**
- * The outcomes of neighbouring items that were told together: one object for all of them, as one for each would cost more than
- * the rest of a short item. An outcome of its own is made for whoever asks for outcomes.
+ * The outcomes of neighbouring items that a chunk reported together. One object holds them all,
+ * because one for each would cost more than the rest of a short item.
  */
 export class OutcomeRange {
-  /** Of the first one. */
+  /** The index of the first item. */
   readonly index: number;
   readonly length: number;
   readonly #attempts: number;
-  /** From `#from` on; undefined: no item gave anything. */
+  /** From `#from` on; undefined: every value is undefined. */
   readonly #values: unknown[] | undefined;
   readonly #from: number;
-  /** By place in `#values`. */
+  /** Of failed items, by their place in `#values`. */
   readonly #reasons: ReadonlyMap<number, unknown> | undefined;
 
   constructor(
@@ -34,7 +43,7 @@ export class OutcomeRange {
     this.#reasons = reasons;
   }
 
-  /** What the failed ones failed with, in order. */
+  /** In the order of the items. */
   get failures(): readonly { readonly index: number; readonly reason: unknown }[] {
     if (this.#reasons === undefined) return NONE;
     const failures: { index: number; reason: unknown }[] = [];
@@ -48,7 +57,7 @@ export class OutcomeRange {
     return this.#reasons?.has(this.#from + offset) === true;
   }
 
-  /** Of one that has not failed. It is let go (G12). */
+  /** Returns the value of an item that has not failed, and releases it (G12). */
   takeValue(offset: number): unknown {
     if (this.#values === undefined) return undefined;
     const place = this.#from + offset;
@@ -67,13 +76,13 @@ export class OutcomeRange {
 
 export class OutcomeBuffer {
   readonly #isOrdered: boolean;
-  /** By the index of the first item; if unordered, by when they came. */
+  /** By the index of the first item; if unordered, by the number of arrival. */
   readonly #held = new Map<number, Outcome | OutcomeRange>();
   #arrived = 0;
   #head = 0;
-  /** Of the piece at the head, so many have been taken. */
+  /** The number of outcomes taken from the piece at the head. */
   #taken = 0;
-  /** The piece at the head, where it is known. */
+  /** The piece at the head, once it was looked up. */
   #piece: Outcome | OutcomeRange | undefined;
   #isOpen = true;
 
@@ -85,20 +94,20 @@ export class OutcomeBuffer {
     if (this.#isOpen) this.#held.set(this.#isOrdered ? piece.index : this.#arrived++, piece);
   }
 
-  /** How the next one ended; undefined: it is not there. */
+  /** The status of the next outcome; undefined: it has not come. */
   get next(): 'fulfilled' | 'rejected' | undefined {
-    const piece = this.#piece ?? this.#lookUp();
+    const piece = this.#piece ?? this.#findHead();
     if (piece === undefined) return undefined;
     if (!(piece instanceof OutcomeRange)) return piece.status;
     return piece.hasFailed(this.#taken) ? 'rejected' : 'fulfilled';
   }
 
-  #lookUp(): Outcome | OutcomeRange | undefined {
+  #findHead(): Outcome | OutcomeRange | undefined {
     this.#piece = this.#held.get(this.#head);
     return this.#piece;
   }
 
-  /** Of the next one, which is there and has not failed. */
+  /** Called only if `next` is 'fulfilled'. */
   takeValue(): unknown {
     const piece = this.#piece as Outcome | OutcomeRange;
     const value = piece instanceof OutcomeRange ? piece.takeValue(this.#taken) : (piece as { value?: unknown }).value;
@@ -106,7 +115,7 @@ export class OutcomeBuffer {
     return value;
   }
 
-  /** The next one, which is there. */
+  /** Called only if there is a `next`. */
   take(): Outcome {
     const piece = this.#piece as Outcome | OutcomeRange;
     const outcome = piece instanceof OutcomeRange ? piece.take(this.#taken) : piece;
@@ -124,14 +133,14 @@ export class OutcomeBuffer {
     this.#piece = undefined;
   }
 
-  /** Everything that is there, in any order; for those who take nothing one by one. */
+  /** Returns all that has come, in any order, to a consumer that never takes single outcomes. */
   takeAll(): (Outcome | OutcomeRange)[] {
     const all = [...this.#held.values()];
     this.#held.clear();
     return all;
   }
 
-  /** Nobody will take any more. */
+  /** Nobody takes any more: later outcomes are dropped. */
   close(): void {
     this.#isOpen = false;
     this.#held.clear();

@@ -1,7 +1,9 @@
 /** How one item of a batch ended. */
 export type Outcome = { readonly index: number; readonly attempts: number; readonly ms: number } & PromiseSettledResult<unknown>;
 
-/** Getters, so that an outcome still equals the plain `{ index, status, value }` that it is. */
+/**
+ * `attempts` and `ms` are getters, so that an outcome equals a plain `{ index, status, value }`.
+ */
 abstract class Settled {
   readonly index: number;
   readonly #attempts: number;
@@ -12,11 +14,11 @@ abstract class Settled {
     this.#attempts = attempts;
     this.#ms = ms;
   }
-  /** Started attempts. */
+  /** The number of started attempts. */
   get attempts(): number {
     return this.#attempts;
   }
-  /** Of the last one. */
+  /** Milliseconds of the last attempt. */
   get ms(): number {
     return this.#ms;
   }

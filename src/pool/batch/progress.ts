@@ -1,4 +1,4 @@
-/** How far a batch is, and how fast; tells those who listen, not too often. */
+/** The progress of a batch, and its speed. Listeners are called at most every 100 ms. */
 
 import type { Clock, Timer } from '../../shared/platform.js';
 import { inContext } from '../../shared/program.js';
@@ -6,8 +6,8 @@ import type { Events } from '../events.js';
 import type { BatchProgress } from '../types.js';
 import type { BatchRun } from './batch-run.js';
 
-const TELL_MS = 100;
-/** The speed is that of about the last so many milliseconds. */
+const REPORT_MS = 100;
+/** The speed is that of about this last period. */
 const SPAN_MS = 5000;
 
 type Listener = (progress: BatchProgress) => unknown;
@@ -19,14 +19,14 @@ export class ProgressMeter {
   readonly #events: Events;
   readonly #batch: BatchRun;
   readonly #startedAt: number;
-  /** Finished items, each counting less as it lies further back. */
+  /** Finished items, each of which counts less as it gets older. */
   #weight = 0;
   #weighedAt: number;
   #endedAt: number | undefined;
   readonly #listeners: Listener[] = [];
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
-  /** As the code of the call that made the batch, whatever has changed it. */
+  /** Always runs in the context of the call that made the batch. */
   readonly #call: (listener: Listener) => unknown = inContext((listener) => listener(this.progress));
 
   constructor(clock: Clock, events: Events, batch: BatchRun) {
@@ -39,7 +39,8 @@ export class ProgressMeter {
 
   get progress(): BatchProgress {
     const perSecond = this.#perSecond();
-    const { total, running } = this.#batch;
+    const { running, pump } = this.#batch;
+    const { total } = pump;
     const left = total === undefined ? undefined : total - this.done;
     const etaMs = left === undefined ? undefined : left <= 0 ? 0 : perSecond > 0 ? (left / perSecond) * 1000 : undefined;
     return { total, done: this.done, failed: this.failed, running, perSecond, etaMs };
@@ -54,7 +55,7 @@ export class ProgressMeter {
     this.changed();
   }
 
-  /** An exponential average, corrected for the start, when there is less than a whole span to average over. */
+  /** An exponential average, corrected for the start, when the batch is younger than the span. */
   #perSecond(): number {
     if (this.#weight === 0) return 0;
     const now = this.#endedAt ?? this.#clock.now();
@@ -63,7 +64,7 @@ export class ProgressMeter {
     return (weight / Math.max(span, 1)) * 1000;
   }
 
-  // ---- telling
+  // ---- reports
 
   listen(listener: Listener): void {
     this.#listeners.push(listener);
@@ -72,21 +73,21 @@ export class ProgressMeter {
 
   changed(): void {
     if (this.#listeners.length === 0 || this.#timer !== undefined || this.#endedAt !== undefined) return;
-    const dueMs = this.#toldAt + TELL_MS - this.#clock.now();
-    if (dueMs <= 0) this.#tell();
-    else this.#timer = this.#clock.setTimer(() => this.#tell(), dueMs);
+    const dueMs = this.#reportedAt + REPORT_MS - this.#clock.now();
+    if (dueMs <= 0) this.#report();
+    else this.#timer = this.#clock.setTimer(() => this.#report(), dueMs);
   }
 
   end(): void {
     this.#endedAt = this.#clock.now();
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     this.#timer = undefined;
-    this.#toldAt = this.#clock.now();
-    // Each by itself: one that throws becomes a warning and takes nothing from the others.
+    this.#reportedAt = this.#clock.now();
+    // Each alone: a listener that throws becomes a warning and takes nothing from the others.
     for (const listener of this.#listeners) this.#events.after(() => this.#call(listener));
   }
 }

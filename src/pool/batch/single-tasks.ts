@@ -1,4 +1,7 @@
-/** The items of a batch that go one by one, each as a task of its own; chunker.ts has those that go together. */
+/**
+ * The items of a batch that go one by one, each as a task of its own. chunker.ts has those that go
+ * together.
+ */
 
 import { encodeArgs } from '../handles/submit.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
@@ -31,7 +34,7 @@ export class SingleTasks {
     return [...this.#inFlight].flatMap(({ record }) => record ?? []);
   }
 
-  /** What keeps it from being submitted is how it ends. */
+  /** An item that cannot be submitted rejects with the reason. */
   submit(index: number, name: NameStats, args: readonly unknown[]): void {
     const item = new Single(this, index);
     this.#inFlight.add(item);
@@ -50,17 +53,18 @@ export class SingleTasks {
       item.key = key;
       if (isKnown) return;
     }
-    // The user's code ran while arguments were encoded, and may have ended the pool: it would never start there.
-    if (core.supervisor.state !== 'open') throw core.refusal();
+    // Code of the program ran while the arguments were encoded. It may have ended the pool, where
+    // the task would never start.
+    if (core.poolState.state !== 'open') throw core.refusal();
     item.record = core.submit(name, 0, encoded, this.#task, item);
     this.#batch.onSubmitted(item.record);
   }
 
-  /** Called in the middle of a settlement: only notes it, once it stands in the journal. */
+  /** With a journal, the item is reported once its outcome is on the disk. */
   onSettled(item: Single, outcome: Outcome, record: TaskRecord | undefined): void {
     const { key } = item;
     if (this.#journal === undefined || key === undefined || record === undefined || !isFinal(outcome, record)) this.#report(item, outcome);
-    else this.#journal.keep(outcome, key, (kept) => this.#report(item, kept));
+    else this.#journal.write(outcome, key, (written) => this.#report(item, written));
   }
 
   #report(item: Single, outcome: Outcome): void {
@@ -68,12 +72,12 @@ export class SingleTasks {
   }
 }
 
-/** One item on its way through the pool. */
+/** One item while its task is in the pool. */
 class Single implements Settler {
   readonly index: number;
   readonly #owner: SingleTasks;
   record: TaskRecord | undefined;
-  /** With a journal: that of its arguments. */
+  /** With a journal: the key of the arguments. */
   key: string | undefined;
 
   constructor(owner: SingleTasks, index: number) {

@@ -1,4 +1,7 @@
-/** From a call of the user's to a record in the queue: checks, encoding, refusals. Nothing here throws for a pool that takes nothing. */
+/**
+ * From a call of the program to a record in the queue: checks, encoding, refusals. A pool that
+ * takes no tasks makes nothing here throw.
+ */
 import { describe, type Encoded, encode, NO_ARGS, UnserialisableError } from '../../ipc/codec/codec.js';
 import { Flag } from '../../ipc/frame.js';
 import { OptionsError, SerializationError } from '../../shared/errors.js';
@@ -12,7 +15,7 @@ import type { NameStats } from '../task/task-durations.js';
 import type { StreamSink } from './stream.js';
 import { Task } from './task.js';
 
-/** What a task runs: a function that the module exports, or one given by its source. */
+/** The function that a task runs: an export of the module, or a function given by its source. */
 export interface Work {
   readonly stats: NameStats;
   readonly isExec: boolean;
@@ -23,7 +26,7 @@ export function namedWork(core: PoolContext, name: string): Work | Error {
   return { stats: core.names.of(name), isExec: false };
 }
 
-/** @throws SerializationError that names the path */
+/** @throws SerializationError that names the path of the value */
 export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
   if (args.length === 0) return NO_ARGS;
   try {
@@ -34,7 +37,7 @@ export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
   }
 }
 
-/** Submits a task and gives its promise; refusals reject it. */
+/** Submits a task and returns its promise; refusals reject it. */
 export function submitTask<R>(
   core: PoolContext,
   name: string,
@@ -48,10 +51,12 @@ export function submitTask<R>(
   if (signal !== undefined && isAborted(signal)) return Task.refused(reasonOf(signal), name, tag, 'cancelled');
   let encoded: Encoded;
   try {
-    if (mayRefuse(core)) throwRefusal(core);
+    // A cheap check first, as nearly always there is no refusal.
+    if (core.poolState.state !== 'open' || core.options.queueLimit !== Number.POSITIVE_INFINITY) throwRefusal(core);
     if (!('stats' in work)) throw work;
     encoded = encodeArgs(name, args);
-    // Getters among the arguments are code of the program: it may have filled the queue. If it has ended the pool, the task settles at once.
+    // Getters among the arguments are code of the program, which may have filled the queue. If it
+    // has ended the pool, `core.submit` settles the task immediately.
     if (core.options.queueLimit !== Number.POSITIVE_INFINITY) throwRefusal(core);
   } catch (error) {
     return Task.refused(error, name, tag);
@@ -60,15 +65,10 @@ export function submitTask<R>(
   const flags = (isExec ? Flag.Exec : 0) | (stream === undefined ? 0 : Flag.Stream);
   const task = Task.pending<R>();
   const record = core.submit(stats, flags, encoded, options, task, stream);
-  // Nobody awaits the task of a stream, so nothing could be found out later.
+  // Nobody awaits the task of a stream, so the caller could not be found out later.
   if (stream !== undefined || isWorthCapturing(stats, core.outstanding)) record.caller = captureCaller(below);
   if (stream !== undefined) stream.record = record;
   return task.bind(core, record);
-}
-
-/** Whether it is worth asking: nearly always it is not. */
-function mayRefuse(core: PoolContext): boolean {
-  return core.poolState.state !== 'open' || core.options.queueLimit !== Number.POSITIVE_INFINITY;
 }
 
 function throwRefusal(core: PoolContext): void {
@@ -92,7 +92,7 @@ export function execSource(fn: unknown): string {
   return source;
 }
 
-/** The name of the function, if it has one that is a string. */
+/** The name of the function, if that is a string. */
 export function execName(fn: object): string {
   const name = safeRead(fn, 'name');
   return typeof name === 'string' && name !== '' ? name : 'exec';

@@ -13,7 +13,10 @@ export type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject:
 
 type Settle = (value: unknown) => void;
 
-/** The functions of the promise that was made last: one executor for all, as a closure for each task would cost more than the rest of it. */
+/**
+ * The functions of the newest promise. All tasks share one executor, because a closure for each
+ * would cost more than the rest of it.
+ */
 let resolveLast: Settle;
 let rejectLast: Settle;
 function keepFunctions(resolve: Settle, reject: Settle): void {
@@ -22,10 +25,16 @@ function keepFunctions(resolve: Settle, reject: Settle): void {
 }
 
 /**
- * One submitted task: a real promise of its result, with a handle on what runs behind it.
+ * One submitted task: a real promise of its result, and a handle on its attempts.
  *
- * `then`, `catch` and `finally` give plain promises. When the caller's own cancel, kill, terminate or signal
- * ends it, this promise itself counts as handled; promises derived from it do not.
+ * `then`, `catch` and `finally` return plain promises. If the program's own cancel, kill, terminate
+ * or signal ends the task, the rejection of this promise counts as handled; that of derived
+ * promises does not.
+ *
+ * @example
+ * const task = pool.run('resize', [image]);
+ * setTimeout(() => task.cancel('too slow'), 1000);
+ * const small = await task;
  */
 export class Task<R> extends Promise<R> {
   #core: PoolContext | undefined;
@@ -36,7 +45,8 @@ export class Task<R> extends Promise<R> {
   #reject: Settle | undefined;
 
   static {
-    // Its own would make `await` and `Promise.all` wrap each task in one more promise, two microtasks away; and `then` make tasks.
+    // With a constructor of its own, `await` and `Promise.all` would wrap each task in one more
+    // promise, two microtasks away, and `then` would make tasks.
     Object.defineProperty(this.prototype, 'constructor', { value: Promise, writable: true, configurable: true });
   }
 
@@ -45,7 +55,7 @@ export class Task<R> extends Promise<R> {
     super(executor);
   }
 
-  /** @internal One that is still to be bound to what runs behind it. */
+  /** @internal Returns a task that is still to be bound to its record. */
   static pending<R>(): Task<R> {
     const task = new Task<R>(keepFunctions as Executor<R>);
     task.#resolve = resolveLast;
@@ -53,7 +63,7 @@ export class Task<R> extends Promise<R> {
     return task;
   }
 
-  /** @internal Only the pool has the record: called by anybody else it does nothing. */
+  /** @internal Only the pool has the record: a call by anybody else does nothing. */
   resolve(value: unknown, record: TaskRecord): void {
     const resolve = this.#resolve;
     if (resolve === undefined || !this.#isOf(record)) return;
@@ -72,12 +82,12 @@ export class Task<R> extends Promise<R> {
     else rejectToAwaiters(resolve, reject, error, aboutTask(record));
   }
 
-  /** It may settle before it is bound: a broken pool takes nothing in. */
+  /** A task may settle before it is bound, in a broken pool. */
   #isOf(record: TaskRecord): boolean {
     return this.#record === undefined || this.#record === record;
   }
 
-  /** Two functions and what they share: 180 bytes. */
+  /** Releases two functions and their context: 180 bytes. */
   #forget(): void {
     this.#resolve = undefined;
     this.#reject = undefined;
@@ -90,18 +100,26 @@ export class Task<R> extends Promise<R> {
     return this;
   }
 
-  /** Its number in the pool, from 1; 0 if it was refused (closed, broken, full, unserialisable, unknown). */
+  /** The number of the task in its pool, from 1; 0 if the pool refused it. */
   get id(): number {
     return this.#record?.id ?? 0;
   }
+  /** The name of the task, as it was given to `run`; for `exec`, that of the function. */
   get name(): string {
     return this.#record?.name.name ?? this.#refused?.name ?? '';
   }
+  /** The tag, from the options. */
   get tag(): string | undefined {
     return this.#record === undefined ? this.#refused?.tag : this.#record.options.tag;
   }
 
-  /** `running` from the start of an attempt as the parent knows it; what was only sent is `queued`. */
+  /**
+   * The state of the task. `queued`: no attempt has started, even if it was sent. `running`: an
+   * attempt has started, as far as the parent knows. `waiting`: for the delay before a retry.
+   *
+   * @example
+   * if (task.state === 'queued') console.log('not started yet');
+   */
   get state(): 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled' {
     const record = this.#record;
     if (record === undefined) return this.#refused?.state ?? 'failed';
@@ -111,7 +129,10 @@ export class Task<R> extends Promise<R> {
     return lease?.holder?.hasStarted(lease) === true ? 'running' : 'queued';
   }
 
-  /** Started attempts only: a sending that never started is not listed and takes no number. */
+  /**
+   * The started attempts, oldest first. An attempt that was sent and never started is not listed.
+   * @example console.log(task.attempts.at(-1)?.workerId)
+   */
   get attempts(): readonly Attempt[] {
     const record = this.#record;
     if (record === undefined || this.#core === undefined) return [];
@@ -119,7 +140,13 @@ export class Task<R> extends Promise<R> {
     return record.attempts(this.#core.clock.epoch);
   }
 
-  /** Resolves when the first attempt has started; rejects, with what the task rejects with, if it ends without. */
+  /**
+   * Resolves with the first attempt when it has started. If the task ends before, rejects with the
+   * same error.
+   *
+   * @example
+   * const { pid } = await task.started;
+   */
   get started(): Promise<Attempt> {
     const record = this.#record;
     const core = this.#core;
@@ -131,7 +158,7 @@ export class Task<R> extends Promise<R> {
       if (first !== undefined) record.started.resolve(first);
       else if (record.isSettled) this.then(undefined, record.started.reject);
       else {
-        record.flags |= Flag.WantStarted; // from the next time that it is sent
+        record.flags |= Flag.WantStarted; // from the next send on
         if (record.lease !== undefined) core.startWatch.add(record);
       }
     }
@@ -148,15 +175,22 @@ export class Task<R> extends Promise<R> {
   }
 
   /**
-   * Queued: it never starts. Running: `context().signal` fires, and if the task has not settled after the pool's
-   * `graceMs` its worker is killed. The task rejects with TaskCancelledError (code ERR_EVERPOOL_CANCELLED).
-   * Resolves when it runs nowhere; rejects if its process outlives the whole kill ladder.
+   * Cancels the task, which rejects with TaskCancelledError (code ERR_EVERPOOL_CANCELLED). A queued
+   * task never starts. In a running one `context().signal` fires, and its worker is killed if the
+   * task has not settled after the pool's `graceMs`. Resolves when the task runs nowhere; rejects
+   * if its process outlives the whole kill ladder. A settled task is left alone.
+   *
+   * @example
+   * await task.cancel('the user left');
    */
   cancel(reason?: unknown): Promise<void> {
     return this.#end('cancel', reason);
   }
 
-  /** The same without the grace: the kill ladder begins at once. */
+  /**
+   * Cancels without the grace: the kill ladder begins immediately.
+   * @example await task.kill('it takes too long')
+   */
   kill(reason?: unknown): Promise<void> {
     return this.#end('kill', reason);
   }
@@ -166,7 +200,7 @@ export class Task<R> extends Promise<R> {
     return this.#core.waiters.hold(this.#core.cancellation[how](this.#record, reason));
   }
 
-  /** @internal A task that the pool did not take: it has rejected already. */
+  /** @internal Returns a task that the pool refused, and that has rejected. */
   static refused<R>(error: unknown, name: string, tag: string | undefined, state: 'failed' | 'cancelled' = 'failed'): Task<R> {
     const task = new Task<R>((_resolve, reject) => reject(error));
     task.#refused = { name, tag, state };
@@ -192,7 +226,7 @@ export class Task<R> extends Promise<R> {
   }
 }
 
-/** The caller ended it: that it rejects is no news, and no unhandled rejection. */
+/** The program ended the task itself, so its rejection is never unhandled. */
 function markHandled(promise: Promise<unknown>): void {
   Promise.prototype.then.call(promise, undefined, ignore);
 }

@@ -1,12 +1,22 @@
-/** `pool.tasks`: the names of a module as methods. */
+/** `pool.tasks`: the functions of a module as methods. */
 
 import type { TaskArgs, TaskName, TaskResult } from '../types.js';
 import type { Task } from './task.js';
 
-/** The functions of a task module as methods that give a Task. */
+/**
+ * The functions of a task module, as methods that return a Task: `tasks.add(1, 2)` is
+ * `run('add', [1, 2])`.
+ *
+ * @example
+ * const { add } = pool.tasks;
+ * console.log(await add(1, 2));
+ */
 export type Tasks<M> = { [K in TaskName<M>]: (...args: TaskArgs<M, K>) => Task<TaskResult<M, K>> };
 
-/** What the language looks up by itself: a proxy that answered `then` would hang whoever awaits it, and the others would submit tasks. */
+/**
+ * Names that the language itself reads: a method `then` would make an `await` hang, and the others
+ * would submit tasks.
+ */
 const OF_THE_LANGUAGE: readonly string[] = ['then', 'toJSON', 'toString', 'valueOf'];
 
 export function tasksProxy<M>(run: (name: string, args: unknown[]) => Task<unknown>): Tasks<M> {

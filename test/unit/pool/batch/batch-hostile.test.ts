@@ -1,4 +1,7 @@
-/** The input of a map, its items, its listeners and its readers are code of the program: they may throw anything and call anything. */
+/**
+ * The input of a map, its items, its listeners and its readers are code of the program: they may
+ * throw anything and call anything.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, test } from 'vitest';
 import { EverpoolError, PoolClosedError } from '../../../../src/shared/errors.js';
@@ -126,7 +129,7 @@ describe('an input that throws', () => {
     });
   }
 
-  test('what return() throws, or that it never answers, changes nothing for a batch that has failed', async () => {
+  test('a return() that throws, or never answers, changes nothing for a batch that has failed', async () => {
     const returns: unknown[] = [thrower(Object.create(null)), () => Promise.reject(undefined), () => new Promise(() => undefined), 5];
     for (const end of returns) {
       const core = new FakeCore();
@@ -160,7 +163,7 @@ describe('an input that throws', () => {
 });
 
 describe('an input by the rules of the language', () => {
-  test('done may be anything that is true, and then its value is not asked for', async () => {
+  test('done may be anything truthy, and then the value is not read', async () => {
     for (const done of [true, 1, 'yes', {}]) {
       let left = 2;
       const next = () => {
@@ -171,7 +174,7 @@ describe('an input by the rules of the language', () => {
     }
   });
 
-  test('next is read once, and is called on the iterator; what it gives may be a function with properties', async () => {
+  test('next is read once, and is called on the iterator; its result may be a function with properties', async () => {
     let reads = 0;
     const iterator = {
       left: 3,
@@ -187,7 +190,7 @@ describe('an input by the rules of the language', () => {
     expect(reads).toBe(1);
   });
 
-  test('a property that changes what it is with every reading is read once', async () => {
+  test('a property that changes with every reading is read once', async () => {
     let reads = 0;
     const items = Object.defineProperty({}, Symbol.iterator, {
       get: () => {
@@ -198,7 +201,7 @@ describe('an input by the rules of the language', () => {
     expect(await echoing().map(items as never)).toEqual([1, 2]);
   });
 
-  test('the same promise again and again is the same item again and again', async () => {
+  test('the same promise repeated is the same item repeated', async () => {
     const core = echoing();
     const again = Promise.resolve({ done: false, value: 7 });
     const iterator = core.map({ [Symbol.asyncIterator]: () => ({ next: () => again }) }, { bufferSize: 2 })[Symbol.asyncIterator]();
@@ -206,7 +209,7 @@ describe('an input by the rules of the language', () => {
     await iterator.return?.();
   });
 
-  test('a promise that calls back twice, with an item and an error, has given the item', async () => {
+  test('a promise that calls back twice, with an item and then an error, resolves to the item', async () => {
     let left = 2;
     const next = () =>
       withThen({}, (onItem, onError) => {
@@ -231,7 +234,7 @@ describe('an input by the rules of the language', () => {
   });
 });
 
-describe('code of the program that ends things in the middle', () => {
+describe('code of the program that ends something in the middle', () => {
   /** Ends the pool as `kill`, `terminate` and `close` do for what is submitted later. */
   const ends: [string, (core: FakeCore) => void][] = [
     ['closes the pool', (core) => core.close()],
@@ -310,18 +313,18 @@ describe('code of the program that ends things in the middle', () => {
     }
   });
 
-  test('a pool that is revived by the input goes on with the item that it has just given', async () => {
+  test('a pool that is revived by its input goes on with the item that was just yielded', async () => {
     const core = new FakeCore();
     function* items(): Generator<number> {
       yield 0;
       yield 1;
-      core.supervisor.state = 'open';
+      core.poolState.state = 'open';
       yield 2;
       yield 3;
     }
     const all = core.map(items(), { bufferSize: 2 }).settled();
     await settle();
-    core.supervisor.state = 'broken';
+    core.poolState.state = 'broken';
     core.answer = (item) => item;
     core.resolve(0);
     core.resolve(1);
@@ -359,7 +362,7 @@ describe('listeners and readers', () => {
     }
   });
 
-  test('of two uses at once the first decides, and the other is told so', async () => {
+  test('of two uses of one batch the first decides, and the other says so', async () => {
     const core = echoing();
     const batch = core.map([1, 2, 3]);
     const seen: unknown[] = [];
@@ -375,7 +378,7 @@ describe('listeners and readers', () => {
     expect(await all).toEqual([1, 2, 3]);
   });
 
-  test('a reader that returns while it waits, twice, gets its ends', async () => {
+  test('a reader that returns twice while it waits gets both answers', async () => {
     const core = new FakeCore();
     const iterator = core.map([1, 2])[Symbol.asyncIterator]();
     const waiting = iterator.next();
@@ -389,7 +392,7 @@ describe('listeners and readers', () => {
 describe('the context of the call', () => {
   const storage = new AsyncLocalStorage<string>();
 
-  /** An input that notes in which context each part of it runs. */
+  /** An input that records the context in which each part of it runs. */
   function noting(isAsync: boolean, count: number): { items: AsyncIterable<unknown>; seen: Set<string> } {
     const seen = new Set<string>();
     const controlFile = (what: string): void => void seen.add(`${what} as ${storage.getStore()}`);

@@ -21,8 +21,7 @@ function chunkOf(indexes: number[]): {
     onReported: (range: OutcomeRange) => {
       for (let offset = 0; offset < range.length; offset += 1) settled.push(range.take(offset));
     },
-    onItemSettled: (outcome: Outcome) => settled.push(outcome),
-    onChunkOver: () => undefined,
+    onChunkOver: (_chunk: Chunk, outcomes: readonly Outcome[]) => settled.push(...outcomes),
     apart: (of: TaskRecord, index: number, encoded: Encoded): TaskRecord => {
       const record = { ...of, ...encoded, starts: 0 } as unknown as TaskRecord;
       apart.push({ index, record });
@@ -38,7 +37,7 @@ function chunkOf(indexes: number[]): {
 }
 
 describe('a chunk', () => {
-  test('settles what it is told, each item once', () => {
+  test('settles what is reported to it, each item once', () => {
     const { chunk, settled } = chunkOf([7, 8, 9]);
     chunk.put([0, ['a', undefined], [[1, { error: 'b' }]]]);
     chunk.put([0, ['again', 'again'], []]);
@@ -51,7 +50,7 @@ describe('a chunk', () => {
     expect(chunk.left).toBe(0);
   });
 
-  test('is told nothing but of its own items: what else a worker claims is a fault of the worker, and settles nothing', () => {
+  test('takes reports of its own items only: any other claim is a fault of the worker, and settles nothing', () => {
     const claims: unknown[] = [
       [0, 1e15, []],
       [0, Number.POSITIVE_INFINITY, []],
@@ -85,7 +84,7 @@ describe('a chunk', () => {
   const sent = (leases: Lease[]): unknown[] =>
     leases.map(({ record, hasStarted }) => [decode(record.codec, record.body as never, record.attachments), hasStarted, record.starts]);
 
-  test('comes apart when its worker dies: what was not told goes on, item by item, each as it had started or had not', () => {
+  test('comes apart when its worker dies: what was not reported goes on, item by item, by whether it had started', () => {
     const { chunk, settled, apart, lease } = chunkOf([5, 6, 7, 8, 9]);
     chunk.put([0, ['a'], []]);
     const parts = chunk.split(lease, 3);
@@ -103,7 +102,7 @@ describe('a chunk', () => {
     expect(settled.map(({ index }) => index)).toEqual([5, 6]);
   });
 
-  test('of which nothing had started is charged with nothing; of which nobody knows, with everything', () => {
+  test('charges no item if none had started, and every item if the starts are unknown', () => {
     const fresh = chunkOf([1, 2]);
     expect(sent(fresh.chunk.split(fresh.lease, 0))).toEqual([
       [{ only: ['item 1'] }, false, 0],
@@ -113,13 +112,13 @@ describe('a chunk', () => {
     expect(unknown.chunk.split(unknown.lease, Number.NaN).every(({ hasStarted }) => hasStarted)).toBe(true);
   });
 
-  test('of one item starts with its attempt, and one that was told leaves nothing', () => {
+  test('of one item starts with its attempt, and a reported one leaves nothing', () => {
     const one = chunkOf([4]);
     expect(one.chunk.split(one.lease, 0)).toEqual([one.lease]);
     expect(one.lease.hasStarted).toBe(true);
-    const told = chunkOf([4, 5]);
-    told.chunk.put([0, 2, []]);
-    expect(told.chunk.split(told.lease, 2)).toEqual([]);
+    const reported = chunkOf([4, 5]);
+    reported.chunk.put([0, 2, []]);
+    expect(reported.chunk.split(reported.lease, 2)).toEqual([]);
   });
 
   test('is some 3 ms of work, and small at the end', () => {

@@ -13,8 +13,8 @@ function takeWhatIsThere(buffer: OutcomeBuffer): Outcome[] {
   return taken;
 }
 
-describe('an outlet', () => {
-  test('ordered: gives what stretches and single outcomes hold by the index of their item, up to the first gap', () => {
+describe('an outcome buffer', () => {
+  test('ordered: returns the outcomes of ranges and single items by the index of their item, up to the first gap', () => {
     const buffer = new OutcomeBuffer(true);
     buffer.put(new OutcomeRange(3, 2, 1, ['x', 'd', 'e'], 1, undefined));
     buffer.put(rejected(2, 'c', 1));
@@ -33,7 +33,7 @@ describe('an outlet', () => {
     expect(buffer.next).toBeUndefined();
   });
 
-  test('unordered: gives them as they came', () => {
+  test('unordered: returns them as they arrived', () => {
     const buffer = new OutcomeBuffer(false);
     buffer.put(new OutcomeRange(7, 2, 1, undefined, 0, undefined));
     buffer.put(fulfilled(0, 'a'));

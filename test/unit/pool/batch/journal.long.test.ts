@@ -1,0 +1,2 @@
+/** All cases of the properties in journal.test.ts. */
+import './journal.test.js';
