@@ -1,4 +1,7 @@
-/** One listener per AbortSignal, however many tasks share it: eleven listeners on one signal make Node warn. */
+/**
+ * One listener per AbortSignal, however many tasks share it, because Node warns about the eleventh
+ * listener on a signal. The listener goes with the last task that watches the signal.
+ */
 import { guarded } from '../shared/program.js';
 import { isAborted, offAbort, onAbort, reasonOf } from '../shared/signals.js';
 
@@ -10,7 +13,10 @@ export class AbortSignals<T> {
     this.#onAbort = onAbort;
   }
 
-  /** Called back once; within this call if the signal has fired already, as it may have while code of the program ran. */
+  /**
+   * Calls back once; immediately if the signal has already fired, which code of the program may
+   * have caused.
+   */
   watch(signal: AbortSignal, member: T): void {
     if (isAborted(signal)) {
       this.#onAbort(member, reasonOf(signal));

@@ -1,5 +1,5 @@
 /**
- * The public events. They are queued during a turn and emitted after its effects are done, so a
+ * The public events. They are queued during a turn and emitted once its effects are complete, so a
  * listener that calls the pool cannot re-enter a decision. The pool itself never listens to them.
  */
 import { EventEmitter } from 'eventemitter3';
@@ -8,23 +8,27 @@ import type { Clock } from '../shared/platform.js';
 import { guarded, inContext } from '../shared/program.js';
 import type { PoolEvents } from './types.js';
 
-const OF_TASKS = ['taskStarted', 'taskRetried', 'taskSettled'] as const;
-const NAMES: readonly string[] = [
-  'workerSpawned',
-  'workerReady',
-  'workerDied',
-  'workerRecycled',
-  ...OF_TASKS,
-  'broken',
-  'recovered',
-  'closed',
-  'stdout',
-  'stderr',
-] satisfies (keyof PoolEvents)[];
+/** Every event, and its subject. A task has several, so their payloads are built on demand. */
+const SUBJECTS: Record<keyof PoolEvents, 'task' | 'worker' | 'pool'> = {
+  workerSpawned: 'worker',
+  workerReady: 'worker',
+  workerDied: 'worker',
+  workerRecycled: 'worker',
+  taskStarted: 'task',
+  taskRetried: 'task',
+  taskSettled: 'task',
+  broken: 'pool',
+  recovered: 'pool',
+  closed: 'pool',
+  stdout: 'worker',
+  stderr: 'worker',
+};
+const NAMES = Object.keys(SUBJECTS) as (keyof PoolEvents)[];
+const OF_TASKS: readonly (keyof PoolEvents)[] = NAMES.filter((name) => SUBJECTS[name] === 'task');
 
 type Listener<E extends keyof PoolEvents> = (payload: PoolEvents[E]) => unknown;
 
-/** A listener as it is called: in the async context in which it was added. */
+/** A listener bound to the async context in which it was added. */
 interface Call {
   (payload: unknown): unknown;
   readonly listener: unknown;
@@ -34,27 +38,27 @@ export class Events {
   readonly #emitter = new EventEmitter();
   readonly #clock: Clock;
   #queue: (() => unknown)[] = [];
-  /** Somebody listens to what happens with each task. */
+  /** True if any event about single tasks has a listener. */
   #hearsTasks = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Ask before building a payload: nobody pays for events that nobody hears. */
-  has(event: (typeof OF_TASKS)[number]): boolean {
+  /** Ask before you build a payload: events without a listener cost nothing. */
+  has(event: keyof PoolEvents): boolean {
     return this.#hearsTasks && this.#emitter.listenerCount(event) > 0;
   }
 
   emit<E extends keyof PoolEvents>(event: E, payload: PoolEvents[E]): void {
     if (this.#emitter.listenerCount(event) === 0) return;
-    // One guard per listener: a throw in one must not starve the later ones.
+    // Each listener is called on its own: one that throws must not stop the later ones.
     this.after(() => {
       for (const call of this.#calls(event)) guarded(`a listener of '${event}'`, () => call(payload));
     });
   }
 
-  /** Runs a callback of the user's after this turn; what it throws becomes a warning. */
+  /** Runs a callback of the user after this turn; an error that it throws becomes a warning. */
   after(callback: () => unknown): void {
     if (this.#queue.push(callback) > 1) return;
     this.#clock.soon(() => {
@@ -64,7 +68,7 @@ export class Events {
     });
   }
 
-  /** @throws OptionsError for a name that is no event, or a listener that is no function */
+  /** @throws OptionsError for an unknown event, or a listener that is not a function */
   on<E extends keyof PoolEvents>(event: E, listener: Listener<E>): void {
     check(event, listener);
     this.#add(event, listener, inContext(listener));
@@ -106,6 +110,6 @@ export class Events {
 }
 
 function check(event: unknown, listener: unknown): void {
-  if (typeof event !== 'string' || !NAMES.includes(event)) throw invalid('event', `one of ${NAMES.join(', ')}`, event);
+  if (typeof event !== 'string' || !NAMES.includes(event as keyof PoolEvents)) throw invalid('event', `one of ${NAMES.join(', ')}`, event);
   if (typeof listener !== 'function') throw invalid('listener', 'a function', listener);
 }

@@ -1,4 +1,7 @@
-/** What a pool reaches the world through; a simulation puts its own in place of each. */
+/**
+ * Everything through which a pool reaches the outside world: time, processes, files and chance.
+ * Real pools use node-platform.ts; the simulation replaces each part.
+ */
 import type { Clock, Spawner } from '../shared/platform.js';
 import type { JournalStore } from './batch/journal-store.js';
 
@@ -7,6 +10,6 @@ export interface PoolPlatform {
   readonly spawner: Spawner;
   readonly journals: JournalStore;
   readonly random: () => number;
-  /** Workers that may boot at once. */
+  /** The number of workers that may boot at the same time. */
   readonly spawnConcurrency: number;
 }

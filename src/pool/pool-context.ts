@@ -1,6 +1,6 @@
 /**
- * What the rooms of a pool ask of each other. The core (pool-core.ts) is all of this; each room knows only
- * this face of it, so that their files need not import one another in a circle.
+ * What the parts of a pool ask of one another. The core (pool-core.ts) implements all of it. Each
+ * folder imports only this interface, so that their files do not import one another in a circle.
  */
 import type { Encoded } from '../ipc/codec/codec.js';
 import type { Message } from '../ipc/frame.js';
@@ -41,15 +41,15 @@ export interface TaskSettlement {
   onStarted(lease: Lease): void;
   onReply(lease: Lease, message: Message, worker: Worker): void;
   onWithdrawn(lease: Lease): void;
-  /** A value of its stream cannot be decoded: it is to end. */
+  /** Ends a task because a value of its stream cannot be decoded. */
   onUnreadableValue(lease: Lease, cause: unknown): void;
   onOrphaned(lease: Lease, death: Death, worker: Worker): void;
-  /** What deals with it has thrown: it settles with that. Never throws. */
+  /** Settles a task with an error that the pool itself threw while handling it. Never throws. */
   failInternally(record: TaskRecord, cause: unknown): void;
   fail(record: TaskRecord, error: unknown): void;
-  /** Ends a task that is with no worker, as was asked for. */
+  /** Ends a task that is not with a worker, as its `ending` says. */
   end(record: TaskRecord): void;
-  /** Resolves when the task runs nowhere. */
+  /** Resolves once no process runs the task. */
   whenOver(record: TaskRecord): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export interface WorkerRecycling {
 
 export interface PoolContext {
   readonly poolState: PoolState;
-  /** The last steps of everything in the pool. */
+  /** The latest state changes of everything in the pool. */
   readonly story: Story;
   readonly clock: Clock;
   readonly journals: JournalStore;
@@ -98,15 +98,18 @@ export interface PoolContext {
   readonly recycling: WorkerRecycling;
   readonly autoscaler: Autoscaler;
   readonly startWatch: StartWatch;
-  /** Names that the module exports, as the last worker that booted said; undefined until then. */
+  /**
+   * The names that the module exports, from the last worker that booted; undefined before the
+   * first.
+   */
   exports: ReadonlySet<string> | undefined;
-  /** Submitted and not settled. */
+  /** The number of tasks submitted and not settled. */
   readonly outstanding: number;
-  /** The number of workers changes by itself. */
+  /** True if the pool itself changes the number of workers. */
   readonly isElastic: boolean;
-  /** An error of its own for each task (A08), all with the same cause. */
+  /** A new error for each task, all with the same cause. */
   brokenError(): PoolBrokenError;
-  /** The error of a task that is submitted now; undefined if it may be submitted. */
+  /** The error of a task submitted now; undefined if the pool accepts it. */
   refusal(): Error | undefined;
   submit(
     name: NameStats,
@@ -117,14 +120,14 @@ export interface PoolContext {
     sink?: TaskSink,
     items?: TaskItems,
   ): TaskRecord;
-  /** A part of another task, and so no new one; it is in no queue yet. */
+  /** A part of another task: not counted as a new one, and not in a queue yet. */
   apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskItems): TaskRecord;
-  /** Into the queue, from wherever it was; what may not go on settles. */
+  /** Puts a task that is not with a worker into the queue, or settles it if it may not go on. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void;
-  /** False if it is to end, or its pool is broken or ends its tasks. */
+  /** False if the task has an ending, or the pool is broken or ends its tasks. */
   mayGoOn(record: TaskRecord): boolean;
-  /** A task has settled: called once for each (G1). */
+  /** Called once for each task, when it has settled (G1). */
   forget(record: TaskRecord): void;
-  /** Every task that has not settled. */
+  /** All unsettled tasks. */
   records(): Iterable<TaskRecord>;
 }

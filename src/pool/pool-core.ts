@@ -1,8 +1,8 @@
 /**
- * The core of a pool: the dispatch state, which lives here and nowhere else, and the rooms that
- * decide on it. What users hold (Pool, Task, Batch) are handles on it.
+ * The core of a pool. It owns the state of dispatching and the parts that decide on that state; no
+ * other object holds any. Pool, Task and Batch are handles on it.
  *
- *   submit → queue → dispatcher → lane → settlement
+ *   submit → queue → dispatcher → worker leases → settlement
  */
 import type { Encoded } from '../ipc/codec/codec.js';
 import { Deadlines } from '../shared/deadlines.js';
@@ -60,10 +60,14 @@ export class PoolCore implements PoolContext {
   readonly recycling: Recycling;
   readonly autoscaler: Autoscaler;
   readonly startWatch: StartWatch;
-  /** Names that the module exports, as the last worker that booted said; undefined until then. */
+  /**
+   * The names that the module exports, from the last worker that booted; undefined before the
+   * first.
+   */
   exports: ReadonlySet<string> | undefined;
   #lastTaskId = 0;
-  #outstanding = 0; // submitted and not settled
+  /** Submitted, not settled. */
+  outstanding = 0;
 
   constructor(options: ResolvedPoolOptions, platform: PoolPlatform, boot: Encoded) {
     this.story = new Story(options.name);
@@ -105,50 +109,47 @@ export class PoolCore implements PoolContext {
     this.supervisor.start();
   }
 
-  /** The number of workers changes by itself. */
+  /** True if the pool itself changes the number of workers. */
   get isElastic(): boolean {
     return this.supervisor.min < this.supervisor.max;
   }
 
-  get outstanding(): number {
-    return this.#outstanding;
-  }
-
-  /** A batch whose tasks all settled in one turn submits the next ones after it: only what stays idle is idle. */
+  /** When all tasks of a batch settle in one turn, it submits the next ones afterwards, so the pool
+   * is idle only if it stays so. */
   idle(): Promise<void> {
     let hasLasted = false;
-    let isLooking = false;
+    let isChecking = false;
     return this.waiters.until(() => {
-      if (this.#outstanding > 0 || hasLasted || isLooking) return hasLasted && this.#outstanding === 0;
-      isLooking = true;
+      if (this.outstanding > 0 || hasLasted || isChecking) return hasLasted && this.outstanding === 0;
+      isChecking = true;
       this.clock.afterPoll(() => {
-        isLooking = false;
-        hasLasted = this.#outstanding === 0;
+        isChecking = false;
+        hasLasted = this.outstanding === 0;
         if (hasLasted) this.waiters.check();
       });
       return false;
     });
   }
 
-  /** If it is closing or closed. */
+  /** The error of a pool that is closing or closed; undefined while it is open. */
   closedError(what = ''): PoolClosedError | undefined {
     if (this.poolState.isOpen) return undefined;
     return new PoolClosedError(`the pool '${this.options.name}' is ${this.poolState.shown}${what}`);
   }
 
-  /** Why no task may be submitted now, if so. */
+  /** The error of a task submitted now; undefined if the pool accepts it. */
   refusal(): Error | undefined {
-    if (!this.poolState.isOpen) return this.closedError(': it takes no more tasks');
+    if (!this.poolState.isOpen) return this.closedError(': it accepts no more tasks');
     if (this.poolState.state === 'broken') return this.brokenError();
     if (this.queue.size >= this.options.queueLimit && this.queue.size - this.dispatcher.freePlaces >= this.options.queueLimit) {
       return new QueueFullError(
-        `the queue of the pool '${this.options.name}' is full: queueLimit is ${this.options.queueLimit}; room() resolves when there is room`,
+        `the queue of the pool '${this.options.name}' is full: queueLimit is ${this.options.queueLimit}; room() resolves once a task fits`,
       );
     }
     return undefined;
   }
 
-  /** An error of its own for each task (A08), all with the same cause. */
+  /** A new error for each task, all with the same cause. */
   brokenError(): PoolBrokenError {
     const first = this.poolState.brokenBy as PoolBrokenError;
     return new PoolBrokenError(first.message, { death: first.death, cause: first.cause });
@@ -168,9 +169,10 @@ export class PoolCore implements PoolContext {
     record.sink = sink;
     record.items = items;
     this.counts.submitted += items?.left ?? 1;
-    this.#outstanding += 1;
-    if (this.#outstanding === 1) this.clock.hold();
-    // Code of the program ran while the arguments were encoded: the signal may have fired, and the pool have ended.
+    this.outstanding += 1;
+    if (this.outstanding === 1) this.clock.hold();
+    // Encoding the arguments may run code of the program, so by now the signal may have fired, or
+    // the pool may have ended.
     if (options.signal !== undefined) {
       this.signals.watch(options.signal, record);
       if (record.isSettled) return record;
@@ -182,28 +184,28 @@ export class PoolCore implements PoolContext {
     return record;
   }
 
-  /** A part of another task, and so no new one; it is in no queue yet. */
+  /** A part of another task: not counted as a new one, and not in a queue yet. */
   apart(of: TaskRecord, encoded: Encoded, settler: Settler & TaskItems): TaskRecord {
     const record = new TaskRecord(++this.#lastTaskId, of.name, of.flags, encoded, of.options, of.submittedAt, settler);
     record.items = settler;
     record.caller = of.caller;
-    this.#outstanding += 1;
+    this.outstanding += 1;
     return record;
   }
 
-  /** Into the queue, from wherever it was; what may not go on settles. */
+  /** Puts a task that is not with a worker into the queue, or settles it if it may not go on. */
   enqueue(record: TaskRecord, where: 'front' | 'back'): void {
     if (record.ending !== undefined || !this.#startsTasks) {
       this.#refuse(record);
       return;
     }
-    if (record.heapIndex >= 0) this.deadlines.clear(record); // of the attempt that never started
+    if (record.heapIndex >= 0) this.deadlines.clear(record); // from the attempt that never started
     if (where === 'front') this.#enqueueFront(record);
     else this.queue.push(record);
     this.#queued(record);
   }
 
-  /** It is in the queue from now on. */
+  /** Records that the task is in the queue. */
   #queued(record: TaskRecord): void {
     record.become('queued', this.story);
     const { queueTimeoutMs } = record.options;
@@ -217,37 +219,38 @@ export class PoolCore implements PoolContext {
     else this.settlement.fail(record, this.brokenError());
   }
 
-  /** A task may wait for a worker here. */
+  /** True if tasks may wait for a worker in this pool. */
   get #startsTasks(): boolean {
     return this.poolState.startsTasks && this.poolState.brokenBy === undefined;
   }
 
   mayGoOn(record: TaskRecord): boolean {
-    // A pool that ends its tasks knows those that it finds: not one about which was being decided when code of the program ended the pool.
+    // An ending pool ends the tasks that it finds. This one may have been in the middle of a
+    // decision when code of the program ended the pool.
     if (!this.poolState.startsTasks) record.ending ??= this.shutdown.endingOf(record);
     return record.ending === undefined && this.#startsTasks;
   }
 
-  /** What comes back keeps the order of submission, in whatever order it comes (G14). */
+  /** Returning tasks keep the order of submission, in whatever order they return (G14). */
   #enqueueFront(record: TaskRecord): void {
     record.isBack = true;
     this.queue.pushFront(record, (other) => other.isBack && other.id < record.id);
   }
 
-  /** A task has settled: called once for each (G1). */
+  /** Called once for each task, when it has settled (G1). */
   forget(record: TaskRecord): void {
-    this.#outstanding -= 1;
+    this.outstanding -= 1;
     this.deadlines.clear(record);
     if (this.waiting.size > 0) this.waiting.delete(record);
     const { signal } = record.options;
     if (signal !== undefined) this.signals.unwatch(signal, record);
-    if (this.#outstanding > 0) return;
+    if (this.outstanding > 0) return;
     this.clock.release();
     this.waiters.check();
     this.shutdown.onIdle();
   }
 
-  /** Every task that has not settled. */
+  /** All unsettled tasks. */
   *records(): Iterable<TaskRecord> {
     yield* this.queue;
     yield* this.waiting;

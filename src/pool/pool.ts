@@ -1,3 +1,26 @@
+/**
+ * The public face of a pool. The state behind it is in the core (pool-core.ts) and the supervisor.
+ *
+ *   parent process                                   | worker process
+ *                                                    |
+ *   Pool.run · Task · Batch ◄──── settle ───┐        |
+ *     │ submit                              │        |
+ *     ▼                                     │        |
+ *   task queue ◄─── retry, withdrawn ── settlement   |
+ *     │                                     ▲        |
+ *     ▼                                     │        |
+ *   dispatcher                              │        |
+ *     │ one lease per attempt               │        |
+ *     ▼                                     │        |
+ *   worker leases ──── reply, death ────────┘        |
+ *     │            ▲                                 |
+ *     ▼            │                                 |
+ *   supervisor's worker                              |
+ *     ├─ channel ──────────────────────────────────► | reader → attempts → task function
+ *     │          ◄────────────────────────────────── | replies ◄─────────────────┘
+ *     └─ control file ──── revoked, aborted ───────► | (outlives the worker, so that after a
+ *                     ◄─── started ───────────────── |  death it shows which tasks had started)
+ */
 import { OptionsError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';
 import { custom, line, quoted } from '../shared/inspection.js';
@@ -48,21 +71,21 @@ import type {
 import { encodedBoot } from './workers/boot.js';
 import { nodePlatform } from './workers/node-platform.js';
 
-/** @internal What stands behind the next pool: a simulation puts its own doors here. */
+/** @internal Makes the platform of the next pool; a simulation replaces it. */
 export const platformOf: { make: (options: ResolvedPoolOptions) => PoolPlatform } = { make: nodePlatform };
 
 const cores = new WeakMap<object, PoolCore>();
 
-/** @internal What is behind a pool, for the faults of `everpool/testing`. */
+/** @internal The core of a pool, for the faults of `everpool/testing`. */
 export function coreOf(pool: object): PoolCore {
   return cores.get(pool) as PoolCore;
 }
 
 /**
- * A supervised pool of worker processes. Its workers may die in any way at any moment: every task
- * settles (G1), and the pool goes on.
+ * A supervised pool of worker processes. Workers may die in any way at any moment: every task still
+ * settles (G1), and the pool goes on. `M` is the type of the task module.
  *
- * `M` is the type of the task module: `new Pool<typeof import('./tasks.js')>({ module })`.
+ * @example await using pool = new Pool<typeof import('./tasks.js')>({ module });
  */
 export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   readonly name: string;
@@ -82,14 +105,18 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   /**
-   * The same as `run`, as methods: `await pool.tasks.resize(image, 100)`. (`then`, `toJSON`, `toString`, `valueOf` and symbols, which the
-   * language itself looks up, are no methods.)
+   * `run` as methods. Names that JavaScript itself looks up (`then`, `toJSON`, `toString`,
+   * `valueOf`, symbols) are not methods.
+   * @example const thumbnail = await pool.tasks.resize(image, 100);
    */
   get tasks(): Tasks<M> {
     return this.#tasks;
   }
 
-  /** open → closing → closed; open ⇄ broken (a crash loop; see `revive`). */
+  /**
+   * open → closing → closed; open ⇄ broken (a crash loop; see `revive`).
+   * @example const takesTasks = pool.state === 'open';
+   */
   get state(): 'open' | 'broken' | 'closing' | 'closed' {
     return this.#core.poolState.shown;
   }
@@ -97,14 +124,15 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   // ---- submitting
 
   /**
-   * Runs one exported function in a worker.
+   * Runs one exported function in a worker. This call copies the arguments, Buffers of any size
+   * too, so later changes reach no attempt.
    *
-   * The arguments are copied during this call, Buffers of any size too: what becomes of them afterwards reaches no attempt at the
-   * task. docs/values.md lists what they may be; others reject the task with a SerializationError that names the path.
-   *
-   * Never throws for a pool that is closed, broken or full, nor for a name that the module does not export: then
-   * the task rejects (PoolClosedError, PoolBrokenError, QueueFullError, UnknownTaskError).
-   * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array
+   * Never throws for a pool that is closed, broken or full, nor for an unknown name: the task then
+   * rejects (PoolClosedError, PoolBrokenError, QueueFullError, UnknownTaskError). docs/values.md
+   * lists the possible arguments; others reject with a SerializationError that names the path.
+   * @throws OptionsError for a wrong option, a name that is not a string, or args that are not an
+   * array
+   * @example const thumbnail = await pool.run('resize', [image, 100], { timeoutMs: 5000 });
    */
   run<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): Task<TaskResult<M, K>>;
   run(name: string, args?: readonly unknown[], options?: TaskOptions): Task<never> {
@@ -116,8 +144,10 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   /**
-   * Runs a function given by its source. It sees its arguments and the globals of the worker, no closure.
-   * @throws OptionsError if `fn` is no function, or has no source (a native or bound one)
+   * Runs a function from its source. It sees its arguments and the worker's globals, no closure.
+   * The task rejects as with `run`.
+   * @throws OptionsError if `fn` is not a function, or has no source (native or bound)
+   * @example const sum = await pool.exec((a, b) => a + b, [1, 2]);
    */
   exec<A extends unknown[], R>(fn: (...args: A) => R, ...rest: CallRest<A, TaskOptions>): Task<Awaited<R>>;
   exec(fn: AnyFunction, args?: readonly unknown[], options?: TaskOptions): Task<never> {
@@ -129,7 +159,12 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     return submitTask(core, name, execWork(core, name, source), [source, list], resolved, this.exec);
   }
 
-  /** One task per item, the item being its only argument. Lazy: items are pulled as results are taken. */
+  /**
+   * Runs one task per item, with the item as its only argument. Lazy: input is read only as fast as
+   * you consume results.
+   * @throws OptionsError for a wrong option, name or input
+   * @example for await (const page of pool.map('fetchPage', urls)) save(page);
+   */
   map<K extends TaskName<M>>(
     name: K,
     items: Iterable<TaskArgs<M, K>[0]> | AsyncIterable<TaskArgs<M, K>[0]>,
@@ -138,7 +173,11 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     return createBatch(this.#core, checkName(name), items, undefined, options);
   }
 
-  /** One task per item, the item being its list of arguments. */
+  /**
+   * Like `map`, but each item is the array of arguments.
+   * @throws OptionsError for a wrong option, name or input
+   * @example for await (const sum of pool.starmap('add', [[1, 2], [3, 4]])) print(sum);
+   */
   starmap<K extends TaskName<M>>(
     name: K,
     items: Iterable<TaskArgs<M, K>> | AsyncIterable<TaskArgs<M, K>>,
@@ -148,9 +187,12 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   /**
-   * Runs a (sync or async) generator task, and gives what it yields, one by one, with back-pressure: the worker is at most 16 values
-   * (or 1 MiB) ahead of the reader. It starts at once. Refusals reject the iteration.
-   * @throws OptionsError for a wrong option, a name that is not a string, or args that are no array
+   * Runs a generator task (sync or async) and iterates over the values that it yields, with
+   * back-pressure: the worker is at most 16 values or 1 MiB ahead of the reader. The task starts
+   * immediately. If the pool refuses the task, the iteration rejects.
+   * @throws OptionsError for a wrong option, a name that is not a string, or args that are not an
+   * array
+   * @example for await (const row of pool.stream('rows', [file])) print(row);
    */
   stream<K extends TaskName<M>>(name: K, ...rest: CallRest<TaskArgs<M, K>, TaskOptions>): TaskStream<TaskYield<M, K>>;
   stream(name: string, args?: readonly unknown[], options?: TaskOptions): TaskStream<never> {
@@ -164,16 +206,23 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   /**
-   * A group of tasks, batches and streams that ends together: leaving it with `await using` kills what still runs.
+   * A group of tasks, batches and streams that end together: leaving it with `await using` kills
+   * those still running.
    * @throws OptionsError for a wrong option
+   * @example await using scope = pool.scope();
    */
   scope(options?: ScopeOptions): Scope<M> {
     return new Scope<M>(this as unknown as ScopePool, options, (promise) => this.#core.waiters.hold(promise));
   }
 
-  // ---- killing: the pool goes on working after every one of these
+  // ---- killing: the pool goes on after each of these
 
-  /** Kills every task, or those that match. Resolves with how many were ended, once they are confirmed gone. */
+  /**
+   * Kills all tasks, or the matching ones. Resolves with the number of tasks killed, once none of
+   * them runs any more.
+   * @throws OptionsError for a wrong option
+   * @example const count = await pool.killTasks({ tag: 'report', queued: false });
+   */
   async killTasks(options?: KillTasksOptions): Promise<number> {
     const { tag, queued, running, reason } = checkKillTasksOptions(options);
     const core = this.#core;
@@ -181,7 +230,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
       const isRunning = record.lease?.holder?.hasStarted(record.lease) === true;
       return (tag === undefined || record.options.tag === tag) && (isRunning ? running : queued);
     });
-    // The queued ones first: none of them may take the place of one that is killed.
+    // Queued tasks first: none of them may take the place of a killed one.
     matching.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
     const ends = matching.map((record) => core.cancellation.kill(record, reason));
     await core.waiters.hold(Promise.all(ends));
@@ -189,8 +238,12 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   /**
-   * Kills one worker process. Its task is an orphan; a replacement is started. With another signal than SIGKILL, SIGKILL
-   * follows if the process is still there after the first wait of the kill ladder. Resolves when it is gone.
+   * Kills one worker process with SIGKILL or another signal; the supervisor replaces it. The
+   * running task is an orphan: `retries.crash` decides whether it runs again. After another signal,
+   * SIGKILL follows if the process survives the first wait of the kill ladder. Resolves once the
+   * process is dead.
+   * @throws OptionsError for an id that no worker of this pool has had
+   * @example await pool.killWorker(pool.workers()[0].id);
    */
   async killWorker(id: number, options?: KillWorkerOptions): Promise<void> {
     const workerId = checkWorkerId(id);
@@ -200,7 +253,7 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     if (worker === undefined) {
       if (workerId > supervisor.spawnedCount || workerId === 0)
         throw new OptionsError(`id: expected the id of a worker of this pool, got ${workerId}`);
-      return; // it has gone already
+      return; // already dead
     }
     worker.kill(signal);
     await waiters.hold(worker.whenReaped());
@@ -208,7 +261,11 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
 
   // ---- size and life
 
-  /** Changes the number of workers at any moment; one that is to leave finishes its task first. @throws OptionsError */
+  /**
+   * Changes the number of workers. A worker that has to leave finishes its task first.
+   * @throws OptionsError for a size that the constructor would refuse
+   * @example pool.resize({ min: 2, max: 8 });
+   */
   resize(size: number | { min: number; max: number }): void {
     const { min, max } = resolveSize(size);
     if (!this.#core.poolState.isOpen) return;
@@ -218,10 +275,14 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 
   /**
-   * Replaces every worker, one at a time and each only after its replacement is ready (`rolling`, the default), letting
-   * running tasks finish. Picks up new code in the task module. Resolves when every worker has been replaced; an old one
-   * that still runs a task leaves when that has ended. Rejects if a replacement dies before it is ready, and with PoolBrokenError
-   * if the pool is broken or breaks meanwhile: `revive()` then starts new workers.
+   * Replaces every worker, and so picks up new code in the task module: one worker at a time, each
+   * once its replacement is ready (`rolling`, the default). Running tasks finish; an old worker
+   * with a task may leave after this has resolved.
+   *
+   * Rejects if a replacement dies before it is ready, and with PoolClosedError or PoolBrokenError
+   * if the pool is or becomes closed or broken. `revive()` then starts new workers in a broken
+   * pool.
+   * @example await pool.restart();
    */
   async restart(options?: RestartOptions): Promise<void> {
     const { rolling } = checkRestartOptions(options);
@@ -232,22 +293,37 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     await core.waiters.hold(core.supervisor.restart(rolling));
   }
 
-  /** Stops starting tasks; running ones go on. A pool that is closing finishes what it has: it is not paused any more. */
+  /**
+   * Starts no more tasks until `resume`; running ones go on. Closing the pool ends the pause.
+   * @example pool.pause();
+   */
   pause(): void {
     if (this.#core.poolState.isOpen) this.#core.dispatcher.pause();
   }
+
+  /**
+   * Starts tasks again after `pause`.
+   * @example pool.resume();
+   */
   resume(): void {
     this.#core.dispatcher.resume();
   }
 
-  /** Leaves `broken`: forgets the crash history and tries to start workers again. */
+  /**
+   * Leaves `broken`: forgets the crash history and tries to start workers again.
+   * @example if (pool.state === 'broken') pool.revive();
+   */
   revive(): void {
     this.#core.supervisor.recovery.revive();
   }
 
-  // ---- waiting: each of these keeps the process alive until it has settled
+  // ---- waiting: each of these keeps the process alive until it settles
 
-  /** Resolves when the minimum number of workers is ready; rejects if the pool breaks or closes first. */
+  /**
+   * Resolves once the minimum number of workers is ready; rejects if the pool breaks or closes
+   * first (PoolBrokenError, PoolClosedError).
+   * @example await pool.ready();
+   */
   ready(): Promise<void> {
     const core = this.#core;
     return core.waiters.until(() => {
@@ -256,59 +332,105 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     });
   }
 
-  /** Resolves when nothing is queued or running, and no batch that is being read goes on at once. */
+  /**
+   * Resolves once no task is queued or running and no batch under way submits more immediately.
+   * @example await pool.idle();
+   */
   idle(): Promise<void> {
     return this.#core.idle();
   }
 
-  /** Resolves when the queue is below `queueLimit`; rejects if the pool closes first. */
+  /**
+   * Resolves once the queue is shorter than `queueLimit`; rejects if the pool closes first
+   * (PoolClosedError).
+   * @example await pool.room();
+   */
   room(): Promise<void> {
     const core = this.#core;
     return core.waiters.until(() => core.closedError() ?? core.queue.size < core.options.queueLimit);
   }
 
-  // ---- ending: more than once and in any order; a stronger one upgrades a weaker one under way
+  // ---- ending: in any order, more than once; a stronger end overtakes a weaker one
 
-  /** Takes no more tasks, finishes those it has (or cancels the queued ones), lets workers exit. */
+  /**
+   * Accepts no more tasks, finishes those it has (or cancels the queued ones), and lets the workers
+   * exit. After `timeoutMs` (default: never) it becomes `terminate()`.
+   * @throws OptionsError for a wrong option
+   * @example await pool.close({ timeoutMs: 10_000 });
+   */
   close(options?: CloseOptions): Promise<void> {
     return this.#core.shutdown.close(checkCloseOptions(options));
   }
 
-  /** Aborts running tasks, then the kill ladder: `graceMs` for the abort, SIGTERM, SIGKILL. */
+  /**
+   * Cancels every task. Running ones get `graceMs` milliseconds (default: that of the pool) after
+   * their abort signal; then the kill ladder ends their workers. Rejects if a process survives it.
+   * @throws OptionsError for a wrong option
+   * @example await pool.terminate({ graceMs: 500 });
+   */
   terminate(options?: TerminateOptions): Promise<void> {
     return this.#core.shutdown.terminate(checkTerminateOptions(options));
   }
 
-  /** SIGKILL to everything, now. */
+  /**
+   * Sends SIGKILL to every worker immediately. Rejects if a process survives it.
+   * @example await pool.kill();
+   */
   kill(): Promise<void> {
     return this.#core.shutdown.kill();
   }
 
-  /** `terminate()`, as Python's `with Pool()` does. */
+  /**
+   * `terminate()`, like Python's `with Pool()`.
+   * @example await using pool = new Pool({ module });
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.terminate();
   }
 
-  // ---- looking
+  // ---- observing
 
-  /** Every living worker, also those that are starting or leaving. */
+  /**
+   * Every living worker, including those that are starting or leaving.
+   * @example const busy = pool.workers().filter((worker) => worker.state === 'busy');
+   */
   workers(): WorkerInfo[] {
     return workersSnapshot(this.#core);
   }
 
+  /**
+   * Counters since the start, and percentiles of queue and run times in milliseconds.
+   * @example const { queued, runMs } = pool.stats();
+   */
   stats(): PoolStats {
     return statsSnapshot(this.#core);
   }
 
-  /** @throws OptionsError for a name that is no event, or a listener that is no function; `once` and `off` too */
+  /**
+   * Adds a listener for an event. Listeners run after the change, outside of any decision.
+   * @throws OptionsError for an unknown event, or a listener that is not a function
+   * @example pool.on('workerDied', ({ workerId, death }) => log(workerId, death.cause));
+   */
   on<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
     this.#core.events.on(event, listener);
     return this;
   }
+
+  /**
+   * Adds a listener for the next such event only.
+   * @throws OptionsError as `on`
+   * @example pool.once('closed', () => log('closed'));
+   */
   once<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
     this.#core.events.once(event, listener);
     return this;
   }
+
+  /**
+   * Removes a listener that `on` or `once` added.
+   * @throws OptionsError as `on`
+   * @example pool.off('workerDied', listener);
+   */
   off<E extends keyof PoolEvents>(event: E, listener: (payload: PoolEvents[E]) => void): this {
     this.#core.events.off(event, listener);
     return this;
@@ -322,10 +444,11 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
   }
 }
 
-/** `PoolOptions.signal`. */
+/** Terminates the pool when `PoolOptions.signal` fires. */
 function endWith(signal: AbortSignal, { shutdown, events }: PoolCore): void {
   const end = (): void => {
-    shutdown.terminate({ graceMs: undefined }).catch(ignore); // what outlives the ladder is told to those who call terminate themselves
+    // Only callers of terminate() learn that a process has survived the kill ladder.
+    shutdown.terminate({ graceMs: undefined }).catch(ignore);
   };
   if (isAborted(signal)) {
     end();

@@ -1,6 +1,6 @@
 /**
- * The end of a pool: close, terminate, kill, each stronger than the one before; a stronger one
- * upgrades a weaker one under way. Every pending task settles, and then every worker goes.
+ * The end of a pool: close, terminate and kill, from the weakest to the strongest. A stronger call
+ * overtakes a weaker one under way. First every pending task settles, then every worker leaves.
  */
 
 import { type Deferred, deferred } from '../shared/deferred.js';
@@ -12,7 +12,7 @@ import type { PoolContext } from './pool-context.js';
 import { aboutTask } from './settle/error-messages.js';
 import type { Ending, TaskRecord } from './task/task-record.js';
 
-/** A stronger end takes over from a weaker one. */
+/** A call takes effect only if it is stronger than the present state. */
 const STRENGTH: Record<PoolLifeState, number> = { open: 0, broken: 0, closing: 1, leaving: 1, terminating: 2, killing: 3, closed: 4 };
 
 export class Shutdown {
@@ -35,7 +35,7 @@ export class Shutdown {
       if (options.timeoutMs !== undefined) {
         if (this.#timer !== undefined) this.#core.clock.clearTimer(this.#timer);
         const { clock } = this.#core;
-        // The results that are in the pipes by then are read first.
+        // Results that are in the pipes by then still count: read them first.
         this.#timer = clock.setTimer(() => clock.afterPoll(() => void this.terminate({ graceMs: undefined })), options.timeoutMs);
       }
       this.#core.dispatcher.resume();
@@ -90,7 +90,7 @@ export class Shutdown {
     this.#core.cancellation.end(record, this.#ending(record, why), how, this.#graceMs);
   }
 
-  /** Of one that it has not found among its tasks. */
+  /** The ending of a task that this shutdown did not find among the pool's tasks. */
   endingOf(record: TaskRecord): Ending {
     return this.#ending(record, this.#state === 'killing' ? 'its pool was killed' : 'its pool was terminated');
   }

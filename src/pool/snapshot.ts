@@ -1,4 +1,8 @@
-/** What users see of a pool: its workers and its figures, as they are at this moment. */
+/**
+ * The present state of a pool as users see it: `pool.workers()` and `pool.stats()`. This file only
+ * reads the core; it keeps nothing and changes nothing, except that reading may find that a task
+ * has started.
+ */
 import type { WorkerInfo } from '../shared/types.js';
 import type { Worker } from '../supervisor/lifecycle/worker.js';
 import type { WorkerLeases } from './dispatch/worker-leases.js';
@@ -51,11 +55,11 @@ export function statsSnapshot(core: PoolContext): PoolStats {
   const { submitted, succeeded, failed, cancelled, retried } = core.counts;
   const waiting = core.waiting.size;
   const left = submitted - succeeded - failed - cancelled - waiting;
-  const running = Math.min(started, left); // of a chunk all may be told already
+  const running = Math.min(started, left); // all results of a chunk may have arrived already
   return {
     size: core.supervisor.size,
     spares: core.supervisor.spareCount,
-    // Of a chunk one item runs, and the others wait.
+    // One item of a chunk runs; the others wait.
     queued: left - running,
     running,
     waiting,

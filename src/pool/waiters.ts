@@ -1,8 +1,11 @@
-/** Promises for a state of the pool (`ready`, `idle`, `room`): each keeps the process alive while it is pending. */
+/**
+ * Promises for a state of the pool (`ready`, `idle`, `room`). Each keeps the process alive while it
+ * is pending. Whoever changes the state calls `check`.
+ */
 import { type Deferred, deferred } from '../shared/deferred.js';
 import type { Clock } from '../shared/platform.js';
 
-/** True: resolve. An error: reject. False: go on waiting. */
+/** Returns true to resolve, an error to reject, and false to keep waiting. */
 export type Condition = () => boolean | Error;
 
 export class Waiters {
@@ -22,13 +25,16 @@ export class Waiters {
     return waiter.promise;
   }
 
-  /** Calls back after every change, in the middle of a decision, until the function it gives is called. Keeps nothing alive. */
+  /**
+   * Calls back after every change, in the middle of a decision, until the returned function is
+   * called. Does not keep the process alive.
+   */
   watch(onChange: () => void): () => void {
     this.#watching.add(onChange);
     return () => this.#watching.delete(onChange);
   }
 
-  /** Something has changed. */
+  /** Checks every condition, after a change. */
   check(): void {
     for (const onChange of this.#watching) onChange();
     if (this.#waiting.size === 0) return;
@@ -42,7 +48,7 @@ export class Waiters {
     }
   }
 
-  /** The same promise, keeping the process alive until it has settled. */
+  /** Keeps the process alive until the promise settles; returns the promise. */
   hold<T>(promise: Promise<T>): Promise<T> {
     this.#clock.hold();
     const release = (): void => this.#clock.release();

@@ -1,8 +1,13 @@
 /**
- * The state of a pool, in one place. The supervisor breaks and recovers the pool; shutdown.ts leads it to its end.
+ * The state of a pool, in one place. The supervisor breaks and recovers the pool (recovery.ts); the
+ * pool itself closes it (pool/shutdown.ts).
  *
- * `open`: it takes tasks. `broken`: its workers cannot start; tasks are refused. `closing`: it finishes the tasks that it has.
- * `leaving`: all tasks have settled, and the workers leave. `terminating`, `killing`: every task is ended.
+ *   open         accepts tasks
+ *   broken       its workers cannot start; new tasks are refused
+ *   closing      finishes the tasks that it has
+ *   leaving      all tasks have settled; the workers leave
+ *   terminating, killing   every task is ended
+ *   closed       every worker has ended
  */
 import type { PoolBrokenError } from '../shared/errors.js';
 import { type Story, stepsOf, type Transitions } from '../shared/transitions.js';
@@ -22,29 +27,29 @@ const STEPS = stepsOf('pool', POOL_TRANSITIONS);
 
 export class PoolState {
   readonly story: Story;
-  /** Changed by `become` alone. */
+  /** Only `become` changes it. */
   readonly state: PoolLifeState = 'open';
-  /** Why the pool broke; kept while it ends, so that what is left in it fails with it. */
+  /** Why the pool broke. Kept while the pool ends, so that remaining tasks fail with this error. */
   #brokenBy: PoolBrokenError | undefined;
 
   constructor(story: Story) {
     this.story = story;
   }
 
-  /** As users see it. */
+  /** The state that users see. */
   get shown(): 'open' | 'broken' | 'closing' | 'closed' {
     const { state } = this;
     return state === 'open' || state === 'broken' || state === 'closed' ? state : 'closing';
   }
-  /** Undefined while its workers can start. */
+  /** Undefined while workers can start. */
   get brokenBy(): PoolBrokenError | undefined {
     return this.#brokenBy;
   }
-  /** Until the first call of close, terminate or kill. */
+  /** True until the first call of close, terminate or kill. */
   get isOpen(): boolean {
     return this.state === 'open' || this.state === 'broken';
   }
-  /** A task may wait for a worker: the pool neither ends its tasks nor has sent its workers away. */
+  /** Whether queued tasks may still start: the pool is neither ending tasks nor ending workers. */
   get startsTasks(): boolean {
     return this.isOpen || this.state === 'closing';
   }
@@ -54,13 +59,13 @@ export class PoolState {
     (this as { state: PoolLifeState }).state = to;
   }
 
-  /** Its workers cannot start. While it ends, it stays in the state of its end. */
+  /** The workers cannot start. A pool that is ending keeps its state. */
   break(error: PoolBrokenError): void {
     this.#brokenBy = error;
     if (this.state === 'open') this.become('broken');
   }
 
-  /** Its workers can start again. */
+  /** The workers can start again. */
   recover(): void {
     this.#brokenBy = undefined;
     this.become('open');

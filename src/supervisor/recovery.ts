@@ -1,8 +1,9 @@
 /**
  * Breaks the pool when its workers cannot start, and recovers it (G10).
  *
- * A broken pool tries one worker again and again (a probe). It recovers when that worker is proven: it has finished a task, or was
- * ready for a second. `revive` recovers it immediately.
+ * A broken pool spawns one worker (a probe) every `probeMs`. It recovers when a worker is proven:
+ * it has finished a task, or stayed ready for a second. `revive` recovers it immediately. The
+ * counts and the timer are the circuit breaker's; the state is the pool's (pool-state.ts).
  */
 import type { Death } from '../shared/types.js';
 import type { Worker } from './lifecycle/worker.js';
@@ -41,7 +42,7 @@ export class Recovery {
     return this.#poolState.state === 'broken';
   }
 
-  /** This death was one too many. A pool that is ending breaks too: what is left in it fails. */
+  /** This death was one too many. A pool that is ending breaks too: its remaining tasks fail. */
   break(worker: Worker, death: Death): void {
     if (this.#poolState.state === 'closed') return;
     if (!this.#isBroken) this.#replacement.onBroken(this.#listener.breakPool(death, worker.bootError));
@@ -58,7 +59,7 @@ export class Recovery {
     if (this.#isBroken) this.#breaker.armProbe(() => this.#probe());
   }
 
-  /** The pool ends: whether workers can start again no longer matters. */
+  /** The pool is ending: whether workers can start again no longer matters. */
   stopProbing(): void {
     this.#breaker.disarmProbe();
   }
@@ -68,7 +69,7 @@ export class Recovery {
     if (this.#isBroken) this.#recover();
   }
 
-  /** The cause of the charged deaths no longer exists. */
+  /** Workers can start again: the cause of the charged deaths no longer exists. */
   onProven(worker: Worker): void {
     const slot = this.#slots.of(worker);
     if (slot !== undefined) slot.failures = 0;
@@ -86,6 +87,6 @@ export class Recovery {
     }
     this.#listener.onRecovered();
     this.#throttle.refill();
-    this.#listener.onSettled();
+    this.#listener.onWorkersChanged();
   }
 }

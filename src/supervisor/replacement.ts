@@ -1,6 +1,7 @@
 /**
- * Replaces living workers: the successor boots while the old worker goes on, takes over its slot when it is
- * ready, and only then the old one drains and leaves. So capacity never dips (recycling, rolling restart).
+ * Replaces living workers, for recycling and `restart()`. The new worker boots in a slot of its own
+ * while the old one keeps working. Once ready, it takes over the regular slot, and only then the
+ * old worker drains and leaves, so capacity never dips. `Replacement` owns the restarts under way.
  */
 import { type Deferred, deferred } from '../shared/deferred.js';
 import { EverpoolError } from '../shared/errors.js';
@@ -16,7 +17,7 @@ export class Replacement {
   readonly #slots: Slots;
   readonly #throttle: SpawnThrottle;
   readonly #listener: SupervisorListener;
-  readonly #restarts = new Set<Deferred<void>>(); // under way
+  readonly #restarts = new Set<Deferred<void>>(); // in progress
 
   constructor(slots: Slots, throttle: SpawnThrottle, listener: SupervisorListener) {
     this.#slots = slots;
@@ -24,7 +25,10 @@ export class Replacement {
     this.#listener = listener;
   }
 
-  /** Resolves when the slot has another worker; rejects if that one died before it was ready (restart only: else it is tried again). */
+  /**
+   * Resolves when the slot has a new worker. For a restart it rejects if the new worker dies before
+   * it is ready; for any other cause the boot is retried.
+   */
   replace(worker: Worker, why: RecycleCause): Promise<void> {
     const slot = this.#slots.of(worker);
     if (slot?.role === 'spare') {
@@ -32,7 +36,7 @@ export class Replacement {
       this.retire(worker, why);
       this.#throttle.refill();
     }
-    if (slot?.role !== 'regular') return Promise.resolve(); // it has been replaced already
+    if (slot?.role !== 'regular') return Promise.resolve(); // already replaced
     const outcome = deferred<void>();
     const spare = why === 'restart' || slot.replacement !== undefined ? undefined : this.#slots.takeSpare();
     const replacement = slot.replacement ?? this.#slots.addReplacement(slot, why);
@@ -42,7 +46,7 @@ export class Replacement {
     return outcome.promise;
   }
 
-  /** Rejects as soon as a replacement fails, or the pool breaks; then it replaces no more. */
+  /** Rejects, and stops replacing, as soon as one replacement fails or the pool breaks. */
   restart(isRolling: boolean): Promise<void> {
     const restart = deferred<void>();
     this.#restarts.add(restart);
@@ -61,7 +65,10 @@ export class Replacement {
     }
   }
 
-  /** No replacement is started any more, so no restart may wait for one (G1). Those that boot may still take over. */
+  /**
+   * A broken pool starts no replacement, so no restart may wait for one (G1). Booting replacements
+   * may still take over.
+   */
   onBroken(error: Error): void {
     for (const restart of this.#restarts) restart.reject(error);
     this.#restarts.clear();
@@ -70,7 +77,7 @@ export class Replacement {
     }
   }
 
-  /** It takes no more tasks, and leaves when it is done with those it has. */
+  /** The worker accepts no more tasks, and leaves when its current ones are done. */
   retire(worker: Worker, why: RecycleCause): void {
     if (worker.state !== 'starting' && worker.state !== 'ready') return;
     this.#listener.onRecycled(worker, why);
@@ -78,7 +85,7 @@ export class Replacement {
     if ((worker.client?.load ?? 0) === 0) worker.leave();
   }
 
-  /** The successor's worker, or a spare in its place, takes the slot. */
+  /** The worker of the replacement, or a spare instead, takes the regular slot. */
   promote(replacement: Slot, worker: Worker): void {
     const slot = replacement.replaces as Slot;
     this.#slots.retire(replacement);
@@ -89,7 +96,9 @@ export class Replacement {
     replacement.settle();
   }
 
-  /** The slot's worker has died: its successor, booting or not yet spawned, has nothing to wait for. */
+  /**
+   * The slot's worker has died: a replacement takes over now. Returns its worker, if it has one.
+   */
   takeOver(slot: Slot): Worker | undefined {
     const { replacement } = slot;
     if (replacement === undefined) return undefined;
@@ -98,16 +107,16 @@ export class Replacement {
     return worker;
   }
 
-  /** Its slot is no more, or it has failed. */
+  /** The slot was retired, or the replacement has failed. */
   drop(replacement: Slot, error?: Error): void {
     this.#slots.retire(replacement)?.kill();
     replacement.settle(error);
   }
 }
 
-/** Why a restart could not go on. */
+/** The error of a restart whose replacement died. */
 export function failedRestart(worker: Worker, death: Death): EverpoolError {
   const tail = death.stderrTail === '' ? '' : `\n${death.stderrTail}`;
-  const text = `restart: the replacement, worker ${worker.id}, ${describeDeath(death)}; the workers that are not yet replaced stay${tail}`;
+  const text = `restart failed: replacement worker ${worker.id} ${describeDeath(death)}; the remaining workers are kept${tail}`;
   return new EverpoolError(text, 'ERR_EVERPOOL_RESTART', { cause: worker.bootError });
 }

@@ -1,8 +1,10 @@
 /**
- * A berth: a place that is to hold one worker. Its worker may change, the berth stays.
+ * A slot: a place for one worker. The worker may change; the slot stays. The supervisor owns all
+ * slots (slots.ts), and only `become` changes the state of one.
  *
- * `slot`: one of the pool's places. `spare`: a place in reserve. `successor`: the place in which the
- * replacement of a living worker boots; it takes over the slot when it is ready, and is gone then.
+ * Roles. `regular`: counts towards the size of the pool. `spare`: holds a booted worker in reserve.
+ * `replacement`: boots the worker that replaces a living one; once ready, that worker moves to the
+ * regular slot, and the replacement slot retires.
  *
  *   vacant → pacing → occupied → vacant | backing-off → vacant;  any → retired
  */
@@ -26,20 +28,20 @@ export type RecycleCause = 'tasks' | 'age' | 'rss' | 'idle' | 'restart' | 'resiz
 
 export class Slot {
   readonly role: SlotRole;
-  /** 0 … size-1 of a slot; -1 of a spare; of a successor that of its slot. */
+  /** 0 … size - 1 for a regular slot, -1 for a spare; a replacement has the index of its slot. */
   readonly index: number;
   readonly #story: Story;
   #state: SlotState = 'vacant';
   worker: Worker | undefined;
-  /** Charged deaths here since a worker was proven here: they lengthen the back-off. */
+  /** The number of charged deaths here since the last proven worker. They lengthen the back-off. */
   failures = 0;
   timer: Timer | undefined;
-  /** Of a slot: where its replacement boots. */
+  /** For a regular slot: where its replacement boots. */
   replacement: Slot | undefined;
-  /** Of a successor: the slot that it is for, and why. */
+  /** For a replacement: the slot to take over, and why. */
   readonly replaces: Slot | undefined;
   readonly cause: RecycleCause | undefined;
-  /** Of a successor: who waits for it to take over (no error), or to fail. */
+  /** For a replacement: called when it takes over (no error) or fails. */
   readonly outcomes: ((error?: Error) => void)[] = [];
 
   constructor(story: Story, role: SlotRole, index: number, replaces?: Slot, cause?: RecycleCause) {
@@ -60,11 +62,11 @@ export class Slot {
   }
 
   settle(error?: Error): void {
-    for (const tell of this.outcomes.splice(0)) tell(error);
+    for (const report of this.outcomes.splice(0)) report(error);
   }
 }
 
-/** What is given up first when the pool shrinks: empty places, then booting, idle and busy workers. */
+/** A shrinking pool retires the lowest first: empty slots, then booting, idle and busy workers. */
 export function worth(slot: Slot): number {
   if (slot.worker === undefined) return 0;
   if (slot.worker.state === 'starting') return 1;

@@ -1,4 +1,7 @@
-/** All berths of a supervisor, and which worker is in which. Nothing here decides anything. */
+/**
+ * All slots of a supervisor, and which worker is in which slot. `Slots` owns the back-off timers.
+ * It decides nothing: the supervisor does.
+ */
 import type { Clock } from '../shared/platform.js';
 import type { Story } from '../shared/transitions.js';
 import type { Worker } from './lifecycle/worker.js';
@@ -25,20 +28,20 @@ export class Slots {
     return this.#byWorker.get(worker);
   }
 
-  /** Slots with a worker that is ready, starting or about to be spawned. */
+  /** The number of regular slots with a worker, or with one about to be spawned. */
   get size(): number {
     return this.regular.filter((slot) => slot.state === 'occupied' || slot.state === 'pacing').length;
   }
-  /** Slots whose worker is not ready yet, or not even begun. */
+  /** The number of regular slots without a worker, or with a booting one. */
   get coming(): number {
     return this.regular.filter((slot) => slot.worker === undefined || slot.worker.state === 'starting').length;
   }
-  /** The slots that are given up when there may only be so many. */
+  /** The slots to retire when the pool may have at most `max`. */
   beyond(max: number): Slot[] {
     const byWorth = [...this.regular].sort((a, b) => worth(a) - worth(b) || b.index - a.index);
     return byWorth.slice(0, Math.max(0, byWorth.length - max));
   }
-  /** Those whose worker is about to be spawned. */
+  /** The number of slots of any role whose worker is about to be spawned. */
   get pacing(): number {
     return this.all().filter((slot) => slot.state === 'pacing').length;
   }
@@ -68,20 +71,20 @@ export class Slots {
     this.#byWorker.set(worker, slot);
   }
 
-  /** Takes the worker out, and ends the back-off; it may be filled again. */
+  /** Removes the worker and ends the back-off. The slot may be filled again. */
   empty(slot: Slot): Worker | undefined {
     const worker = this.#vacate(slot);
     if (slot.state !== 'vacant') slot.become('vacant');
     return worker;
   }
 
-  /** The same, and gives the berth. */
+  /** Like `empty`, but returns the slot. */
   emptied(slot: Slot): Slot {
     this.empty(slot);
     return slot;
   }
 
-  /** Takes the worker out and the berth away. */
+  /** Removes the worker, and the slot from the pool. */
   retire(slot: Slot): Worker | undefined {
     const worker = this.#vacate(slot);
     if (slot.state !== 'retired') slot.become('retired');
@@ -102,7 +105,7 @@ export class Slots {
     }, delayMs);
   }
 
-  /** A ready spare, out of its berth; it is checked alive at hand-over by its state. */
+  /** Takes a ready worker from a spare slot, if there is one. */
   takeSpare(): Worker | undefined {
     const spare = this.spares.find((candidate) => candidate.worker?.state === 'ready');
     return spare === undefined ? undefined : this.empty(spare);

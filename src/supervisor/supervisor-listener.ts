@@ -1,4 +1,7 @@
-/** What the supervisor reports to the pool, and what it asks the pool to decide. */
+/**
+ * The two interfaces between the supervisor and the pool: the events that the supervisor reports,
+ * and the decisions that it leaves to the pool because they depend on tasks.
+ */
 import type { Message } from '../ipc/frame.js';
 import type { Death } from '../shared/types.js';
 import type { HeartbeatRule } from './health/heartbeat.js';
@@ -13,36 +16,42 @@ export interface SupervisorRules extends WorkerRules {
   readonly min: number;
   readonly max: number;
   readonly spares: number;
-  /** A worker with more resident memory is killed. */
+  /** A worker above this resident memory is killed. */
   readonly limits: { readonly rssBytes: number | undefined };
   readonly heartbeat: HeartbeatRule | false;
   readonly restart: RestartRule & { readonly backoff: BackoffRule; readonly probeMs: number | false };
-  /** The number of workers that may boot at the same time. A boot takes at least 45 ms of a core, so this bounds the spawn rate too. */
+  /**
+   * The number of workers that may boot at the same time. A boot takes at least 45 ms of a core, so
+   * this limits the spawn rate too.
+   */
   readonly spawnConcurrency: number;
 }
 
 /**
- * In the life of a worker: spawned, ready, usable, died (once). Its messages go to its client (worker-client.ts) directly.
- * After each change among the workers: settled.
+ * Events in the life of a worker, in order: spawned, ready, usable, died (once). After each change
+ * among the workers: changed. Messages go to the worker's client (worker-client.ts) directly.
  */
 export interface SupervisorListener extends WorkerListener<Worker> {
   onReady(worker: Worker, message: Message): void;
-  /** It holds a regular slot: it may be given tasks. */
+  /** The worker is ready and holds a regular slot: it may receive tasks. */
   onUsable(worker: Worker): void;
-  /** Its leases are closed; its slot is still empty. */
+  /** The worker's leases are closed, and its slot is not yet refilled. */
   onDied(worker: Worker, death: Death): void;
-  /** Everything that follows from a change among the workers is done. */
-  onSettled(): void;
+  /** The supervisor has handled a change among the workers completely. */
+  onWorkersChanged(): void;
   onRecycled(worker: Worker, why: RecycleCause): void;
   onRecovered(): void;
 }
 
 export interface SupervisorDelegate {
   createClient(worker: Worker): WorkerClient;
-  /** Another worker would die of the same cause, which cannot change by itself. `wasEverReady`: any worker was. */
+  /**
+   * Whether the next worker would die of the same cause, which cannot change by itself.
+   * `wasEverReady`: any worker of this pool has been ready.
+   */
   isHopeless(worker: Worker, death: Death, wasEverReady: boolean): boolean;
-  /** Breaks the pool. Returns the error for what waits for a worker. */
+  /** Breaks the pool. Returns the error for everything that waits for a worker. */
   breakPool(death: Death, bootError: unknown): Error;
-  /** While the pool closes: does a task wait for a worker? */
+  /** Asked while the pool closes: whether a task waits for a worker. */
   hasWork(): boolean;
 }

@@ -1,8 +1,32 @@
 /**
- * Keeps the wanted number of workers alive.
+ * Keeps the wanted number of workers alive. The supervisor owns the slots and the workers: it
+ * decides what follows a death, when a living worker is replaced, and when the pool breaks. It
+ * knows nothing of tasks: the dead worker's client (worker-client.ts) has settled or requeued them
+ * before.
  *
- * It owns the berths, and decides what a death means for them, when to replace a living worker and when
- * to give up. It knows nothing of tasks: what a death means for those, the tenants have decided before.
+ * A slot is a place for one worker: `regular`, `spare` (in reserve), or `replacement` (where the
+ * worker that replaces a living one boots). Its states (slot.ts): `vacant`, `pacing` (waits for its
+ * turn to spawn), `occupied`, `backing-off` (a pause after a charged death), `retired` (removed for
+ * good).
+ *
+ * A death is charged to the restart intensity if nobody requested it and no task was running: a
+ * failed spawn, a failed or slow boot, the death of an idle worker. A death during a task is
+ * charged to that task. A death that the pool requested (kill, timeout, recycling, shutdown) is
+ * charged to nothing.
+ *
+ * After a death, the first case that applies decides about the slot (restart-policy.ts):
+ *   1. a replacement that boots for `restart()`: its slot is removed, and the restart rejects
+ *   2. a regular slot: the worker of its replacement, or a ready spare, takes the slot
+ *   3. a regular slot above the minimum, death not charged: it is retired; waiting tasks reopen it
+ *   4. death charged: the slot backs off, longer with each failure, and then gets a new worker
+ *   5. otherwise: the slot gets a new worker as soon as the spawn throttle allows
+ *
+ * The pool breaks on more than `intensity` charged deaths without a proof between them, or on one
+ * whose cause cannot change by itself. A proof is a worker, spawned after the trouble began, that
+ * finishes a task or stays ready for a second. Until then at most `intensity + 1` spawns begin in
+ * any `periodMs`. A broken pool rejects queued and new tasks; running tasks go on. It spawns one
+ * worker (a probe) every `probeMs`, and recovers when a worker is proven, or on `revive`
+ * (recovery.ts, G10).
  */
 import type { Message } from '../ipc/frame.js';
 import { ignore } from '../shared/ignore.js';
@@ -38,10 +62,10 @@ export class Supervisor implements WorkerOwner<Worker> {
   readonly #replacement: Replacement;
   readonly recovery: Recovery;
   readonly #healthChecks: HealthChecks;
-  readonly #workers = new Map<number, Worker>(); // until the process and its group are confirmed gone
+  readonly #workers = new Map<number, Worker>(); // until the process group is confirmed dead
   #min: number;
   #max: number;
-  #spawnedCount = 0; // ids are never reused, so this is also the last one
+  #spawnedCount = 0; // also the last id, because ids are never reused
   #deathCount = 0;
   #wasEverReady = false; // any worker
 
@@ -79,9 +103,6 @@ export class Supervisor implements WorkerOwner<Worker> {
     this.#throttle.refill();
   }
 
-  get state(): PoolState['shown'] {
-    return this.#poolState.shown;
-  }
   get story(): Story {
     return this.#poolState.story;
   }
@@ -107,7 +128,9 @@ export class Supervisor implements WorkerOwner<Worker> {
     return this.#slots.regular.filter(isReady).length;
   }
 
-  /** Workers whose process is not known to have ended, and their places (-1: none of the slots). */
+  /**
+   * Workers whose process is not known to have ended, with their slot index (-1: no regular slot).
+   */
   *living(): Iterable<{ worker: Worker; slot: number }> {
     for (const worker of this.#workers.values()) {
       if (worker.isAlive) yield { worker, slot: this.#slots.of(worker)?.index ?? -1 };
@@ -119,7 +142,7 @@ export class Supervisor implements WorkerOwner<Worker> {
 
   // ---- size
 
-  /** Tasks wait and no worker has room: an elastic pool starts more workers, one for each that waits. */
+  /** Tasks wait and every worker is full: an elastic pool adds one worker for each waiting task. */
   grow(waiting: number): void {
     const { regular, coming } = this.#slots;
     const added = Math.min(this.#max - regular.length, waiting - coming);
@@ -127,7 +150,7 @@ export class Supervisor implements WorkerOwner<Worker> {
     if (added > 0) this.#throttle.refill();
   }
 
-  /** An elastic pool lets an idle worker go, unless it is needed for the minimum. */
+  /** An elastic pool ends an idle worker, unless the minimum needs it. */
   shrink(worker: Worker): void {
     const slot = this.#slots.of(worker);
     if (slot?.role === 'regular' && this.#slots.regular.length > this.#min) this.#retire(slot, 'idle');
@@ -149,32 +172,37 @@ export class Supervisor implements WorkerOwner<Worker> {
 
   // ---- replacing living workers
 
-  /** Boots a replacement, which takes the worker's slot when it is ready; then the old one drains and leaves. */
+  /** Boots a replacement. Once ready, it takes the slot; then the old worker drains and leaves. */
   replace(worker: Worker, why: RecycleCause): Promise<void> {
     return this.#replacement.replace(worker, why);
   }
-  /** Replaces every worker, slot by slot or all at once; the spares follow. */
+  /** Replaces every worker, slot by slot or all at once. Spares come last. */
   restart(isRolling: boolean): Promise<void> {
     return this.#replacement.restart(isRolling);
   }
-  /** The tenant of a draining worker is done. */
+  /** The client of a worker has no attempts left: a draining worker may leave. */
   drained(worker: Worker): void {
     if (worker.state === 'draining') worker.leave();
   }
 
   // ---- ending
 
-  /** Tasks wait for a place. While closing, an attempt may have come back for which none was filled. */
+  /**
+   * Tasks wait for a worker. A closing pool fills slots only for those, such as a requeued task.
+   */
   onBacklog(): void {
-    if (this.state === 'closing') this.#throttle.refill();
+    if (this.#poolState.shown === 'closing') this.#throttle.refill();
   }
 
-  /** Lets those workers go that have nothing to do; the others follow with `end`. */
+  /** Ends the idle workers. `end` ends the others. */
   endIdle(graceMs?: number): void {
     for (const worker of this.#workers.values()) if ((worker.client?.load ?? 0) === 0) worker.leave(graceMs);
   }
 
-  /** Ends every worker and starts none; resolves when all are confirmed gone, rejects if one outlived the ladder. */
+  /**
+   * Ends every worker and starts no more. Resolves when all are confirmed dead; rejects if one
+   * outlived the kill ladder.
+   */
   async end(how: 'leave' | 'kill', graceMs?: number): Promise<void> {
     this.#throttle.stop();
     this.#breaker.disarmProbe();
@@ -191,7 +219,7 @@ export class Supervisor implements WorkerOwner<Worker> {
     for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** The last thing in its life. */
+  /** The last call: stops all timers and closes the spawner. */
   stop(): void {
     this.#breaker.stop();
     this.#healthChecks.stop();
@@ -211,7 +239,7 @@ export class Supervisor implements WorkerOwner<Worker> {
     this.#throttle.refill();
   }
 
-  /** It has finished its first task. */
+  /** The worker has finished its first task. */
   onUseful(worker: Worker): void {
     worker.isUseful = true;
     const slot = this.#slots.of(worker);
@@ -219,18 +247,20 @@ export class Supervisor implements WorkerOwner<Worker> {
     this.#breaker.onUseful(worker);
   }
 
-  /** Everything that a worker had sent was read, and its process has ended or outlived every signal. */
+  /** The process has ended, or outlived every signal, and everything it sent has been read. */
   onDied(worker: Worker, death: Death): void {
     this.story.say(() => `worker ${worker.id} ${describeDeath(death)}`);
-    // 1. It no longer counts as booting, and proves nothing any more (G10).
+    // 1. The worker no longer counts as booting and can no longer be a proof (G10).
     if (!death.requested) this.#deathCount += 1;
     this.#throttle.booted(worker);
     this.#breaker.forget(worker);
-    // 2. Each of its tasks settles or goes back to the queue, by what the control file says of its start (G1, G2, G3).
+    // 2. Each of its tasks settles or returns to the queue, depending on whether the control file
+    //    says that it had started (G1, G2, G3).
     worker.client?.onDied(death);
-    // 3. The pool forgets it and emits `workerDied`, with the tasks that had started in it (G4).
+    // 3. The pool forgets the worker and emits `workerDied` with the tasks that had started (G4).
     this.listener.onDied(worker, death);
-    // 4. It is listed until its process group is confirmed dead: killWorker and close wait for that (G7).
+    // 4. The worker stays listed until its process group is confirmed dead: killWorker and close
+    //    wait for that (G7).
     worker
       .whenReaped()
       .catch(ignore)
@@ -240,13 +270,14 @@ export class Supervisor implements WorkerOwner<Worker> {
     if (charged) this.#breaker.charge();
     const slot = this.#slots.of(worker);
     if (slot !== undefined) this.#refillAfter(slot, worker, death, charged);
-    // 6. Too many charged deaths, or one that must repeat itself, break the pool: it fails its tasks and spawns no more (G10).
+    // 6. Too many charged deaths, or a single hopeless one, break the pool: queued tasks reject and
+    //    only probes are spawned (G10).
     if (charged && (this.#breaker.isExceeded || this.#delegate.isHopeless(worker, death, this.#wasEverReady)))
       this.recovery.break(worker, death);
     if (slot?.worker === undefined) this.#throttle.refill();
-    else this.#throttle.refillSoon(); // a spare has its slot
-    // 7. Who waits for a state of the pool is answered, and queued tasks are dispatched.
-    this.listener.onSettled();
+    else this.#throttle.refillSoon(); // a replacement or a spare has taken the slot
+    // 7. Promises that wait for a state of the pool resolve, and queued tasks are dispatched.
+    this.listener.onWorkersChanged();
   }
 
   #refillAfter(slot: Slot, worker: Worker, death: Death, charged: boolean): void {
@@ -282,7 +313,7 @@ export class Supervisor implements WorkerOwner<Worker> {
   }
 
   #mayFill(slot: Slot): boolean {
-    return this.state === 'open' || (this.state === 'closing' && slot.role !== 'spare' && this.#delegate.hasWork());
+    return this.#poolState.shown === 'open' || (this.#poolState.shown === 'closing' && slot.role !== 'spare' && this.#delegate.hasWork());
   }
 
   #spawn(ordinal: number): Worker {

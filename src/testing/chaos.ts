@@ -1,49 +1,52 @@
-/** Kills and stops random workers of a pool, to see what its users' code makes of it. */
-
-import { FrameType } from '../ipc/frame.js';
+/** Kills and stops random workers of a pool, to test how the code around it copes. */
+import { exitMessage } from '../ipc/messages.js';
 import { coreOf, type Pool } from '../pool/pool.js';
 import { check, finiteNumber, integerFrom0, invalid, limitFrom1, periodMs, plainObject, Section } from '../shared/check.js';
 import type { Worker } from '../supervisor/lifecycle/worker.js';
 import { Random } from './random.js';
 
-/** `kill`: SIGKILL. `term`: SIGTERM. `stop`: SIGSTOP; it goes on after a while. `exit`: the process ends by itself, with code 1, as
- *  soon as its event loop turns. `disconnect`: its channel closes, and it lives. */
+/**
+ * `kill`: SIGKILL. `term`: SIGTERM. `stop`: SIGSTOP, and SIGCONT at most a second later. `exit`:
+ * the process exits with code 1 as soon as its event loop turns. `disconnect`: its channel closes,
+ * the process lives.
+ */
 export type Fault = 'kill' | 'term' | 'stop' | 'exit' | 'disconnect';
 
 export interface ChaosOptions {
-  /** The same seed makes the same choices: an integer >= 0. @default a random one, told by `report()` */
+  /** The same seed makes the same choices: an integer >= 0. @default random, see `report()` */
   seed?: number | undefined;
-  /** Milliseconds between two faults, or the bounds between which they are drawn: numbers > 0. @default 100 */
+  /** Milliseconds between two faults, or the bounds of a random delay: numbers > 0. @default 100 */
   everyMs?: number | { min: number; max: number } | undefined;
-  /** How often each kind is chosen, as relative weights >= 0. @default { kill: 1 } */
+  /** The relative weight of each kind: numbers >= 0. @default { kill: 1 } */
   faults?: Partial<Record<Fault, number>> | undefined;
-  /** It stops by itself after so many faults: an integer >= 1, or Infinity. @default Infinity */
+  /** Stops after this number of faults: an integer >= 1, or Infinity. @default Infinity */
   max?: number | undefined;
 }
 
 export interface ChaosReport {
   readonly seed: number;
-  /** In the order in which they were made; `atMs` since the start. */
+  /** In order; `atMs` counts from the start. */
   readonly faults: readonly { readonly atMs: number; readonly fault: Fault; readonly workerId: number; readonly pid: number }[];
 }
 
 export interface ChaosMonkey extends AsyncDisposable {
-  /** Faults made so far. */
+  /** The number of faults so far. */
   readonly faults: number;
-  /** Makes no more faults, and lets the stopped workers go on. */
+  /** Ends the faults and resumes the stopped workers. */
   stop(): Promise<void>;
   report(): ChaosReport;
 }
 
 const FAULTS: readonly Fault[] = ['kill', 'term', 'stop', 'exit', 'disconnect'];
-/** How long a stopped worker stays stopped, at most. */
+/** The longest time that a worker stays stopped. */
 const STOP_MS = 1000;
 
 /**
- * Begins at once, and goes on until it is stopped or the pool is closed. It strikes any living worker: idle, busy, booting, or a spare.
+ * Injects faults into random living workers (idle, busy, booting or spare), from now until `stop()`
+ * or until the pool has closed.
  *
- * A kill during a boot, and of an idle worker, is charged to the pool's restart intensity like any other such death: raise
- * `restart.intensity` unless it is this that you want to see.
+ * The death of a booting or idle worker is charged to the pool's restart intensity, as always:
+ * raise `restart.intensity`, unless you want to see the pool break.
  *
  * @throws OptionsError (ERR_EVERPOOL_OPTIONS)
  * @example
@@ -108,7 +111,7 @@ class Monkey implements ChaosMonkey {
 
   #strike(): void {
     const { supervisor } = coreOf(this.#pool);
-    // By id, so that the choice does not hang on the order in which the pool happens to keep them.
+    // Sorted by id, so that the choice does not depend on the order inside the pool.
     const workers = [...supervisor.living()].map(({ worker }) => worker).sort((a, b) => a.id - b.id);
     const fault = this.#draw();
     const worker = this.#random.pick(workers);
@@ -119,7 +122,7 @@ class Monkey implements ChaosMonkey {
     else if (fault === 'stop') this.#halt(worker);
     else if (fault === 'disconnect') worker.disconnect();
     else {
-      worker.add({ type: FrameType.Exit, a: 1 });
+      worker.add(exitMessage(1));
       worker.flush();
     }
   }

@@ -5,11 +5,13 @@ import { NodeClock } from '../shared/node-clock.js';
 import { InlineSpawner } from './inline-process.js';
 
 /**
- * A Pool whose workers are no processes: tasks run in the process that calls, for unit tests of code that uses a pool.
+ * A Pool without processes, for unit tests of code that uses a pool: tasks run in the calling
+ * process.
  *
- * Interface, order, limits, errors, retries, events and the cloning of values are those of a Pool. What needs a process is
- * not there: a synchronous task blocks the caller, `process.exit` in a task ends the caller, and a task that is killed is
- * given up and goes on unheard. `env`, `cwd`, `execArgv`, `uid`, `gid` and the hooks of a module that was imported before have no effect.
+ * Interface, order, limits, errors, retries, events and the cloning of values are those of a Pool.
+ * What needs a process is missing: a synchronous task blocks the caller, `process.exit` in a task
+ * ends the caller, and a killed task continues, but its result is ignored. `env`, `cwd`,
+ * `execArgv`, `uid`, `gid` and the hooks of a module that was imported before have no effect.
  *
  * @example
  * const pool = new InlinePool({ module: new URL('./tasks.js', import.meta.url) });

@@ -1,8 +1,9 @@
 /**
- * A worker that is no process: its runner works beside the test, in the same one (platform.ts, Spawner).
+ * A worker without a process: its runner works in the process of the test (platform.ts, Spawner).
  *
- * Everything between pool and task is the real thing: the protocol, the codec, the runner. Only its end is not: code cannot
- * be killed here, so a killed worker is merely cut off, and what it still does is heard by nobody.
+ * Everything between pool and task is real: the protocol, the codec, the runner. Only its end is
+ * not: code in the same process cannot be killed, so a killed worker is cut off and its replies are
+ * dropped.
  */
 import type { AbortKind, Clock, ControlFile, ProcessListener, Spawner, WorkerProcess } from '../shared/platform.js';
 import { compile } from '../worker/compile.js';
@@ -10,7 +11,7 @@ import { globalHook, installGlobalHook } from '../worker/global-hook.js';
 import type { WorkerControlFile, WorkerPlatform } from '../worker/platform.js';
 import { Runner } from '../worker/runner.js';
 
-class InlineNote implements ControlFile, WorkerControlFile {
+class InlineControlFile implements ControlFile, WorkerControlFile {
   #started = 0;
   readonly #revoked = new Set<number>();
   readonly #aborts = new Map<number, AbortKind>();
@@ -45,13 +46,14 @@ class InlineNote implements ControlFile, WorkerControlFile {
   }
 }
 
-/** Runners that may be asked for a context; the module's hooks belong to the one that imports it. */
+/** The runners that may have the current context. */
 const runners = new Set<Runner>();
+/** The runner that imports a task module: it gets the module's hooks. */
 let booting: Runner | undefined;
 
 class InlineProcess implements WorkerProcess {
   readonly pid: number;
-  readonly controlFile: InlineNote = new InlineNote();
+  readonly controlFile: InlineControlFile = new InlineControlFile();
   readonly #clock: Clock;
   readonly #runner: Runner;
   #listener: ProcessListener | undefined;
@@ -64,7 +66,7 @@ class InlineProcess implements WorkerProcess {
     this.#runner = new Runner(this.#platform());
     this.#runner.current.track();
     runners.add(this.#runner);
-    this.#later((heard) => heard.onSpawned());
+    this.#later((listener) => listener.onSpawned());
   }
 
   readonly unsentBytes = 0;
@@ -93,11 +95,11 @@ class InlineProcess implements WorkerProcess {
   }
 
   flush(): Promise<void> {
-    return Promise.resolve(); // what it prints is printed
+    return Promise.resolve(); // nothing is buffered
   }
 
   vitals(): undefined {
-    return undefined; // of its own it has none
+    return undefined; // the process is not its own
   }
 
   stack(): Promise<undefined> {
@@ -113,15 +115,15 @@ class InlineProcess implements WorkerProcess {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     runners.delete(this.#runner);
-    this.#later((heard) => {
-      heard.onExit(code, signal);
-      heard.onReadEnd();
+    this.#later((listener) => {
+      listener.onExit(code, signal);
+      listener.onReadEnd();
     });
   }
 
-  #later(tell: (listener: ProcessListener) => void): void {
+  #later(report: (listener: ProcessListener) => void): void {
     this.#clock.afterPoll(() => {
-      if (this.#listener !== undefined) tell(this.#listener);
+      if (this.#listener !== undefined) report(this.#listener);
     });
   }
 
@@ -132,7 +134,7 @@ class InlineProcess implements WorkerProcess {
       send: (parts) => {
         if (this.#hasEnded) return;
         const bytes = Buffer.concat(parts);
-        this.#later((heard) => heard.onData(bytes));
+        this.#later((listener) => listener.onData(bytes));
       },
       exit: (code) => this.#end(code, null),
       load: async (module) => {
@@ -145,12 +147,12 @@ class InlineProcess implements WorkerProcess {
         }
       },
       compile,
-      print: (text) => this.#later((heard) => heard.onOutput('stderr', Buffer.from(text))),
+      print: (text) => this.#later((listener) => listener.onOutput('stderr', Buffer.from(text))),
     };
   }
 }
 
-/** Joins `everpool/worker` to whichever runner is asked. */
+/** Connects `everpool/worker` to the runners. */
 function linkRunners(): void {
   if (globalHook() !== undefined) return;
   installGlobalHook({
@@ -160,7 +162,7 @@ function linkRunners(): void {
         try {
           return runner.context();
         } catch (error) {
-          failure = error; // not in this one
+          failure = error; // the calling task runs in another
         }
       }
       throw failure ?? new Error('context() was called outside of a task');
@@ -184,6 +186,6 @@ export class InlineSpawner implements Spawner {
   }
 
   close(): void {
-    // Its processes have ended one by one.
+    // The pool has ended its workers one by one.
   }
 }

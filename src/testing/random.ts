@@ -1,4 +1,4 @@
-/** Numbers that only look random: the same seed gives the same ones for ever, on every machine. */
+/** Pseudo-random numbers: a seed gives the same sequence on every machine. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** At least 0, below 1 (the mixing function of splitmix32). */
+  /** A number >= 0 and < 1, by the mixing function of splitmix32. */
   next(): number {
     this.#state = (this.#state + 0x9e3779b9) >>> 0;
     let mixed = this.#state ^ (this.#state >>> 16);
@@ -25,7 +25,7 @@ export class Random {
     return low + this.next() * (high - low);
   }
 
-  /** Mostly short, rarely up to `high`: what latencies are like. */
+  /** Mostly short, rarely up to `high`, as latencies are. */
   skewed(high: number): number {
     return high * this.next() ** 4;
   }
@@ -38,7 +38,7 @@ export class Random {
     return list[Math.floor(this.next() * list.length)] as T;
   }
 
-  /** A source of its own for a part of the story: what is left out elsewhere does not change it. */
+  /** An independent source for a part of a run: draws left out elsewhere do not change it. */
   fork(label: number): Random {
     return new Random(Math.imul(this.#state ^ Math.imul(label + 1, 0x85ebca6b), 0xc2b2ae35));
   }

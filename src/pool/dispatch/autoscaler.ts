@@ -1,21 +1,21 @@
 /**
- * When an elastic pool starts more workers: when tasks wait longer than a new worker takes to boot.
- *
- * Where the durations of the tasks that wait are known, that is foreseen; where they are not, a task is taken to be long.
+ * Decides when an elastic pool starts more workers: when tasks would wait longer than a new worker
+ * takes to boot. If the durations of the waiting tasks are known, the autoscaler predicts the wait;
+ * otherwise it assumes that the tasks are long.
  */
 import type { Clock, Timer } from '../../shared/platform.js';
 
-/** What a boot takes until one has been seen: about that of bare Node. */
+/** The assumed boot time before the first boot: about that of bare Node. */
 const FIRST_BOOT_MS = 60;
-/** The weight of the newest boot in the mean. */
+/** The weight of the latest boot in the mean. */
 const WEIGHT = 1 / 4;
 
 export interface AutoscalerDelegate {
-  /** Tasks that wait, and how long one of them is taken to be; negative: unknown. */
+  /** The number of waiting tasks and the expected duration of one; negative: unknown. */
   backlog(): { readonly waiting: number; readonly meanMs: number };
-  /** Workers that are there or coming, over which what waits is spread. */
+  /** The places in present and booting workers, over which the waiting tasks are spread. */
   places(): number;
-  /** Starts so many, if there may be so many. */
+  /** Starts this many workers, as far as the size of the pool allows. */
   grow(count: number): void;
 }
 
@@ -34,12 +34,13 @@ export class Autoscaler {
     this.#bootMs += (ms - this.#bootMs) * WEIGHT;
   }
 
-  /** Tasks wait, and no worker has room. */
+  /** Called when tasks wait and no worker has a free place. */
   onBacklog(): void {
     const count = workersWorth(this.#delegate.backlog(), this.#delegate.places(), this.#bootMs);
     if (count > 0) this.#delegate.grow(count);
-    // What runs may be long, whatever waits: who waits as long as a boot takes has waited too long.
-    // But a worker whose results wait in its pipe is as good as free: they are read first, and the next tasks given to it.
+    // Running tasks may be long, whatever waits: a wait as long as a boot is too long. But a worker
+    // whose results are still in its pipe is nearly free, so those results are read first, and the
+    // next tasks are sent to it.
     this.#timer ??= this.#clock.setTimer(() => this.#clock.afterPoll(() => this.#clock.afterPoll(() => this.#check())), this.#bootMs);
   }
 
@@ -56,7 +57,10 @@ export class Autoscaler {
   }
 }
 
-/** How many more workers what waits is worth, beside the present ones: each gets at least a boot's time of work. */
+/**
+ * The number of additional workers that the backlog justifies: each gets at least a boot's time of
+ * work.
+ */
 export function workersWorth(backlog: { readonly waiting: number; readonly meanMs: number }, places: number, bootMs: number): number {
   const { waiting, meanMs } = backlog;
   if (waiting === 0) return 0;

@@ -1,9 +1,11 @@
 /**
- * Gives queued tasks to workers: once a turn, after one poll phase, so that a task can be cancelled
- * for the whole tick in which it was submitted and never reaches a worker (G6), and so that many
- * tasks leave in one write.
+ * Assigns queued tasks to workers. It runs once a turn, after one poll phase: a task cancelled in
+ * the tick in which it was submitted never reaches a worker (G6), and many tasks leave in one
+ * write. The dispatcher chooses the worker; what happens there is up to the worker's leases
+ * (worker-leases.ts).
  */
-import { Flag, FrameType } from '../../ipc/frame.js';
+import { Flag } from '../../ipc/frame.js';
+import { defineMessage } from '../../ipc/messages.js';
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { Story } from '../../shared/transitions.js';
 import { AHEAD_LIMIT_US, estimateUs, isShort, mayGoAhead } from '../task/task-durations.js';
@@ -13,7 +15,10 @@ import type { TaskRecord } from '../task/task-record.js';
 import { HOSTAGE_MS, type WorkerLeases } from './worker-leases.js';
 import { RankedWorkers, WorkerSet } from './worker-set.js';
 
-/** A stream or a chunk may take long, whatever its name took until now: nothing is sent ahead behind it. */
+/**
+ * A stream or a chunk may be long, however short its name was so far: nothing is sent ahead behind
+ * it.
+ */
 const MAY_BE_LONG: number = Flag.Stream | Flag.Chunk;
 
 export interface DispatcherOptions {
@@ -22,11 +27,11 @@ export interface DispatcherOptions {
 }
 
 export interface DispatcherListener {
-  /** Tasks wait, and no worker has room. */
+  /** Tasks wait, and no worker has a free place. */
   onBacklog(): void;
-  /** The worker was given the last task that it may start. */
+  /** The worker was sent the last task that it may start. */
   onAllowanceSpent(leases: WorkerLeases): void;
-  /** A round is done: the queue may be shorter. */
+  /** A round is complete, so the queue may be shorter. */
   onDispatched(): void;
 }
 
@@ -42,7 +47,7 @@ export class Dispatcher {
   readonly #takesAhead = new WorkerSet<WorkerLeases>();
   readonly #dirty = new Set<WorkerLeases>();
   #isDispatchDue = false;
-  /** A worker does not start what it was sent, and no other has a place for it yet. */
+  /** A worker does not start its tasks, and no other worker has a place for them yet. */
   #isHeldUp = false;
   #watch: Timer | undefined;
   #isPaused = false;
@@ -63,7 +68,7 @@ export class Dispatcher {
     this.#listener = listener;
   }
 
-  /** Until `close`, every lane is known here, open or not. */
+  /** Lets a worker take tasks. `workers` holds it from its spawn until `close`, open or not. */
   open(leases: WorkerLeases): void {
     leases.isOpen = true;
     this.update(leases);
@@ -76,14 +81,14 @@ export class Dispatcher {
     this.#dirty.delete(leases);
   }
 
-  /** Its room has changed. */
+  /** Sorts a worker in again after its capacity has changed. */
   update(leases: WorkerLeases): void {
     const { rank } = leases;
     this.#free.set(leases.free, rank);
     this.#takesAhead.set(leases.takingAhead, rank < 0 && this.#options.pipelining && leases.aheadUs < AHEAD_LIMIT_US && leases.takesAhead);
   }
 
-  /** Asks for one round of dispatching after this turn. */
+  /** Schedules one round of dispatching after this turn. */
   schedule(): void {
     if (this.#isDispatchDue || (this.#queue.size === 0 && !this.#isHeldUp)) return;
     this.#isDispatchDue = true;
@@ -110,7 +115,8 @@ export class Dispatcher {
   }
 
   #workerFor(record: TaskRecord): WorkerLeases | undefined {
-    // Where a worker takes several at once, they are spread; else the latest has the warmest caches.
+    // With concurrency, tasks are spread over the workers; without, the latest has the warmest
+    // caches.
     const workers = this.#free.first;
     const free = this.#options.concurrency > 1 ? workers?.next() : workers?.latest;
     if (free !== undefined || (record.flags & MAY_BE_LONG) !== 0) return free;
@@ -129,19 +135,22 @@ export class Dispatcher {
     this.#armWatch();
   }
 
-  /** Tells the worker the names that it will be sent by number. */
+  /** Sends the worker the names up to this id, since Run frames carry only ids. */
   #define(leases: WorkerLeases, id: number): void {
     while (leases.definedNames < id) {
       leases.definedNames += 1;
       const { codec, body } = encodedName(this.#names, leases.definedNames);
-      leases.worker.add({ type: FrameType.Define, codec, a: leases.definedNames }, body);
+      leases.worker.add(defineMessage(codec, leases.definedNames), body);
     }
   }
 
-  /** One timer for all lanes: at the earliest time at which a worker could keep something from its start for too long. */
+  /**
+   * Arms the one timer for all workers, for the earliest time at which one may have delayed a start
+   * for too long.
+   */
   #armWatch(delayMs: number = HOSTAGE_MS): void {
     this.#watch ??= this.#clock.setTimer(() => {
-      // After a stall of the parent the answers are still in the pipes: read them first.
+      // After a stall of this process the replies are still in the pipes: read them first.
       this.#clock.afterPoll(() => {
         this.#watch = undefined;
         this.#relieve(this.#clock.now());
@@ -163,7 +172,7 @@ export class Dispatcher {
     if (next !== Number.POSITIVE_INFINITY) this.#armWatch(Math.max(next - now, 1));
   }
 
-  /** In a worker that keeps up with what it is sent. */
+  /** True if another worker that keeps up has a free place. */
   #hasPlaceBeside(leases: WorkerLeases): boolean {
     if (this.#isPaused) return false;
     const { concurrency } = this.#options;
@@ -179,7 +188,7 @@ export class Dispatcher {
     this.schedule();
   }
 
-  /** Places in which a task would start at once. */
+  /** The number of workers in which a task could start immediately. */
   get freePlaces(): number {
     return this.#free.size;
   }

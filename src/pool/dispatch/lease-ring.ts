@@ -1,30 +1,29 @@
 /**
- * The attempts that are with one worker, by number: each has the cell of its number (ipc/control-file-layout.ts) until it is answered, or dropped.
+ * The attempts that are with one worker, by number. Each holds the cell of its number, as in the
+ * control file (ipc/control-file-layout.ts), until the worker has answered or dropped it.
  *
- * A number whose cell an older attempt still has is left out. So one that runs for hours stops no other.
+ * The ring skips a number whose cell an older attempt still holds, so an attempt that runs for
+ * hours blocks no other.
  */
 import { RING, RING_MASK } from '../../ipc/control-file-layout.js';
 import type { Lease } from '../task/task-record.js';
 
 export class LeaseRing {
-  /** The number alone stands for an attempt that was taken back, until the worker has dropped it. */
+  /** A bare number is an attempt that was taken back and that the worker has not dropped yet. */
   readonly #cells: (Lease | number | undefined)[] = [];
   #used = 0;
-  #last = 0;
+  /** The number of the newest attempt. Only `next` changes it. */
+  last = 0;
 
-  /** The number of the newest attempt. */
-  get last(): number {
-    return this.#last;
-  }
   get isFull(): boolean {
     return this.#used === RING;
   }
 
-  /** A number for the next attempt; not if it is full. */
+  /** Returns a number for the next attempt. Not for a full ring. */
   next(): number {
-    let seq = this.#last + 1;
+    let seq = this.last + 1;
     while (this.#cells[seq & RING_MASK] !== undefined) seq += 1;
-    this.#last = seq;
+    this.last = seq;
     this.#used += 1;
     return seq;
   }
@@ -38,24 +37,24 @@ export class LeaseRing {
     return typeof cell === 'object' && cell.seq === seq ? cell : undefined;
   }
 
-  /** It was taken back, and the worker has not dropped it yet. */
+  /** True if it was taken back and the worker has not dropped it yet. */
   isTakenBack(seq: number): boolean {
     return this.#cells[seq & RING_MASK] === seq;
   }
 
-  /** The worker is done with it. */
+  /** Frees the cell: the worker has answered or dropped the attempt. */
   free(seq: number): void {
     this.#cells[seq & RING_MASK] = undefined;
     this.#used -= 1;
   }
 
-  /** In place of the lease, which was freed. */
+  /** Keeps the cell occupied by the number, after `free` has removed the lease. */
   takeBack(seq: number): void {
     this.#cells[seq & RING_MASK] = seq;
     this.#used += 1;
   }
 
-  /** Those after `seq`, oldest first. */
+  /** The leases with a number above `seq`, oldest first. */
   after(seq: number): Lease[] {
     const found: Lease[] = [];
     for (const cell of this.#cells) if (typeof cell === 'object' && cell.seq > seq) found.push(cell);

@@ -1,8 +1,9 @@
 /**
  * The leases of one worker: which attempts are with it, and which of them have started.
  *
- * The worker starts attempts strictly in the order in which they were sent, `concurrency` at once. So without a word from it the first
- * ones are presumed to run. What it has noted is known; both it and its note may lie, and what cannot be true ends it.
+ * The worker starts attempts strictly in the order of sending, at most `concurrency` at a time. So
+ * the table presumes that the first ones run, without any message. It knows of a start only from a
+ * message or the control file. Both may be wrong: a worker that reports the impossible is killed.
  */
 
 import type { Message } from '../../ipc/frame.js';
@@ -13,32 +14,33 @@ import type { Lease } from '../task/task-record.js';
 import { LeaseRing } from './lease-ring.js';
 
 /**
- * How the worker keeps up, until its next answer. It `flows`, or what it was sent was taken back from it:
- * - `holds`: its running attempts are long; nothing is sent ahead of them
- * - `spins`: they keep those beside them from their start; it is sent nothing
- * - `hangs`: nothing runs in it, and nothing starts; it is sent what no other worker has a place for
+ * How the worker keeps up, until its next answer. It `flows`, or attempts were taken back from it:
+ * - `holds`: its running attempts are long, so it is sent nothing ahead
+ * - `spins`: its running attempts prevent others from starting, so it is sent nothing
+ * - `hangs`: nothing runs and nothing starts, so it is sent only tasks that no other worker can
+ *   take
  */
 type Pace = 'flows' | 'holds' | 'spins' | 'hangs';
 
-/** Learns what becomes of the leases of a worker. */
+/** Receives what happens to the leases of a worker. */
 export interface LeaseListener<L> {
   readonly concurrency: number;
   readonly story: Story;
   now(): number;
-  /** The parent presumes that it runs now: its time begins to count. */
+  /** The attempt is presumed to run from now on: its time limits begin. */
   onPresumedStart(lease: Lease): void;
-  /** It is known to have started. */
+  /** The attempt is known to have started. */
   onStarted(lease: Lease): void;
   /** The worker answered; the lease is closed. */
   onReply(lease: Lease, message: Message, worker: Worker): void;
   onProgress(lease: Lease, message: Message): void;
   /** One value of a stream. */
   onValue(lease: Lease, message: Message): void;
-  /** It never started; the lease is closed. */
+  /** The attempt never started; the lease is closed. */
   onWithdrawn(lease: Lease): void;
-  /** Its worker died; the lease is closed. */
+  /** The worker died; the lease is closed. */
   onOrphaned(lease: Lease, death: Death, worker: Worker): void;
-  /** The lane has more room than before, or less. */
+  /** The number of attempts that the worker can take has changed. */
   onCapacity(leases: L): void;
   onRead(): void;
 }
@@ -47,27 +49,31 @@ export abstract class LeaseTable {
   readonly worker: Worker;
   protected readonly listener: LeaseListener<LeaseTable>;
   protected readonly ring: LeaseRing = new LeaseRing();
-  /** Names with an id up to this are known to the worker. */
+  /** The worker knows the names with an id up to this. */
   definedNames = 0;
-  /** It may be given attempts. */
+  /** The worker may be sent attempts. */
   isOpen = false;
-  /** Microseconds of work estimated to be ahead of what runs. */
+  /** The estimated work sent ahead, in microseconds. */
   aheadUs = 0;
-  /** Since when it has been idle, or has not answered. */
+  /** The time since which the worker has been idle, or has not answered. */
   since = 0;
-  /** How many it may still be sent (recycle.afterTasks). */
+  /** The number of attempts that it may still be sent (recycle.afterTasks). */
   allowance: number = Number.POSITIVE_INFINITY;
-  /** Resident memory above which it is replaced (recycle.aboveRssBytes). */
+  /** The resident memory, in bytes, above which the worker is replaced (recycle.aboveRssBytes). */
   rssLimit: number = Number.POSITIVE_INFINITY;
-  protected presumedUpTo = 0; // attempts up to this one are presumed to have started
-  protected knownUpTo = 0; // attempts up to this one have started or were dropped: the worker answered, or noted it
-  /** Attempts with the worker: sent, and not over. */
+  /** Attempts up to this one are presumed to have started. */
+  protected presumedUpTo = 0;
+  /**
+   * Attempts up to this one have started or were dropped, as a message or the control file says.
+   */
+  protected knownUpTo = 0;
+  /** The number of attempts sent and not over. */
   openCount = 0;
-  /** Open, and presumed to have started. */
+  /** The number of open attempts that are presumed to have started. */
   running = 0;
   protected pace: Pace = 'flows';
   protected hungSince = 0;
-  protected longCount = 0; // open, and of a name that is not known to be short
+  protected longCount = 0; // open attempts of a name not known to be short
 
   constructor(worker: Worker, listener: LeaseListener<LeaseTable>) {
     this.worker = worker;
@@ -78,18 +84,20 @@ export abstract class LeaseTable {
   get load(): number {
     return this.openCount;
   }
-  /** Sent ahead of what runs. */
+  /** The number of attempts sent ahead. */
   get ahead(): number {
     return this.openCount - this.running;
   }
-  /** Among the lanes with a free place, the lower ones are given attempts first; -1: it has none. */
+  /** Among workers with a free place, a lower rank is served first; -1: no free place. */
   get rank(): number {
     const { running } = this;
     const { concurrency } = this.listener;
     if (running >= concurrency || !this.isOpen || this.allowance <= 0 || this.pace === 'spins' || this.ring.isFull) return -1;
     return this.pace === 'hangs' ? running + concurrency : running;
   }
-  /** More may be sent ahead: everything that is there is short, and the worker takes what it is sent. */
+  /**
+   * True if more may be sent ahead: everything there is short, and the worker reads its channel.
+   */
   get takesAhead(): boolean {
     if (this.longCount > 0 || this.pace !== 'flows' || !this.isOpen || this.allowance <= 0) return false;
     return !this.ring.isFull && this.worker.unsentBytes === 0;
@@ -103,7 +111,10 @@ export abstract class LeaseTable {
     return count;
   }
 
-  /** Since when it has started nothing of what it was given; undefined while something runs, or nothing is to start. */
+  /**
+   * The time since which the worker should have started something; undefined while something runs,
+   * or nothing is to start.
+   */
   owesSince(): number | undefined {
     if (this.openCount === 0) return this.pace === 'hangs' ? this.hungSince : undefined;
     if (this.countStarted() > 0) return undefined;
@@ -115,26 +126,32 @@ export abstract class LeaseTable {
     return this.openCount === 0 ? [] : this.ring.after(0);
   }
 
-  // ---- its note
+  // ---- the control file
 
-  /** Attempts up to this one have started or were dropped. Undefined: the note cannot be believed, and the worker ends for it. */
+  /**
+   * Attempts up to this one have started or were dropped. Undefined if the control file is invalid;
+   * the worker is then killed.
+   */
   protected readStarted(): number | undefined {
-    const noted = this.worker.controlFile.started();
-    // It never falls, and never passes the last one sent.
-    if (noted >= this.knownUpTo && noted <= this.ring.last && Number.isInteger(noted)) {
-      this.knownUpTo = noted;
-      return noted;
+    const recorded = this.worker.controlFile.started();
+    // The number never falls, and never passes the last attempt sent.
+    if (recorded >= this.knownUpTo && recorded <= this.ring.last && Number.isInteger(recorded)) {
+      this.knownUpTo = recorded;
+      return recorded;
     }
-    this.worker.fail('protocol', 'its note of what it has started was written by something else');
+    this.worker.fail('protocol', 'its control file was overwritten: the number of started attempts is impossible');
     return undefined;
   }
 
-  /** The same; without a note, all that can have started: what runs by what it said, or all, if it says what cannot be understood. */
+  /**
+   * The same. Without a valid control file, every attempt that may have started: those presumed to
+   * run, or all after an unreadable message.
+   */
   protected startedUpTo(): number {
     return this.readStarted() ?? (this.worker.channel.fault !== undefined ? this.ring.last : this.presumedUpTo);
   }
 
-  /** True if it has started, by the worker's note; an open lease only. */
+  /** True if it has started, by the control file. For open leases only. */
   hasStarted(lease: Lease): boolean {
     if (!lease.hasStarted && !lease.isRevoked && lease.seq <= (this.readStarted() ?? 0))
       this.confirmStart(lease, lease.startedAt || this.listener.now());
@@ -160,7 +177,7 @@ export abstract class LeaseTable {
     if (this.openCount === 0) this.aheadUs = 0;
   }
 
-  /** It has answered: the next ones run now. */
+  /** The worker has answered, so the next attempts run now. */
   protected advance(now: number): void {
     this.since = now;
     this.pace = 'flows';
@@ -168,7 +185,7 @@ export abstract class LeaseTable {
     this.listener.onCapacity(this);
   }
 
-  /** As many as it runs at once are presumed to run. */
+  /** Presumes that the next attempts run, up to `concurrency`. */
   protected presume(now: number): void {
     const { concurrency } = this.listener;
     const { last } = this.ring;

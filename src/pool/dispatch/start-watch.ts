@@ -1,11 +1,12 @@
 /**
- * The tasks whose start someone waits for, and that were sent before anyone did: their workers were not asked to say when they
- * start them (`Flag.WantStarted`), so their notes are read until they have. One timer for all.
+ * Watches for the start of tasks that were sent before anyone waited for their start. Their workers
+ * were not asked for a message (`Flag.WantStarted`), so one timer reads the control files until the
+ * tasks have started.
  */
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { TaskRecord } from '../task/task-record.js';
 
-const LOOK_MS = 1;
+const POLL_MS = 1;
 
 export class StartWatch {
   readonly #clock: Clock;
@@ -25,13 +26,13 @@ export class StartWatch {
     this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined;
       this.#check();
-    }, LOOK_MS);
+    }, POLL_MS);
   }
 
   #check(): void {
     for (const record of this.#watched) {
       const { lease } = record;
-      // One that came back to the queue is sent again, and then its worker says it.
+      // A task that is back in the queue is sent again, this time with the flag.
       if (lease?.holder === undefined || lease.holder.hasStarted(lease)) this.#watched.delete(record);
     }
     if (this.#watched.size > 0) this.#arm();

@@ -1,34 +1,36 @@
 /**
- * A lane: the pool's side of one worker. It holds the leases of the attempts that are with the worker,
- * and is the only one to reason about what has started there. What it acts on it does not presume (lease-table.ts): before it
- * withdraws an attempt or kills for one, it revokes and then reads the worker's note (platform.ts, Note).
+ * The pool's side of one worker. It holds the leases of the attempts that are with the worker, and
+ * no other object decides what has started there. It never acts on a presumption (lease-table.ts):
+ * before it withdraws an attempt or kills the worker for one, it revokes the attempt and then reads
+ * the control file.
  *
- * Whatever the worker says may be a lie. What cannot be true ends it by a `protocol` death.
+ * Every message of the worker is untrusted. An impossible one ends the worker with a `protocol`
+ * death.
  */
 import type { Encoded } from '../../ipc/codec/codec.js';
-import { ABORT_CANCEL, ABORT_SOFT_TIMEOUT } from '../../ipc/control-file-layout.js';
 import { Flag, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
+import { abortMessage, limitRunMs, runMessage, runMsOf, takenMessage } from '../../ipc/messages.js';
 import type { AbortKind } from '../../shared/platform.js';
 import type { Death } from '../../shared/types.js';
 import type { WorkerClient } from '../../supervisor/lifecycle/worker-client.js';
 import { earliestStart, Lease, type LeaseHolder, type TaskRecord } from '../task/task-record.js';
 import { LeaseTable } from './lease-table.js';
-import { RankedPlace, SetPlace } from './worker-set.js';
+import { Place, RankedPlace } from './worker-set.js';
 
-/** When the running attempt has run for so long, what was sent ahead of it is withdrawn (G11). */
+/** Attempts sent ahead are withdrawn when the running one has taken this long (G11). */
 export const HOSTAGE_MS = 5;
-/** What could start at once, and by the note has not started for so long, is sent to another worker if one has a place. */
+/**
+ * An attempt that could run but has not started after this time moves to another worker with a
+ * place.
+ */
 const LATE_MS = 20;
 
-/** One header for all: a sending a microsecond is no place for an object each. */
-const run = { type: FrameType.Run, codec: 0, seq: 0, time: 0, a: 0, b: 0, flags: 0 };
-
 export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolder {
-  /** The tasks that had started in it when it died. */
+  /** The ids of the tasks that had started when the worker died. */
   orphans: readonly number[] = [];
-  /** In the two lists of the dispatcher. */
+  /** The places in the dispatcher's two lists. */
   readonly free: RankedPlace<WorkerLeases> = new RankedPlace<WorkerLeases>(this);
-  readonly takingAhead: SetPlace<WorkerLeases> = new SetPlace(this);
+  readonly takingAhead: Place<WorkerLeases> = new Place(this);
 
   /** Opens a lease and adds the attempt to the worker's next flush. */
   send(record: TaskRecord, now: number, estimateUs: number, isLong: boolean): void {
@@ -44,19 +46,14 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     if (isLong) this.longCount += 1;
     this.allowance -= 1;
     record.lease = lease;
-    run.codec = record.codec;
-    run.seq = seq;
-    run.time = record.id;
-    run.a = record.name.id;
-    run.b = lease.number;
-    run.flags = record.flags;
     if ((record.flags & Flag.Chunk) !== 0) this.worker.controlFile.expectItems(seq);
-    this.worker.add(run, record.body, record.attachments);
+    const header = runMessage(record.codec, seq, record.id, record.name.id, lease.number, record.flags);
+    this.worker.add(header, record.body, record.attachments);
     if (isAhead) this.aheadUs += estimateUs;
     else this.presume(now);
   }
 
-  // ---- what the worker says (Tenant)
+  // ---- messages and death of the worker (WorkerClient)
 
   onMessage(message: Message): void {
     const { type, seq } = message;
@@ -72,19 +69,19 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
         const { record } = lease;
         const earliest = record.past === undefined ? record.submittedAt : earliestStart(record);
         let { time } = message;
-        let startedAt = time - message.a / 1000;
+        let startedAt = time - runMsOf(message);
         if (startedAt < earliest || time > this.worker.heardAt) {
           time = this.#clampTimes(message, earliest);
-          startedAt = time - message.a / 1000;
+          startedAt = time - runMsOf(message);
         }
         this.confirmStart(lease, startedAt);
-        // Who looked at the note meanwhile saw the start when it looked: the worker knows better.
+        // An earlier poll recorded the time of the poll; the worker's own start time is more exact.
         if (startedAt < lease.startedAt) lease.startedAt = startedAt;
         lease.endedAt = time;
         this.worker.completed += 1;
         this.close(lease);
         this.listener.onReply(lease, message, this.worker);
-        this.advance(time); // the next one runs since then
+        this.advance(time); // the next one has been running since
         return;
       }
       case FrameType.Started:
@@ -96,7 +93,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
         return;
       case FrameType.Value:
         if (lease.record.sink === undefined && lease.record.items === undefined)
-          throw new ProtocolError('a value of a task that has no stream');
+          throw new ProtocolError('a stream value for a task without a stream');
         this.confirmStart(lease, this.listener.now());
         this.listener.onValue(lease, message);
         return;
@@ -104,16 +101,16 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
         this.#onDropped(seq, lease);
         return;
       default:
-        throw new ProtocolError(`a message of type ${type} from a worker`);
+        throw new ProtocolError(`unexpected message type ${type}`);
     }
   }
 
-  /** About an attempt that is over, or that cannot have started. */
+  /** Handles a message about an attempt that is over, or that cannot have started. */
   #onOther(type: FrameType, seq: number, lease: Lease | undefined): void {
-    if (seq < 1 || seq > this.ring.last) throw new ProtocolError(`a message of type ${type} about attempt ${seq}, which it was not sent`);
+    if (seq < 1 || seq > this.ring.last) throw new ProtocolError(`message type ${type} for attempt ${seq}, which was never sent`);
     const isTakenBack = this.ring.isTakenBack(seq);
     if (lease === undefined && !isTakenBack) return; // late
-    if (type !== FrameType.Dropped) throw new ProtocolError(`a message of type ${type} about attempt ${seq}, which cannot have started`);
+    if (type !== FrameType.Dropped) throw new ProtocolError(`message type ${type} for attempt ${seq}, which cannot have started`);
     this.knownUpTo = Math.max(seq, this.knownUpTo);
     if (lease !== undefined) {
       this.#onDropped(seq, lease);
@@ -124,10 +121,13 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     this.listener.onCapacity(this);
   }
 
-  /** What a worker tells of an attempt happened between its sending and now, so nothing that the parent counts or waits for goes beyond; gives the time. */
+  /**
+   * Limits the reported times to the span between the sending of the attempt and now, because the
+   * pool counts and waits by them. Returns the time.
+   */
   #clampTimes(message: Message, earliest: number): number {
     message.time = Math.max(earliest, Math.min(message.time, this.worker.heardAt));
-    message.a = Math.min(message.a, Math.floor((message.time - earliest) * 1000));
+    limitRunMs(message, message.time - earliest);
     return message.time;
   }
 
@@ -136,7 +136,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   }
 
   #onDropped(seq: number, lease: Lease): void {
-    if (!lease.isRevoked) throw new ProtocolError(`attempt ${seq} dropped, which was not revoked`);
+    if (!lease.isRevoked) throw new ProtocolError(`attempt ${seq} was dropped but never revoked`);
     this.close(lease);
     this.listener.onWithdrawn(lease);
     this.advance(this.listener.now());
@@ -157,7 +157,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
       this.close(lease);
     }
     this.orphans = orphans.filter((lease) => lease.hasStarted).map((lease) => lease.record.id);
-    // Backwards: each then finds its place at the very front of the queue (G14).
+    // In reverse: each then goes to the very front of the queue (G14).
     for (const lease of orphans.reverse()) this.listener.onOrphaned(lease, death, this.worker);
     this.ring.clear();
   }
@@ -165,15 +165,16 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   // ---- revoking
 
   /**
-   * Takes an attempt back if it has not started. True: its lease is over, and the caller decides about its task. False: it has
-   * started, or its worker is just dropping it and will say so.
+   * Takes an attempt back if it has not started. Returns true if the lease is over; the caller then
+   * decides about the task. Returns false if the attempt has started, or the worker is dropping it
+   * and will report that.
    */
   withdraw(lease: Lease): boolean {
     if (lease.hasStarted) return false;
     this.worker.controlFile.revoke(lease.seq, lease.seq);
     if (lease.state === 'sent') lease.become('revoked', this.listener.story);
-    const noted = this.readStarted();
-    if (noted === undefined || lease.seq <= noted) return false;
+    const recorded = this.readStarted();
+    if (recorded === undefined || lease.seq <= recorded) return false;
     const now = this.listener.now();
     if (lease.seq <= this.presumedUpTo) this.#lags(now, lease);
     this.#takeBack(lease);
@@ -184,23 +185,26 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     return true;
   }
 
-  /** Takes back what was sent after `limit` and has not started; false if one of it has started. */
+  /**
+   * Takes back the attempts after `limit` that have not started. Returns false if one of them has
+   * started.
+   */
   withdrawAfter(limit: number): boolean {
     if (this.ring.last <= limit) return true;
     const leases = this.ring.after(limit).filter((lease) => !lease.hasStarted);
     this.#revoke(leases);
-    const noted = this.readStarted();
-    if (noted === undefined) return false; // it dies: what becomes of them is decided then
+    const recorded = this.readStarted();
+    if (recorded === undefined) return false; // its death decides about them
     for (const lease of leases.reverse()) {
-      if (lease.seq <= noted) continue;
+      if (lease.seq <= recorded) continue;
       this.#takeBack(lease);
       this.listener.onWithdrawn(lease);
     }
     this.presume(this.listener.now());
-    return noted <= limit;
+    return recorded <= limit;
   }
 
-  /** In as few writes as can be, and never in the cell of another attempt. */
+  /** Revokes in as few writes as possible, and never in the cell of another attempt. */
   #revoke(leases: readonly Lease[]): void {
     const { controlFile } = this.worker;
     let first = leases[0]?.seq ?? 0;
@@ -216,7 +220,10 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     controlFile.revoke(first, last);
   }
 
-  /** Withdraws what was sent ahead, so that a worker that is busy for long holds nobody hostage (G11). */
+  /**
+   * Withdraws the attempts sent ahead, so that a worker busy for long holds none of them hostage
+   * (G11).
+   */
   withdrawAhead(): void {
     if (this.pace === 'flows') this.pace = 'holds';
     this.withdrawAfter(this.presumedUpTo);
@@ -224,9 +231,10 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   }
 
   /**
-   * Takes back what the worker keeps from its start for too long. An attempt that would be the only one there stays while no other
-   * worker has a place: its time limits count from its sending, and it may still start.
-   * Gives when to look again: Infinity, not before something is sent; undefined: when another worker has a place.
+   * Takes back attempts whose start the worker has delayed for too long. If nothing runs there,
+   * they stay while no other worker has a place: their time limits already count, and they may
+   * still start. Returns when to check again. Infinity: once something is sent; undefined: once
+   * another worker has a place.
    */
   relieve(now: number, isPlaceElsewhere: boolean): number | undefined {
     let next = Number.POSITIVE_INFINITY;
@@ -237,16 +245,16 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     const late = this.#oldestUnstarted();
     if (late === undefined) return next;
     if (late.startedAt + LATE_MS > now) return Math.min(next, late.startedAt + LATE_MS);
-    const noted = this.readStarted();
-    if (noted === undefined || noted >= this.presumedUpTo) return next;
+    const recorded = this.readStarted();
+    if (recorded === undefined || recorded >= this.presumedUpTo) return next;
     if (!isPlaceElsewhere && this.countStarted() === 0) return undefined;
     this.#lags(now, late);
-    this.withdrawAfter(noted);
+    this.withdrawAfter(recorded);
     this.listener.onCapacity(this);
     return next;
   }
 
-  /** Of those presumed to run, the first that is not known to. */
+  /** The oldest attempt that is presumed to run but not known to have started. */
   #oldestUnstarted(): Lease | undefined {
     for (let seq = this.knownUpTo + 1; seq <= this.presumedUpTo; seq += 1) {
       const lease = this.ring.at(seq);
@@ -255,7 +263,9 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     return undefined;
   }
 
-  /** An attempt that could run is taken back: because of what runs beside it, or because nothing starts. */
+  /**
+   * Sets the pace when an attempt that could run is taken back: others block it, or nothing starts.
+   */
   #lags(now: number, { startedAt }: Lease): void {
     if (this.running > 1 && this.countStarted() > 0) this.pace = 'spins';
     else if (startedAt + LATE_MS <= now && this.pace !== 'hangs') {
@@ -264,12 +274,18 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     }
   }
 
-  /** Makes sure that the worker may be killed for this attempt and harms no other (G5); false: the attempt has ended. */
+  /**
+   * Takes back later attempts, so that killing the worker for this one harms no other (G5). Returns
+   * false if a later one has started, so this one has ended.
+   */
   mayKillFor(lease: Lease): boolean {
     return this.withdrawAfter(lease.seq) || this.listener.concurrency > 1;
   }
 
-  /** Takes back what has not started. True: nothing else is there, so the worker, which starts nothing, may be killed and harms nobody (G5). */
+  /**
+   * Takes back what has not started. Returns true if nothing is left, so that the hung worker may
+   * be killed without harm to any task (G5).
+   */
   mayKillAsHung(): boolean {
     this.withdrawAfter(0);
     if (this.openCount === 0) return true;
@@ -279,15 +295,14 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
 
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void {
     this.worker.controlFile.abort(lease.seq, kind);
-    const b = kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT;
-    const a = kind === 'soft-timeout' ? (lease.record.options.softTimeoutMs ?? 0) : 0;
-    this.worker.add({ type: FrameType.Abort, codec: reason?.codec ?? 0, seq: lease.seq, a, b }, reason?.body, reason?.attachments);
+    const softTimeoutMs = kind === 'soft-timeout' ? (lease.record.options.softTimeoutMs ?? 0) : 0;
+    this.worker.add(abortMessage(reason?.codec ?? 0, lease.seq, kind, softTimeoutMs), reason?.body, reason?.attachments);
     this.worker.flush();
   }
 
-  /** The reader of its stream has taken so many values more. */
+  /** Reports that the reader of the stream has taken `count` more values. */
   sendTaken(lease: Lease, count: number): void {
-    this.worker.add({ type: FrameType.Taken, seq: lease.seq, a: count });
+    this.worker.add(takenMessage(lease.seq, count));
     this.worker.flush();
   }
 

@@ -1,25 +1,29 @@
-/** Sets of lanes with O(1) add, remove and choice; each lane has a place for each set that it may be in. */
+/**
+ * Sets of workers with O(1) add, remove and choice. A member has a place for each set that it may
+ * be in, and the place stores its index. The sets know nothing about workers; the dispatcher
+ * decides who is in.
+ */
 
-/** A lane's place in one list; only the list writes the index. */
-export class SetPlace<Lane> {
-  readonly item: Lane;
-  /** -1: not in it. */
+/** The place of a member in one set. Only the set writes the index. */
+export class Place<T> {
+  readonly item: T;
+  /** -1: not in the set. */
   index = -1;
 
-  constructor(leases: Lane) {
-    this.item = leases;
+  constructor(item: T) {
+    this.item = item;
   }
 }
 
-export class WorkerSet<Lane> {
-  readonly #places: SetPlace<Lane>[] = [];
+export class WorkerSet<T> {
+  readonly #places: Place<T>[] = [];
   #turn = 0;
 
   get size(): number {
     return this.#places.length;
   }
 
-  set(place: SetPlace<Lane>, isIn: boolean): void {
+  set(place: Place<T>, isIn: boolean): void {
     const { index } = place;
     if (isIn === index >= 0) return;
     if (isIn) {
@@ -27,7 +31,7 @@ export class WorkerSet<Lane> {
       this.#places.push(place);
       return;
     }
-    const last = this.#places.pop() as SetPlace<Lane>;
+    const last = this.#places.pop() as Place<T>;
     if (last !== place) {
       this.#places[index] = last;
       last.index = index;
@@ -35,13 +39,13 @@ export class WorkerSet<Lane> {
     place.index = -1;
   }
 
-  /** The one that came last: of workers that are free, its caches are the warmest. */
-  get latest(): Lane | undefined {
+  /** The member added last: among free workers, its caches are the warmest. */
+  get latest(): T | undefined {
     return this.#places.at(-1)?.item;
   }
 
-  /** One of them, in turn. */
-  next(): Lane | undefined {
+  /** Returns the members in turn. */
+  next(): T | undefined {
     const { length } = this.#places;
     if (length === 0) return undefined;
     this.#turn = this.#turn + 1 < length ? this.#turn + 1 : 0;
@@ -49,25 +53,28 @@ export class WorkerSet<Lane> {
   }
 }
 
-/** The lanes with a free place, by rank (worker-leases.ts): the lowest first, and of one rank the latest or each in turn. */
-export class RankedWorkers<Lane> {
-  readonly #byRank: WorkerSet<Lane>[] = [];
+/**
+ * Members by rank (lease-table.ts): the lowest rank first; within a rank, the latest or each in
+ * turn.
+ */
+export class RankedWorkers<T> {
+  readonly #byRank: WorkerSet<T>[] = [];
   #size = 0;
-  #lowest = 0; // below it no rank has any
+  #lowest = 0; // ranks below are empty
 
   get size(): number {
     return this.#size;
   }
 
-  /** Those of a lower rank. */
+  /** The number of members with a lower rank. */
   countBelow(rank: number): number {
     let count = 0;
     for (let each = this.#lowest; each < rank; each += 1) count += this.#byRank[each]?.size ?? 0;
     return count;
   }
 
-  /** Puts it where it belongs now; -1: nowhere. */
-  set(place: RankedPlace<Lane>, rank: number): void {
+  /** Moves a member to a rank; -1 removes it. */
+  set(place: RankedPlace<T>, rank: number): void {
     const { rank: before } = place;
     if (rank === before) return;
     place.rank = rank;
@@ -82,14 +89,14 @@ export class RankedWorkers<Lane> {
     if (rank < this.#lowest) this.#lowest = rank;
   }
 
-  /** Of the lowest rank that has any. */
-  get first(): WorkerSet<Lane> | undefined {
+  /** The members of the lowest rank that has any. */
+  get first(): WorkerSet<T> | undefined {
     if (this.#size === 0) return undefined;
     while (this.#byRank[this.#lowest]?.size === 0) this.#lowest += 1;
     return this.#byRank[this.#lowest];
   }
 }
 
-export class RankedPlace<Lane> extends SetPlace<Lane> {
+export class RankedPlace<T> extends Place<T> {
   rank = -1;
 }

@@ -1,8 +1,8 @@
 /**
- * Ends tasks that someone wants ended, and no other (G5, G6).
+ * Ends the requested tasks and no others (G5, G6).
  *
- * A task that has not started never starts. A running one is asked first (its signal fires), and when
- * the grace is over its worker is killed, if by then the same attempt still runs in it.
+ * A task that has not started never starts. For a running task, its signal fires first; when the
+ * grace is over, its worker is killed, if the same attempt still runs there.
  */
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { TaskCancelledError } from '../../shared/errors.js';
@@ -27,13 +27,17 @@ export class Cancellation implements TaskCancellation {
     return this.#core.settlement.whenOver(record);
   }
 
-  /** Its AbortSignal fired: as `cancel`, but it rejects with the signal's own reason. */
+  /**
+   * The task's AbortSignal fired: like `cancel`, but the task rejects with the reason of the
+   * signal.
+   */
   abort(record: TaskRecord, reason: unknown): void {
     this.end(record, { at: this.#core.clock.now(), state: 'cancelled', error: () => reason, reason }, 'cancel');
   }
 
   #cancellation(record: TaskRecord, reason: unknown): Ending {
-    const why = because(reason); // now, as it may run code of the program: later it would be in the middle of a decision
+    // Now, because it may run code of the program; later it would run in the middle of a decision.
+    const why = because(reason);
     const error = (isForced: boolean): TaskCancelledError => {
       const how = isForced ? 'was cancelled; it did not stop in time, so its worker was killed' : 'was cancelled';
       return new TaskCancelledError(`${aboutTask(record)} ${how}${why}`, { reason, forced: isForced });
@@ -41,10 +45,10 @@ export class Cancellation implements TaskCancellation {
     return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
   }
 
-  /** The first reason stays; a later call only takes from what is left of the grace: `kill` all of it. */
+  /** The first reason stays. A later call can only shorten the grace; `kill` ends it. */
   end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void {
     const core = this.#core;
-    // First, as it may run code of the program: then the state is looked at.
+    // First, because it may run code of the program: the state is read afterwards.
     const reason = record.lease === undefined || record.ending !== undefined ? undefined : encodedReason(ending.reason);
     const isNew = record.ending === undefined;
     if (record.isSettled) return;
@@ -60,7 +64,7 @@ export class Cancellation implements TaskCancellation {
     }
     const { lease } = record;
     const holder = lease?.holder;
-    if (lease === undefined || holder === undefined) return; // the end of its attempt is being dealt with
+    if (lease === undefined || holder === undefined) return; // its attempt is just ending
     if (isNew && holder.withdraw(lease)) {
       this.#settle(record);
       return;
@@ -75,7 +79,7 @@ export class Cancellation implements TaskCancellation {
     holder.withdrawAhead();
   }
 
-  /** It is with no worker. */
+  /** Settles a task that is not with a worker. */
   #settle(record: TaskRecord): void {
     const core = this.#core;
     core.queue.remove(record);
@@ -87,7 +91,10 @@ export class Cancellation implements TaskCancellation {
     core.waiters.check();
   }
 
-  /** Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its way. */
+  /**
+   * Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its
+   * way.
+   */
   forceEnd(lease: Lease): void {
     const holder = lease.holder;
     if (holder === undefined || !holder.mayKillFor(lease)) return;
@@ -95,7 +102,7 @@ export class Cancellation implements TaskCancellation {
     holder.worker.kill();
   }
 
-  /** The grace of a cancelled task is over. What is already in the pipe is read first. */
+  /** The grace of a cancelled task is over. A reply that is already in the pipe is read first. */
   onGraceOver(record: TaskRecord): void {
     const lease = record.lease;
     this.#core.clock.afterPoll(() => {

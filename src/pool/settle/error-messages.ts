@@ -1,4 +1,7 @@
-/** The words of errors: what happened, to which task and worker, and what to do about it. */
+/**
+ * The messages of errors: what happened, to which task and worker, and what to do about it. The
+ * functions only build errors; they decide and settle nothing.
+ */
 
 import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../../shared/errors.js';
 import { isError, safeRead, textOf } from '../../shared/program.js';
@@ -17,7 +20,10 @@ export function aboutTask(record: TaskRecord): string {
   return `task ${record.id} (${record.name.name}${tag})`;
 }
 
-/** Why someone ended it, to be put behind a message. The reason is the user's, and may be anything. */
+/**
+ * The reason of an ending, to append to a message. The reason comes from the user and may be
+ * anything.
+ */
 export function because(reason: unknown): string {
   if (reason === undefined) return '';
   if (typeof reason === 'string') return `: ${reason}`;
@@ -36,8 +42,8 @@ export function diedError(record: TaskRecord, death: Death, epoch: number): Work
   const allowed = record.options.retries.crash;
   const advice =
     allowed === 0
-      ? 'It was not started again; if starting it twice does no harm, say so with retries: { crash: n }.'
-      : `It had been started ${record.starts} times; retries.crash is ${allowed}.`;
+      ? 'It was not retried; if running it twice is safe, set retries: { crash: n }.'
+      : `It was started ${record.starts} times; retries.crash is ${allowed}.`;
   const last = attempts.at(-1);
   const worker = last === undefined ? 'its worker' : `worker ${last.workerId}`;
   const text = `${aboutTask(record)}: ${worker} ${describeDeath(death)}. ${advice}${tailOf(death)}`;
@@ -46,9 +52,9 @@ export function diedError(record: TaskRecord, death: Death, epoch: number): Work
 
 export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError {
   const timeoutMs = record.options.timeoutMs as number;
-  const where = lease.hasStarted ? `worker ${lease.workerId} was killed for it` : `worker ${lease.workerId} did not even start it`;
+  const where = lease.hasStarted ? `worker ${lease.workerId} was killed` : `worker ${lease.workerId} never started it`;
   const { stack } = lease;
-  const text = `${aboutTask(record)} ran for more than ${timeoutMs} ms; ${where}${stack === undefined ? '' : `. It was here:\n${stack}`}`;
+  const text = `${aboutTask(record)} ran for more than ${timeoutMs} ms; ${where}${stack === undefined ? '' : `. It was running:\n${stack}`}`;
   return new TaskTimeoutError(text, { kind: 'run', timeoutMs, ...(stack === undefined ? {} : { workerStack: stack }) });
 }
 
@@ -58,16 +64,17 @@ export function brokenError({ name, module, restart }: BrokenOptions, death: Dea
   const why = isThrown ? `\nIt threw: ${stackOf(bootError) ?? textOf(bootError)}` : '';
   const what =
     mistake === undefined
-      ? `its workers keep dying without finishing a task (more than ${restart.intensity} deaths, restart.periodMs is ${restart.periodMs}). ` +
+      ? `its workers keep dying without finishing a task (more than ${restart.intensity} deaths; restart.periodMs is ${restart.periodMs}). ` +
         `The last one ${describeDeath(death)}.`
       : `its workers cannot start. ${mistake.reason.replace(/\.$/, '')}. ${mistake.remedy}`.trimEnd();
-  const again = 'It tries again by itself (restart.probeMs), or at once with revive().';
+  const again = 'It retries by itself (restart.probeMs); revive() retries immediately.';
   const text = `the pool '${name}' is broken: ${what} ${again}${why}${mistake !== undefined && isThrown ? '' : tailOf(death)}`;
   return new PoolBrokenError(text, bootError === undefined ? { death } : { death, cause: bootError });
 }
 
 export function unknownTask(name: string, exports: Iterable<string>): UnknownTaskError {
   const list = [...exports];
-  const text = list.length === 0 ? 'the pool has no task module, or it exports no function' : `the task module exports ${list.join(', ')}`;
+  const text =
+    list.length === 0 ? 'the pool has no task module, or the module exports no function' : `the task module exports ${list.join(', ')}`;
   return new UnknownTaskError(`there is no task named '${name}': ${text}`, { taskName: name, exports: list });
 }

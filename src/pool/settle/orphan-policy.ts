@@ -1,9 +1,12 @@
-/** What becomes of a task whose worker died under it. One pure decision, in one place. */
+/**
+ * Decides what happens to a task whose worker died. One pure decision, in one place; settlement.ts
+ * carries it out.
+ */
 
 export interface AttemptAtDeath {
-  /** By the worker's note, which outlives it. */
+  /** From the control file, which outlives the worker. */
   readonly started: boolean;
-  /** Someone wanted this attempt ended: the worker may have been killed for it. */
+  /** Set if this attempt was to be ended; the worker may have been killed for it. */
   readonly target: 'cancel' | 'timeout' | undefined;
   readonly crashRetriesLeft: number;
   readonly timeoutRetriesLeft: number;
@@ -12,15 +15,18 @@ export interface AttemptAtDeath {
 export type AfterDeath = 'redispatch' | 'cancelled' | 'timeout' | 'retry-timeout' | 'retry-crash' | 'died';
 
 export function afterDeath(attempt: AttemptAtDeath): AfterDeath {
-  // Cancelled means never (G6), and a cancelled attempt is never retried, however many retries are left:
-  // whoever cancelled it wants it gone, whether or not it had started.
+  // A cancelled task never starts (G6), and a cancelled attempt is never retried, however many
+  // retries are left and whether or not it had started.
   if (attempt.target === 'cancel') return 'cancelled';
-  // Timed out is not died: the worker's end is the pool's own doing, or came first by chance. Also if it had not
-  // started: its deadline ran from the dispatch, because its worker was idle, so a stopped worker cannot hide from it.
+  // A timeout is not a death: the pool ended the worker, or the worker's own death came first by
+  // chance. The same holds if it had not started: its worker was idle, so its deadline ran from the
+  // dispatch, and a stopped worker cannot escape it.
   if (attempt.target === 'timeout') return attempt.timeoutRetriesLeft > 0 ? 'retry-timeout' : 'timeout';
-  // It did nothing yet, so it cannot have killed the worker: sent again, uncounted, in front of its priority (G3, G5, G14).
+  // It had done nothing, so it cannot have killed the worker: it is sent again, uncounted, at the
+  // front of its priority (G3, G5, G14).
   if (!attempt.started) return 'redispatch';
-  // It had started, so it may have had effects: again only if the user said that this does no harm (G2, G3). The death may
-  // have been requested for a neighbour or by killWorker: that makes no difference to what it may have done.
+  // It had started, so it may have had side effects: it runs again only if the user allowed that
+  // (G2, G3). That the death was requested, for a neighbour or by killWorker, does not undo those
+  // effects.
   return attempt.crashRetriesLeft > 0 ? 'retry-crash' : 'died';
 }

@@ -1,10 +1,11 @@
 /**
- * What becomes of a task when an attempt at it has ended: by a reply, by its worker's death, or
- * without having started. Here and nowhere else a task settles (G1) or goes back to the queue (G2, G3).
+ * Decides what happens to a task when an attempt has ended: by a reply, by the death of the worker,
+ * or without a start. Only this file settles a task (G1) or sends it back to the queue (G2, G3).
  */
 
 import { decode, describe } from '../../ipc/codec/codec.js';
 import { Flag, FrameType, type Message } from '../../ipc/frame.js';
+import { runMsOf } from '../../ipc/messages.js';
 import { release } from '../../ipc/spare-memory.js';
 import { deferred } from '../../shared/deferred.js';
 import { EverpoolError, SerializationError } from '../../shared/errors.js';
@@ -50,9 +51,8 @@ export class Settlement implements TaskSettlement {
   }
 
   onReply(lease: Lease, message: Message, worker: Worker): void {
-    const { record } = lease;
-    const runMs = message.a / 1000 / lease.items;
-    observe(record.name, runMs);
+    const runMs = runMsOf(message) / lease.items;
+    observe(lease.record.name, runMs);
     this.#core.runMs.record(runMs, lease.items);
     if (message.type === FrameType.Result) this.#onResult(lease, message);
     else this.#onFailure(lease, message, worker);
@@ -60,7 +60,7 @@ export class Settlement implements TaskSettlement {
 
   #onResult(lease: Lease, message: Message): void {
     const { record } = lease;
-    // It was cancelled, and its reply was not sent before that.
+    // It was cancelled before its worker replied.
     if (record.ending !== undefined && message.time >= record.ending.at) {
       lease.outcome = 'cancelled';
       this.#end(record, false);
@@ -92,7 +92,7 @@ export class Settlement implements TaskSettlement {
     lease.outcome = 'error';
     if ((message.flags & Flag.Undecodable) !== 0 && areSentAgain(this.#core, lease, worker)) return;
     const { error, mayRetry } = thrownOf(record, message);
-    // One that was cancelled meanwhile is not started again (G6).
+    // A task that was cancelled meanwhile is not started again (G6).
     if (!mayRetry || mustNotRepeat(record) || (record.past?.errors ?? 0) >= record.options.retries.error)
       this.#fail(record, error, mayRetry);
     else if (record.ending !== undefined) this.#end(record, false);
@@ -108,7 +108,7 @@ export class Settlement implements TaskSettlement {
     this.#core.cancellation.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
   }
 
-  /** It never started. */
+  /** The attempt never started. */
   onWithdrawn(lease: Lease): void {
     const { record } = lease;
     record.lease = undefined;
@@ -118,7 +118,8 @@ export class Settlement implements TaskSettlement {
   }
 
   onOrphaned(lease: Lease, death: Death, worker: Worker): void {
-    const parts = partsAtDeath(lease, worker).reverse(); // each then finds its place at the very front of the queue (G14)
+    // In reverse: each part then goes to the very front of the queue (G14).
+    const parts = partsAtDeath(lease, worker).reverse();
     for (const part of parts) {
       try {
         this.#orphaned(part, death, worker);
@@ -127,7 +128,7 @@ export class Settlement implements TaskSettlement {
       }
     }
     if (parts.length > 0) return;
-    this.#finish(lease.record, 'succeeded'); // everything was told
+    this.#finish(lease.record, 'succeeded'); // all results had arrived
     lease.record.settler.resolve(undefined, lease.record);
   }
 
@@ -142,7 +143,7 @@ export class Settlement implements TaskSettlement {
       timeoutRetriesLeft: mustNotRepeat(record) ? 0 : retries.timeout - timeouts,
     });
     if (lease.hasStarted) {
-      record.reaped = worker.whenReaped(); // who asked for its end waits for that (G7)
+      record.reaped = worker.whenReaped(); // callers that ended it wait for that (G7)
       lease.outcome = decision === 'cancelled' ? 'cancelled' : lease.target === 'timeout' ? 'timeout' : 'orphaned';
       record.name.shortStreak = 0;
     } else record.lease = undefined;
@@ -199,7 +200,10 @@ export class Settlement implements TaskSettlement {
     else core.events.after(() => this.#askDelay(record, delayMs, where));
   }
 
-  /** The program's own function is asked when the decision about the failed attempt is made: it may end this task, or its pool. */
+  /**
+   * Calls the function of the user only after the decision about the failed attempt, because it may
+   * end this task or its pool.
+   */
   #askDelay(record: TaskRecord, delayMs: (attempt: number) => number, where: 'front' | 'back'): void {
     let answer = 0;
     guarded('retries.delayMs', () => {
@@ -209,7 +213,7 @@ export class Settlement implements TaskSettlement {
     });
     const core = this.#core;
     if (record.state !== 'waiting') return;
-    // What is no delay is none: Infinity would be a wait for what never comes (G1).
+    // An invalid delay counts as 0; with Infinity the task would never settle (G1).
     if (answer > 0 && answer < Number.POSITIVE_INFINITY) {
       core.deadlines.set(record, core.clock.now() + answer);
       return;
@@ -224,17 +228,20 @@ export class Settlement implements TaskSettlement {
     this.#fail(record, error, false);
   }
 
-  /** To find out what awaits it takes some microtasks, so that is done only where nobody waits for its end: `cancel`, `close` … resolve after it has settled. */
+  /**
+   * To find what awaits the task takes some microtasks. So that is done only if nobody waits for
+   * its end: `cancel`, `close` … resolve after it has settled.
+   */
   #fail(record: TaskRecord, error: unknown, isThrown: boolean): void {
     const { caller } = record;
     const isUrgent = record.ending !== undefined || record.over !== undefined || this.#core.poolState.state !== 'open';
     this.#finish(record, 'failed');
-    // Only now: it may run code of the program.
+    // Only now, because it may run code of the program.
     if (caller !== undefined) addCaller(error, caller, aboutTask(record));
     reject(record, error, !isThrown || isUrgent || caller !== undefined);
   }
 
-  /** Ends a task that is with no worker, as was asked for. */
+  /** Ends a task that is not with a worker, as its `ending` says. */
   end(record: TaskRecord): void {
     this.#end(record, false);
   }
@@ -246,11 +253,11 @@ export class Settlement implements TaskSettlement {
   }
 
   /**
-   * What deals with one task has thrown: a fault of the pool's own, or code of the program that runs where none should. The
-   * task settles with that, and for every other and the pool nothing has happened.
+   * Settles a task whose handling has thrown: because of a bug in the pool, or because code of the
+   * program ran where none should. Other tasks and the pool are not affected.
    */
   failInternally(record: TaskRecord, cause: unknown): void {
-    const text = `${aboutTask(record)} failed within the pool, which is a fault of everpool's or of what the program has replaced: ${describe(cause)}`;
+    const text = `${aboutTask(record)} failed inside the pool, because of a bug in everpool or of a built-in that the program has replaced: ${describe(cause)}${this.#core.story}`;
     const error = new EverpoolError(text, 'ERR_EVERPOOL_INTERNAL', { cause });
     if (record.isSettled) reportThrown(`the end of ${aboutTask(record)}`, error);
     else {
@@ -259,7 +266,7 @@ export class Settlement implements TaskSettlement {
         this.#finish(record, 'failed');
       });
     }
-    // It may have settled here and not yet for its caller.
+    // The record may have settled while its caller has not been notified yet.
     guarded(`the end of ${aboutTask(record)}`, () => reject(record, error, true));
   }
 
@@ -267,7 +274,8 @@ export class Settlement implements TaskSettlement {
     const core = this.#core;
     record.become(state, core.story);
     record.body = undefined;
-    // It was answered, so its worker has read them to the end; otherwise a socket may still hold them.
+    // The worker has replied, so it has read them to the end; otherwise a socket may still hold
+    // them.
     if (state === 'succeeded') release(record.attachments);
     record.attachments = NONE;
     record.caller = undefined;
@@ -284,29 +292,29 @@ export class Settlement implements TaskSettlement {
       }
       if (record.over !== undefined) settleOver(record);
     } finally {
-      core.forget(record); // whatever threw: else the pool would wait for this one for ever
+      core.forget(record); // otherwise an error here would make the pool wait forever
     }
   }
 
-  /** Resolves when the task runs nowhere. */
+  /** Resolves once no process runs the task. */
   whenOver(record: TaskRecord): Promise<void> {
     if (record.over === undefined) {
       record.over = deferred();
-      record.over.promise.catch(ignore); // heard by whoever asked, if anyone still listens
+      record.over.promise.catch(ignore); // callers handle it, if any still wait
       if (record.isSettled) settleOver(record);
     }
     return record.over.promise;
   }
 }
 
-/** It has settled: who waits for it to run nowhere waits for the process it ended with, if any. */
+/** Settles `over` of a settled task: once the process that ended with it, if any, is reaped. */
 function settleOver({ over, reaped }: TaskRecord): void {
   if (over === undefined) return;
   if (reaped === undefined) over.resolve();
   else reaped.then(over.resolve, over.reject);
 }
 
-/** Values of its stream were taken: started again, it would give them twice. */
+/** True if values of its stream were taken, which another attempt would yield again. */
 function mustNotRepeat({ sink }: TaskRecord): boolean {
   return sink?.hasTaken === true;
 }

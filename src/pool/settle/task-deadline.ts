@@ -1,9 +1,12 @@
 /**
- * What a task's one deadline is for follows from its state:
- * queued or sent: queueTimeoutMs, also of one that is presumed to run until it is known to; running: softTimeoutMs, then timeoutMs, or the grace of a cancel;
- * waiting: the delay of a retry.
+ * A task has one deadline, and its state determines the meaning:
  *
- * A deadline that ends an attempt first lets one poll phase pass: a result that is already in the pipe wins.
+ * - queued or sent: queueTimeoutMs (also for a task presumed to run, until its start is known)
+ * - running: softTimeoutMs, then timeoutMs; or the grace of a cancel
+ * - waiting: the delay of a retry
+ *
+ * Before a deadline ends an attempt, one poll phase passes: a result that is already in the pipe
+ * wins.
  */
 import { TaskTimeoutError } from '../../shared/errors.js';
 import { ignore } from '../../shared/ignore.js';
@@ -11,9 +14,9 @@ import type { PoolContext } from '../pool-context.js';
 import type { Lease, LeaseHolder, TaskRecord } from '../task/task-record.js';
 import { aboutTask } from './error-messages.js';
 
-/** How much later a worker is killed at most, so that its stack is known (`diagnose`). */
+/** The longest delay of a kill for the sake of a stack trace (`diagnose`). */
 const DIAGNOSE_LIMIT_MS = 450;
-/** A deadline that is noticed so much later was not noticed in time because this process stood still. */
+/** A deadline that is this late is late because this process stood still. */
 const LATE_MS = 50;
 
 export function onDeadline(core: PoolContext, record: TaskRecord): void {
@@ -37,7 +40,7 @@ export function onDeadline(core: PoolContext, record: TaskRecord): void {
 
 type Limit = 'queue' | 'soft' | 'run' | 'grace';
 
-/** What has been given more time once. */
+/** The tasks and leases that have already been given more time, once for each limit. */
 const forgiven: Record<Limit, WeakSet<TaskRecord | Lease>> = {
   queue: new WeakSet(),
   soft: new WeakSet(),
@@ -46,8 +49,8 @@ const forgiven: Record<Limit, WeakSet<TaskRecord | Lease>> = {
 };
 
 /**
- * This process stood still: it gave nothing to workers that had long been free, and read nothing from those that had something to say, which may be
- * more than one turn can read. Once, that time does not count.
+ * While this process stood still, it sent nothing to free workers and read no replies, and the
+ * backlog may be more than one turn can read. So once for each limit, that time does not count.
  */
 function isForgiven(
   limit: Limit,
@@ -65,12 +68,13 @@ function isForgiven(
   return true;
 }
 
-/** The attempt is presumed to run from now on. */
+/** Sets the deadline of an attempt that is presumed to run from now on. */
 export function armRunDeadlines(core: PoolContext, lease: Lease): void {
   const { record } = lease;
   const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
   if (record.ending !== undefined) {
-    if (record.heapIndex < 0) core.deadlines.set(record, core.clock.now()); // its grace was over before it was presumed to run
+    // Without a deadline, its grace ended before it was presumed to run.
+    if (record.heapIndex < 0) core.deadlines.set(record, core.clock.now());
     return;
   }
   if (softTimeoutMs === undefined && timeoutMs === undefined && queueTimeoutMs === undefined) {
@@ -89,7 +93,7 @@ function arm(core: PoolContext, lease: Lease): void {
 
 function onRunDeadline(core: PoolContext, record: TaskRecord, lease: Lease): void {
   const now = core.clock.now();
-  if (lease.holder === undefined) return; // its worker's death is being dealt with
+  if (lease.holder === undefined) return; // its worker is just being declared dead
   const { softTimeoutMs, timeoutMs, queueTimeoutMs } = record.options;
   if (startDueAt(lease) <= now) {
     if (isForgiven('queue', core, record, queueTimeoutMs)) return;
@@ -104,13 +108,16 @@ function onRunDeadline(core: PoolContext, record: TaskRecord, lease: Lease): voi
   if (lease.holder !== undefined) arm(core, lease); // it has started
 }
 
-/** When its next time limit is over, if it has started when it was presumed to. */
+/** The time at which its next limit ends, if it started when it was presumed to. */
 function runDueAt({ record, startedAt }: Lease): number {
   const { softTimeoutMs, timeoutMs } = record.options;
   return startedAt + ((record.isSoftPast ? timeoutMs : softTimeoutMs) ?? Number.POSITIVE_INFINITY);
 }
 
-/** Until when it has to start: its worker may be stopped, or spin in what an earlier task left. Infinity: it has started, or is being taken back. */
+/**
+ * The time by which it must start: its worker may be stopped, or busy with leftovers of an earlier
+ * task. Infinity once it has started or is being taken back.
+ */
 function startDueAt({ record, hasStarted, isRevoked }: Lease): number {
   const { queueTimeoutMs } = record.options;
   if (queueTimeoutMs === undefined || record.starts > 0 || hasStarted || isRevoked) return Number.POSITIVE_INFINITY;
@@ -127,7 +134,7 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
   core.clock.afterPoll(() => {
     const { holder } = lease;
     if (holder === undefined || record.lease !== lease || record.ending !== undefined) return;
-    // Others run beside it and keep it from its start: its time has not begun.
+    // Tasks beside it prevent its start: its time has not begun.
     if (!lease.isRevoked && !holder.hasStarted(lease) && holder.countStarted() > 0) {
       if (holder.withdraw(lease)) {
         core.settlement.onWithdrawn(lease);
@@ -144,12 +151,16 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
       return;
     }
     core.settlement.onWithdrawn(lease);
-    // It was sent to an idle worker and never started there: that worker is stopped or hung, unless it goes on in this very moment.
+    // It was sent to an idle worker and never started, so that worker is stopped or hung, unless it
+    // continues at this very moment.
     if (holder.mayKillAsHung()) holder.worker.kill();
   });
 }
 
-/** Finds out where it is before it is killed. If it ends meanwhile, its reply counts, and its worker, whose inspector is open now, is replaced. */
+/**
+ * Takes a stack trace before the kill. If the attempt ends meanwhile, its reply counts, and its
+ * worker is replaced because its inspector is open now.
+ */
 async function diagnose(core: PoolContext, lease: Lease, holder: LeaseHolder): Promise<void> {
   if (!holder.mayKillFor(lease)) return;
   lease.stack = await holder.worker.stack(DIAGNOSE_LIMIT_MS);
@@ -158,12 +169,12 @@ async function diagnose(core: PoolContext, lease: Lease, holder: LeaseHolder): P
 }
 
 function queueTimeout(core: PoolContext, record: TaskRecord): void {
-  if (record.ending !== undefined) return; // it is being cancelled: its worker drops it, and will say so
+  if (record.ending !== undefined) return; // being cancelled: its worker will report the drop
   const timeoutMs = record.options.queueTimeoutMs as number;
   const error = (): TaskTimeoutError =>
     new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
   const { lease } = record;
-  // It has started in time, or its worker is just dropping it.
+  // It started in time, or its worker is just dropping it.
   if (lease?.holder !== undefined && (lease.holder.hasStarted(lease) || !lease.holder.withdraw(lease))) return;
   core.queue.remove(record);
   core.settlement.fail(record, error());

@@ -1,10 +1,12 @@
 /**
- * Who asked for the work: shown below the stack of a task's error.
+ * Shows where a task was submitted, below the stack of its error.
  *
- * Capturing a stack at submission costs 4 µs and half a kilobyte, more than all the rest of a short task. So that is done for
- * the first few and for tasks that are worth it; of the others V8 tells, when they fail and for nothing before, what awaits them.
+ * Capturing a stack at submission costs 4 µs and half a kilobyte, more than the rest of a short
+ * task. So only the first few and the long tasks pay that. For the others, V8 reports what awaits
+ * them once they fail, at no cost before.
  *
- * Reading a stack may run code of the program (shared/stack.ts): so that is done when everything else about the task is decided.
+ * Reading a stack may run code of the program (shared/stack.ts), so it comes last, when everything
+ * else about the task is decided.
  */
 import { cutOwnFrames, foreignFrames, isOfNode, setOwnPlace } from '../../shared/own-frames.js';
 import { isError } from '../../shared/program.js';
@@ -12,10 +14,10 @@ import { stackOf, takeStack, withStackLimit } from '../../shared/stack.js';
 import { isShort, type NameStats } from './task-durations.js';
 
 const FRAMES = 6;
-/** With more tasks outstanding, no further stacks are held. */
+/** No further stacks are captured while more tasks than this are outstanding. */
 const MOST = 100;
 
-// Where it is bundled with the program, its frames cannot be told from the program's.
+// If everpool is bundled with the program, its frames look like the program's own.
 const [home] = /^.*(?=pool\/task\/submission-stack\.[jt]s$)/s.exec(import.meta.url ?? '') ?? [];
 if (home !== undefined) setOwnPlace(home);
 
@@ -25,14 +27,14 @@ export type AnyFunction = (...args: never[]) => unknown;
 /** A captured stack, unformatted until someone needs it. */
 export type Caller = object;
 
-/** The stack of the caller of `below`; by default, that of whoever asks. */
+/** Captures the stack of the caller of `below`; by default, of the caller of this function. */
 export function captureCaller(below: AnyFunction = captureCaller): Caller {
   const holder = {};
   withStackLimit(FRAMES, () => takeStack(holder, below));
   return holder;
 }
 
-/** Whether the stack is worth capturing for one more task of that name, when so many are outstanding. */
+/** True if one more task of that name is worth a stack, given the number of outstanding tasks. */
 export function isWorthCapturing(name: NameStats, outstanding: number): boolean {
   return outstanding <= MOST && !isShort(name);
 }
@@ -40,8 +42,8 @@ export function isWorthCapturing(name: NameStats, outstanding: number): boolean 
 type Settle = (value: unknown) => void;
 
 /**
- * Rejects a promise, given by its two functions, with an error that tells what awaits that promise: from within an
- * async function whose own promise leads to it, V8 follows the chain of those that wait.
+ * Rejects a promise, given by its two functions, with an error that shows what awaits that promise.
+ * V8 follows the chain of awaiters from inside an async function whose own promise leads to it.
  */
 export function rejectToAwaiters(resolve: Settle, reject: Settle, error: object, about: string): void {
   let isHeard = true;
@@ -54,7 +56,8 @@ export function rejectToAwaiters(resolve: Settle, reject: Settle, error: object,
   try {
     Promise.prototype.then.call(failing, resolve, reject);
   } catch {
-    // It looks up what promises it makes (`Promise[Symbol.species]`): where the program has broken that, without a chain.
+    // `then` reads `Promise[Symbol.species]`. If the program has broken that, the error has no
+    // chain.
     isHeard = false;
     reject(error);
   }

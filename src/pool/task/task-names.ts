@@ -1,8 +1,11 @@
-/** The names of tasks by number, so that a frame need not spell them out, with what is known of each. */
+/**
+ * The names of tasks, by number, with the statistics of each. A frame carries the number instead of
+ * the name. The functions of `exec` have statistics by source and no number.
+ */
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { type NameStats, newNameStats } from './task-durations.js';
 
-/** How many different sources of `exec` are remembered. */
+/** The number of different `exec` sources whose statistics are kept. */
 const MAX_SOURCES = 500;
 
 export class NameTable {
@@ -23,7 +26,7 @@ export class NameTable {
     return stats;
   }
 
-  /** Of a function given by its source: statistics by source, no number of its own. */
+  /** The statistics of a function of `exec`, by its source; without a number. */
   ofSource(name: string, source: string): NameStats {
     let stats = this.#sources.get(source);
     if (stats === undefined) {

@@ -1,36 +1,38 @@
 /**
- * The queued tasks: higher priority first, first in first out within one (G14).
+ * The queued tasks: higher priority first, first in first out within one priority (G14).
  *
- * A doubly linked list for each priority, its links in the items themselves: in, out and removal take
- * constant time at each priority and allocate nothing. Only a priority that was not there costs more,
- * log(number of priorities): the levels stand in a heap.
+ * Each priority has a doubly linked list whose links are in the items themselves. Insertion and
+ * removal take constant time and allocate nothing. Only a new priority costs more, log(number of
+ * priorities), because the levels form a heap.
  */
+import { type HeapItem, IndexedHeap } from '../../shared/indexed-heap.js';
 
-/** What an item brings with it; only the queue writes the last three. */
+/** The fields that an item must have; only the queue writes the last three. */
 export interface Queued<T> {
-  /** Finite, and fixed while it is queued. */
+  /** Finite, and constant while the item is queued. */
   readonly priority: number;
   queuePrev: T | undefined;
   queueNext: T | undefined;
-  /** Undefined while it is not queued. */
+  /** Undefined while the item is not queued. */
   queueLevel: Level<T> | undefined;
 }
 
 /** The items of one priority. */
-export interface Level<T> {
+export interface Level<T> extends HeapItem {
   priority: number;
-  heapIndex: number;
   head: T | undefined;
   tail: T | undefined;
 }
 
 export class TaskQueue<T extends Queued<T>> {
-  /** The levels that hold something, by priority. Level 0, nearly always the only one, is not looked up. */
+  /** The levels with items, by priority. Level 0, nearly always the only one, needs no lookup. */
   readonly #levels = new Map<number, Level<T>>();
   readonly #zero: Level<T> = newLevel(0);
-  /** A heap of the same levels, the highest priority on top. */
-  readonly #heap: Level<T>[] = [];
-  /** The level that was emptied last: a queue that is filled and emptied one by one allocates none. */
+  /** The same levels as a heap, with the highest priority on top. */
+  readonly #heap: IndexedHeap<Level<T>> = new IndexedHeap<Level<T>>((one, other) => one.priority > other.priority);
+  /** The first of the heap: it is read for each task. */
+  #top: Level<T> | undefined;
+  /** The level emptied last, for reuse: filling and emptying a queue one by one allocates none. */
   #idle: Level<T> | undefined;
   #size = 0;
 
@@ -38,7 +40,7 @@ export class TaskQueue<T extends Queued<T>> {
     return this.#size;
   }
 
-  /** Puts it behind all of its priority. */
+  /** Adds an item behind all others of its priority. */
   push(item: T): void {
     const level = this.#levelFor(item);
     item.queuePrev = level.tail;
@@ -47,7 +49,10 @@ export class TaskQueue<T extends Queued<T>> {
     level.tail = item;
   }
 
-  /** Puts it before all of its priority, but behind those at the front that go before it. */
+  /**
+   * Adds an item in front of all others of its priority, except leading ones that `goesBefore`
+   * accepts.
+   */
   pushFront(item: T, goesBefore?: (other: T) => boolean): void {
     const level = this.#levelFor(item);
     let previous: T | undefined;
@@ -64,19 +69,19 @@ export class TaskQueue<T extends Queued<T>> {
     else next.queuePrev = item;
   }
 
-  /** The first, which stays. */
+  /** Returns the first item and leaves it in the queue. */
   peek(): T | undefined {
-    return this.#heap[0]?.head;
+    return this.#top?.head;
   }
 
-  /** Takes the first. */
+  /** Removes the first item and returns it. */
   shift(): T | undefined {
     const item = this.peek();
     if (item !== undefined) this.remove(item);
     return item;
   }
 
-  /** Takes that one out; false if it is not queued. */
+  /** Removes an item; returns false if it is not queued. */
   remove(item: T): boolean {
     const level = item.queueLevel;
     if (level === undefined) return false;
@@ -93,9 +98,9 @@ export class TaskQueue<T extends Queued<T>> {
     return true;
   }
 
-  /** In the order in which `shift` would give them. The item just given may be removed, nothing else changed meanwhile. */
+  /** Iterates in the order of `shift`. Meanwhile only the item just yielded may be removed. */
   *[Symbol.iterator](): Generator<T, void, undefined> {
-    const levels = [...this.#heap].sort((a, b) => b.priority - a.priority);
+    const levels = this.#heap.toArray().sort((a, b) => b.priority - a.priority);
     for (const level of levels) {
       let item = level.head;
       while (item !== undefined) {
@@ -116,59 +121,21 @@ export class TaskQueue<T extends Queued<T>> {
       level.priority = priority;
       this.#levels.set(priority, level);
     }
-    if (level.heapIndex === -1) this.#rise(level, this.#heap.length);
+    if (level.heapIndex < 0) {
+      this.#heap.add(level);
+      this.#top = this.#heap.first;
+    }
     item.queueLevel = level;
     this.#size += 1;
     return level;
   }
 
   #drop(level: Level<T>): void {
-    const index = level.heapIndex;
-    level.heapIndex = -1;
-    const last = this.#heap.pop() as Level<T>;
-    if (last !== level) {
-      const parent = this.#heap[(index - 1) >> 1];
-      if (index > 0 && parent !== undefined && parent.priority < last.priority) this.#rise(last, index);
-      else this.#sink(last, index);
-    }
+    this.#heap.remove(level);
+    this.#top = this.#heap.first;
     if (level === this.#zero) return;
     this.#levels.delete(level.priority);
     this.#idle = level;
-  }
-
-  #rise(level: Level<T>, from: number): void {
-    let index = from;
-    while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = this.#heap[parentIndex] as Level<T>;
-      if (parent.priority >= level.priority) break;
-      this.#place(parent, index);
-      index = parentIndex;
-    }
-    this.#place(level, index);
-  }
-
-  #sink(level: Level<T>, from: number): void {
-    let index = from;
-    for (;;) {
-      let childIndex = 2 * index + 1;
-      let child = this.#heap[childIndex];
-      if (child === undefined) break;
-      const other = this.#heap[childIndex + 1];
-      if (other !== undefined && other.priority > child.priority) {
-        child = other;
-        childIndex += 1;
-      }
-      if (child.priority <= level.priority) break;
-      this.#place(child, index);
-      index = childIndex;
-    }
-    this.#place(level, index);
-  }
-
-  #place(level: Level<T>, index: number): void {
-    this.#heap[index] = level;
-    level.heapIndex = index;
   }
 }
 

@@ -1,12 +1,14 @@
 /**
- * A task, and each of its attempts: what the pool knows of them. Only this file changes their states.
+ * A task and its attempts: everything that the pool knows about them. Only this file changes their
+ * states.
  *
  *   new → queued → sent → running → succeeded | failed | cancelled
- *                         running → waiting → queued   (a retry)
- *                  sent → queued                       (withdrawn, or its worker died before it started)
+ *   running → waiting → queued   a retry
+ *   sent → queued                withdrawn, or its worker died before it started
  *
- * `new`: not in the queue yet. `sent`: with a worker that is still busy with other attempts. `running`: its worker is presumed to run
- * it; whether it has started is the lease's state. Users see `new` and `sent` as `queued`.
+ * `new`: not in the queue yet. `sent`: with a worker, and not yet presumed to run. `running`: its
+ * worker is presumed to run it; the state of the lease says whether it has started. Users see
+ * `new` and `sent` as `queued`.
  */
 
 import type { Encoded } from '../../ipc/codec/codec.js';
@@ -36,8 +38,9 @@ export const TASK_TRANSITIONS: Transitions<TaskState> = {
 const TASK_STEPS = stepsOf('task', TASK_TRANSITIONS);
 
 /**
- * `sent`: with a worker, and not known to have started. `revoked`: it is being taken back; its worker drops it, or has started it.
- * `started`: its worker has recorded the start. `withdrawn`: over, and it never started. `ended`: over, and it had started.
+ * `sent`: with a worker, and not known to have started. `revoked`: being taken back; the worker
+ * drops it or has already started it. `started`: the worker has recorded the start. `withdrawn`:
+ * over, never started. `ended`: over after a start.
  */
 export type LeaseState = 'sent' | 'revoked' | 'started' | 'withdrawn' | 'ended';
 
@@ -46,18 +49,18 @@ export const LEASE_TRANSITIONS: Transitions<LeaseState> = {
   revoked: ['started', 'withdrawn'],
   started: ['ended'],
   withdrawn: [],
-  ended: ['withdrawn'], // the attempt at a chunk, for an item that had not started in it
+  ended: ['withdrawn'], // an attempt at a chunk, for an item that had not started
 };
 const LEASE_STEPS = stepsOf('attempt at task', LEASE_TRANSITIONS);
 
-/** What settles a task: the functions of its promise, or those of a batch. */
+/** Settles a task: the functions of its promise, or of a batch. */
 export interface Settler {
   resolve(value: unknown, record: TaskRecord): void;
-  /** `isComplete`: the error tells who asked for the task, or need not. */
+  /** `isComplete`: the error shows who submitted the task, or need not. */
   reject(error: unknown, record: TaskRecord, isComplete: boolean): void;
 }
 
-/** The lane of a lease, as it may be asked about it (worker-leases.ts says how). */
+/** The worker leases that hold a lease, for callers outside of dispatch (worker-leases.ts). */
 export interface LeaseHolder {
   readonly worker: Worker;
   hasStarted(lease: Lease): boolean;
@@ -67,7 +70,7 @@ export interface LeaseHolder {
   mayKillAsHung(): boolean;
   abort(lease: Lease, kind: AbortKind, reason: Encoded | undefined): void;
   sendTaken(lease: Lease, count: number): void;
-  /** How many of its attempts have started, by the worker's note. */
+  /** The number of open attempts that have started, by the control file. */
   countStarted(): number;
 }
 
@@ -75,26 +78,28 @@ export interface LeaseHolder {
 export class Lease {
   readonly seq: number;
   readonly record: TaskRecord;
-  holder: LeaseHolder | undefined; // undefined once it is closed
+  holder: LeaseHolder | undefined; // undefined once the lease is closed
   readonly workerId: number;
   readonly pid: number;
-  /** The attempt's number, if it starts. */
+  /** The number that the attempt has if it starts, from 1. */
   readonly number: number;
-  /** Microseconds of work, in whole numbers, that it was estimated to be when it was sent ahead; 0 if it was not. */
+  /** The estimated duration in whole microseconds if it was sent ahead; otherwise 0. */
   readonly estimateUs: number;
-  /** Its name is not known to be short: nothing is sent ahead behind it. */
+  /** The name is not known to be short, so nothing is sent ahead behind it. */
   readonly isLong: boolean;
-  /** Changed by `become` alone. It is read some twenty times for each task, so it is a field and no getter. */
+  /**
+   * Changed by `become` alone. A field and not a getter, as it is read some 20 times for each task.
+   */
   readonly state: LeaseState = 'sent';
-  /** Of a running attempt: when it started, on the clock of the pool. */
+  /** When the attempt started, on the clock of the pool. */
   startedAt = 0;
   endedAt: number | undefined;
   outcome: Attempt['outcome'];
-  /** Of one that timed out: where its JavaScript was. */
+  /** The JavaScript stack of an attempt that timed out. */
   stack: string | undefined;
-  /** More than one: a chunk. */
+  /** The number of items; more than one for a chunk. */
   readonly items: number;
-  /** It is to be ended, and its worker may be killed for it. */
+  /** Set if the attempt is to be ended; its worker may be killed for it. */
   target: 'cancel' | 'timeout' | undefined;
 
   constructor(seq: number, record: TaskRecord, holder: LeaseHolder, estimateUs: number, isLong: boolean) {
@@ -109,7 +114,7 @@ export class Lease {
     this.items = Math.max(record.items?.left ?? 1, 1);
   }
 
-  /** The parent knows that it has started: from its worker, or from the control file. */
+  /** True if the parent knows of the start, from a message or the control file. */
   get hasStarted(): boolean {
     return this.state === 'started' || this.state === 'ended';
   }
@@ -117,7 +122,7 @@ export class Lease {
     return this.state === 'revoked';
   }
 
-  /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if there is no such step */
+  /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if the table has no such step */
   become(to: LeaseState, story: Story): void {
     const step = LEASE_STEPS[this.state][to];
     if (step === undefined)
@@ -128,31 +133,31 @@ export class Lease {
   }
 }
 
-/** The end that someone asked for, until the task has settled. */
+/** A requested end of a task, until the task settles. */
 export interface Ending {
   readonly at: number;
   readonly state: 'cancelled' | 'failed';
-  /** Why: what the task's signal is given. */
+  /** The reason, for the signal that the task sees. */
   readonly reason: unknown;
-  /** What the task rejects with. */
+  /** Builds the error that the task rejects with. */
   readonly error: (isForced: boolean) => unknown;
 }
 
-/** What went wrong with a task until now. */
+/** The failures of a task so far. */
 export class Past {
-  /** Started attempts before the present one. */
+  /** The earlier attempts that had started. */
   readonly attempts: Lease[] = [];
   crashes = 0;
   timeouts = 0;
   errors = 0;
 }
 
-/** Where the values of a generator task go. */
+/** Receives the values of a generator task. */
 export interface TaskSink {
-  /** A value was read: another attempt would yield it twice. */
+  /** True once a value was read: another attempt would yield it twice. */
   readonly hasTaken: boolean;
   put(value: unknown, bytes: number): void;
-  /** The attempt has failed, and another follows. */
+  /** The attempt failed, and another one follows. */
   lost(): void;
 }
 
@@ -162,18 +167,24 @@ export interface TaskItems {
   readonly left: number;
   /** Takes the outcomes of some items. @throws ProtocolError */
   put(outcomes: unknown): void;
-  /** The attempt is lost, and the first `started` items had started: the attempt as each item sees it that goes on. */
+  /**
+   * Splits a lost attempt in which the first `started` items had started: returns the attempt as
+   * each remaining item sees it.
+   */
   split(lease: Lease, started: number): Lease[];
 }
 
-/** As small as it can be: a million of them may be queued, and the collector copies each that lives twice. */
+/**
+ * As small as possible: a million may be queued, and the garbage collector copies each survivor
+ * twice.
+ */
 export class TaskRecord implements Due, Queued<TaskRecord> {
   readonly id: number;
   readonly name: NameStats;
-  /** Of its Run frames. */
+  /** The flags of its Run frames. */
   flags: number;
   codec: number;
-  /** The encoded arguments; let go when it settles (G12). */
+  /** The encoded arguments; released when the task settles (G12). */
   body: string | Buffer | undefined;
   attachments: readonly Buffer[];
   readonly options: ResolvedTaskOptions;
@@ -181,25 +192,28 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   /** Changed by `become` alone. */
   readonly state: TaskState = 'new';
   readonly settler: Settler;
-  /** Where it was submitted (submission-stack.ts). It holds what the calling functions see, so it is let go when the task settles. */
+  /**
+   * Where it was submitted (submission-stack.ts). Released when the task settles, as it keeps the
+   * variables of the calling functions alive.
+   */
   caller: Caller | undefined;
 
   lease: Lease | undefined;
-  /** Undefined while nothing went wrong. */
+  /** Undefined before the first failure. */
   past: Past | undefined;
-  /** It had been sent before, and stands at the front of the queue. */
+  /** True if it was sent before and is back at the front of the queue. */
   isBack = false;
-  /** Started attempts. */
+  /** The number of started attempts. */
   starts = 0;
   ending: Ending | undefined;
-  /** Who waits for it to run nowhere. */
+  /** Settles once no process runs the task. */
   over: Deferred<void> | undefined;
-  /** Settles when the process that is killed for it, or died with it, is gone. */
+  /** Settles once the process that was killed for the task, or died with it, is reaped. */
   reaped: Promise<void> | undefined;
   sink: TaskSink | undefined;
   items: TaskItems | undefined;
   started: Deferred<Attempt> | undefined;
-  /** What its deadline is for follows from its state (task-deadline.ts). */
+  /** The time of its deadline; the state determines the meaning (task-deadline.ts). */
   dueAt = 0;
   heapIndex = -1;
   isSoftPast = false;
@@ -229,7 +243,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     this.settler = settler;
   }
 
-  /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if there is no such step */
+  /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if the table has no such step */
   become(to: TaskState, story: Story): void {
     const step = TASK_STEPS[this.state][to];
     if (step === undefined) throw story.impossible(`task ${this.id} is ${this.state}: it cannot become ${to}`);
@@ -246,7 +260,7 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     return this.options.priority;
   }
 
-  /** The started attempts as users see them. */
+  /** The started attempts, as users see them. */
   attempts(epoch: number): Attempt[] {
     const past = this.past?.attempts ?? [];
     const leases = this.lease?.hasStarted === true ? [...past, this.lease] : past;
@@ -264,7 +278,7 @@ export function failuresOf({ past }: TaskRecord): number {
   return past === undefined ? 1 : past.crashes + past.timeouts + past.errors;
 }
 
-/** The attempt at a chunk as one of its items sees it, which goes on as a task of its own. */
+/** The attempt at a chunk as seen by one of its items, which goes on as a task of its own. */
 export function partOf(lease: Lease, record: TaskRecord): Lease {
   const worker = { id: lease.workerId, pid: lease.pid } as Worker;
   const part = new Lease(lease.seq, record, { worker } as LeaseHolder, 0, lease.isLong);
@@ -275,7 +289,9 @@ export function partOf(lease: Lease, record: TaskRecord): Lease {
   return part;
 }
 
-/** The attempt at a chunk is over: whether this item had started in it is known only now. */
+/**
+ * Ends an item's part of an attempt at a chunk. Only now is it known whether the item had started.
+ */
 export function endPart(lease: Lease, hasStarted: boolean, story: Story): void {
   if (hasStarted === lease.hasStarted) {
     if (lease.state === 'sent') lease.become('withdrawn', story);
@@ -285,12 +301,12 @@ export function endPart(lease: Lease, hasStarted: boolean, story: Story): void {
   lease.record.starts += hasStarted ? 1 : -1;
 }
 
-/** Its present attempt has not started before that. */
+/** The earliest time at which the present attempt can have started. */
 export function earliestStart(record: TaskRecord): number {
   return record.past?.attempts.at(-1)?.endedAt ?? record.submittedAt;
 }
 
-/** Of its last attempt. */
+/** The duration of the last attempt, in milliseconds. */
 export function tookMs(record: TaskRecord | undefined): number {
   const lease = record?.lease;
   return lease?.endedAt === undefined ? 0 : Math.max(0, lease.endedAt - lease.startedAt);

@@ -1,4 +1,7 @@
-/** What every worker of a pool is told first: encoded when the pool is made, and then no business of the program's any more. */
+/**
+ * The body of the first message to every worker. It is encoded when the pool is created, so that
+ * later changes by the program have no effect.
+ */
 import type { BootInfo } from '../../ipc/boot-info.js';
 import { type Encoded, encode, UnserialisableError } from '../../ipc/codec/codec.js';
 import { OptionsError } from '../../shared/errors.js';
@@ -9,11 +12,11 @@ export function encodedBoot({ module, workerData, name, concurrency }: ResolvedP
   const info: BootInfo = { module, workerData, name, concurrency };
   try {
     const encoded = encode(info, '');
-    // Large binary data is encoded by reference, and the program may write to its own.
+    // Large binary data is encoded by reference, and the program may still write to it.
     return { ...encoded, attachments: encoded.attachments.map((each) => Buffer.from(each)) };
   } catch (cause) {
     if (!(cause instanceof UnserialisableError)) throw cause;
-    // Its paths begin with a point, as they go out from `info`.
+    // The paths start at `info`, and so with a dot.
     throw new OptionsError(`workerData: expected a structured-cloneable value: ${cause.message.slice(1)}`, { cause });
   }
 }

@@ -1,11 +1,17 @@
-/** Node's own options for the workers. */
+/**
+ * The Node options of the workers: inherited from this process or given by `execArgv`, plus those
+ * for `limits`, `diagnose` and `permission`.
+ */
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ResolvedPermission } from '../options/option-groups.js';
 import type { ResolvedPoolOptions } from '../options/pool-options.js';
 import { preloadsOf } from './recursion.js';
 
-/** Options of the parent that would debug, watch, test or evaluate in each worker. Those marked take a value of their own. */
+/**
+ * Options of the parent that would debug, watch, test or evaluate in each worker. `takesValue`: the
+ * next argument may be the value.
+ */
 const NOT_INHERITED: readonly { readonly name: RegExp; readonly takesValue: boolean }[] = [
   { name: /^--inspect(-.*)?$/, takesValue: false },
   { name: /^(--eval|-e|--print|-p|-pe|--input-type)$/, takesValue: true },
@@ -28,7 +34,9 @@ export function inheritedExecArgv(execArgv: readonly string[]): string[] {
   return kept;
 }
 
-/** `own`: the folder of what the workers run of this package, unless they get it as an argument. */
+/**
+ * `own`: the folder of this package's worker code, unless the workers get the code as an argument.
+ */
 export function workerExecArgv(
   options: Pick<ResolvedPoolOptions, 'execArgv' | 'limits' | 'diagnose' | 'permission' | 'module'>,
   own: string | undefined,
@@ -48,13 +56,16 @@ export function workerExecArgv(
   return argv;
 }
 
-/** Node's permission model; its name and its reach depend on the version. What the workers need to start is allowed. */
+/**
+ * The flags of Node's permission model, whose name and reach depend on the version. Allows what a
+ * worker needs to start.
+ */
 function permissionArgv(permission: ResolvedPermission, needed: readonly (string | undefined)[]): string[] {
-  // Of this type, as it is no plain Set: it has a `has` of its own, which the build must not replace by that of Set.
+  // Typed like this because it has its own `has`, which the build must not replace by that of Set.
   const flags: { has(flag: string): boolean } = process.allowedNodeEnvironmentFlags;
   const knows = (flag: string): boolean => flags.has(flag);
   const argv = [knows('--permission') ? '--permission' : '--experimental-permission'];
-  // Node 20 aborts when it is given a path twice.
+  // Node 20 aborts if a path is given twice.
   for (const path of new Set([...needed.flatMap(pathOf), ...permission.fsRead])) argv.push(`--allow-fs-read=${path}`);
   for (const path of new Set(permission.fsWrite)) argv.push(`--allow-fs-write=${path}`);
   if (permission.childProcess) argv.push('--allow-child-process');
@@ -64,7 +75,7 @@ function permissionArgv(permission: ResolvedPermission, needed: readonly (string
   return argv;
 }
 
-/** Node looks into these to learn what kind of module it is. */
+/** The package.json files that Node reads to find the type of the module. */
 function packagesAbove(module: string | undefined): string[] {
   const list: string[] = [];
   if (!module?.startsWith('file:')) return list;
@@ -74,7 +85,7 @@ function packagesAbove(module: string | undefined): string[] {
   }
 }
 
-/** Of what is named by a path or a file: URL; a package is found by Node, where only Node knows. */
+/** The path of a module given by a path or a file: URL. Only Node knows where a package is. */
 function pathOf(module: string | undefined): string[] {
   if (module?.startsWith('file:')) return [fileURLToPath(module)];
   return module !== undefined && isAbsolute(module) ? [module] : [];

@@ -1,4 +1,7 @@
-/** The real doors of a pool: the machine's clock, and processes started by Node. */
+/**
+ * The real platform of a pool: the clock of the machine, processes started by Node, and journals in
+ * files. It translates the pool's options into those of the spawner.
+ */
 import { availableParallelism } from 'node:os';
 import { withinVariable } from '../../shared/nesting.js';
 import { NodeClock } from '../../shared/node-clock.js';
@@ -11,10 +14,13 @@ import type { PoolPlatform } from '../platform.js';
 import { workerExecArgv } from './exec-argv.js';
 import { modulesWithin, preloadsOf } from './recursion.js';
 
-/** Of a worker's title, behind the name of the pool: `: worker 12345 (resizeImage)`. */
+/** The bytes in a worker's title after the name of the pool: `: worker 12345 (resizeImage)`. */
 const TITLE_ROOM = 42;
 
-/** @throws EverpoolError (ERR_EVERPOOL_UNSUPPORTED, ERR_EVERPOOL_NESTED) when no worker could run, or each would start others */
+/**
+ * @throws EverpoolError if workers cannot run (ERR_EVERPOOL_UNSUPPORTED) or would start others
+ * endlessly (ERR_EVERPOOL_NESTED)
+ */
 export function nodePlatform(options: ResolvedPoolOptions): PoolPlatform {
   const clock = new NodeClock();
   const code = workerCode();
@@ -44,7 +50,10 @@ export function nodePlatform(options: ResolvedPoolOptions): PoolPlatform {
   return { clock, spawner, journals: nodeJournals, random: Math.random, spawnConcurrency: Math.max(8, 2 * availableParallelism()) };
 }
 
-/** The parent's environment with the user's names over it: PATH is not lost by giving one variable. */
+/**
+ * The parent's environment, overridden by the user's variables: giving one variable does not lose
+ * PATH.
+ */
 function environment(added: ResolvedPoolOptions['env']): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...added })) if (value !== undefined) env[name] = value;

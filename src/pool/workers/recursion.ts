@@ -1,8 +1,10 @@
 /**
- * Pools that would start others of their own kind without end: a program that is its own task module, or a preload that makes a
- * pool, runs in each worker, which makes a pool, whose workers …
+ * Refuses pools that would start others like themselves endlessly: a program that is its own task
+ * module, or a preload that creates a pool, runs in each worker, which creates a pool, whose
+ * workers …
  *
- * A pool that a task makes is the program's decision, of whatever module: it is made when that task is run, and not before.
+ * A task may create any pool. That is the program's decision, and the pool starts only when the
+ * task runs.
  */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +13,8 @@ import { type Nesting, nesting } from '../../shared/nesting.js';
 import type { ResolvedPoolOptions } from '../options/pool-options.js';
 
 /**
- * The modules that the workers of a pool made here and now are within, theirs included.
+ * Returns the modules around the workers of a pool that is created here and now, including their
+ * own.
  *
  * @throws EverpoolError (ERR_EVERPOOL_NESTED)
  */
@@ -24,13 +27,16 @@ export function modulesWithin({ module, name }: Pick<ResolvedPoolOptions, 'modul
   return [...around.modules, key];
 }
 
-/** What runs in the preload phase is one of the preloads, and would run again in each worker that has all of them. */
+/**
+ * Code in the preload phase is one of the preloads, and would run again in each worker that has all
+ * of them.
+ */
 function refusePreload(name: string, preloads: readonly string[]): void {
   const own = preloadsOf(process.execArgv, process.env['NODE_OPTIONS']);
   if (own.length === 0 || !own.every((each) => preloads.includes(each))) return;
   throw new EverpoolError(
-    `the pool '${name}' is made by a worker while it preloads ${own.join(' ')}, and its own workers would preload the same: each would start others, without end. ` +
-      "Give the pool an execArgv without that, or make it only where isWorker (of 'everpool/worker') is false",
+    `a worker creates the pool '${name}' while it preloads ${own.join(' ')}; the workers of that pool would preload the same, and start others endlessly. ` +
+      "Give the pool an execArgv without that, or create it only where isWorker (from 'everpool/worker') is false",
     'ERR_EVERPOOL_NESTED',
   );
 }
@@ -38,13 +44,13 @@ function refusePreload(name: string, preloads: readonly string[]): void {
 function refusal(name: string, what: string, { modules }: Nesting): EverpoolError {
   const chain = modules.length > 1 ? ` (the workers around it load ${modules.join(', ')})` : '';
   return new EverpoolError(
-    `the pool '${name}' is made by a worker, outside of any task, and its workers would load ${what}, as this one does${chain}: each would start others, without end. ` +
-      "Make it only where isWorker (of 'everpool/worker') is false, or put the tasks into a module that makes no pool",
+    `a worker creates the pool '${name}' outside of any task; the workers of that pool would load ${what} as well${chain}, and start others endlessly. ` +
+      "Create it only where isWorker (from 'everpool/worker') is false, or move the tasks to a module that creates no pool",
     'ERR_EVERPOOL_NESTED',
   );
 }
 
-/** What Node's options load before anything else, by whatever name. */
+/** The modules that Node's options load before anything else. */
 export function preloadsOf(argv: readonly string[], nodeOptions = ''): string[] {
   const all = [...argv, ...nodeOptions.split(/\s+/)];
   return all.flatMap((argument, index) => {
@@ -53,7 +59,7 @@ export function preloadsOf(argv: readonly string[], nodeOptions = ''): string[] 
   });
 }
 
-/** The same for the same file, by whatever name, and with whatever behind it (`?v=2`). */
+/** A key for a file, the same for all of its names and for any query or hash (`?v=2`). */
 function keyOf(module: string | undefined): string {
   if (module === undefined) return '';
   if (!module.startsWith('file:')) return module;
@@ -63,6 +69,6 @@ function keyOf(module: string | undefined): string {
     url.hash = '';
     return realpathSync(fileURLToPath(url));
   } catch {
-    return module; // not there, or not to be read: it says so when it is loaded
+    return module; // missing or unreadable: loading it reports that
   }
 }

@@ -1,12 +1,16 @@
-/** Which living workers are to be replaced or let go, and when: recycling by tasks, age and memory; idle workers beyond the minimum. */
+/**
+ * Decides which living workers to replace, and when: after a number of tasks, at an age, above a
+ * memory limit. It also decides when idle workers beyond the minimum leave. The supervisor carries
+ * both out.
+ */
 
 import type { Timer } from '../../shared/platform.js';
 import type { WorkerLeases } from '../dispatch/worker-leases.js';
 import type { PoolContext, WorkerRecycling } from '../pool-context.js';
 
-/** How often memory is looked at for `recycle.aboveRssBytes`. */
+/** The interval of the memory checks for `recycle.aboveRssBytes`. */
 const RSS_SAMPLE_MS = 1000;
-/** A timer that comes so much later was not noticed in time because this process stood still. */
+/** A timer that is this late is late because this process stood still. */
 const LATE_MS = 50;
 
 export class Recycling implements WorkerRecycling {
@@ -23,7 +27,7 @@ export class Recycling implements WorkerRecycling {
 
   onUsable(leases: WorkerLeases): void {
     const { afterTasks, afterMs, aboveRssBytes, jitter } = this.#core.options.recycle;
-    // One draw for the worker: all its limits are lowered alike.
+    // One random draw for each worker lowers all its limits alike.
     const share = jitter === 0 ? 1 : 1 - jitter * this.#random();
     if (afterTasks !== undefined) leases.allowance = Math.max(1, Math.round(afterTasks * share));
     if (afterMs !== undefined) {
@@ -43,14 +47,18 @@ export class Recycling implements WorkerRecycling {
     this.#ages.delete(leases);
   }
 
-  /** It was given the last task that it may start: its replacement boots while that one runs. */
+  /**
+   * The worker was sent the last task that it may start: its replacement boots while that task
+   * runs.
+   */
   onSpent(leases: WorkerLeases): void {
     this.#replace(leases, 'tasks');
   }
 
   #replace(leases: WorkerLeases, why: 'tasks' | 'age' | 'rss'): void {
     if (leases.worker.state !== 'ready') return;
-    // The replacement of a restart under way serves for this as well; if it fails, the restart is off, and this is not.
+    // A restart under way replaces this worker anyway. If that fails, the restart is over, but the
+    // worker still has to be replaced.
     this.#core.supervisor.replace(leases.worker, why).catch(() => this.#replace(leases, why));
   }
 
@@ -62,7 +70,7 @@ export class Recycling implements WorkerRecycling {
     }, RSS_SAMPLE_MS);
   }
 
-  /** One timer looks after all idle workers of an elastic pool. */
+  /** One timer serves all idle workers of an elastic pool. */
   onIdle(): void {
     const { idleTimeoutMs } = this.#core.options;
     if (this.#idleTimer !== undefined || idleTimeoutMs === Number.POSITIVE_INFINITY || !this.#core.isElastic) return;
@@ -73,7 +81,7 @@ export class Recycling implements WorkerRecycling {
     const { clock } = this.#core;
     const dueAt = clock.now() + delayMs;
     this.#idleTimer = clock.setTimer(() => {
-      // What this process was asked to do while it stood still is still to come.
+      // Requests that came while this process stood still have not been handled yet.
       if (clock.now() - dueAt > LATE_MS) this.#armIdle(delayMs);
       else clock.afterPoll(() => this.#checkIdle());
     }, delayMs);
@@ -90,7 +98,7 @@ export class Recycling implements WorkerRecycling {
       if (due > now) next = Math.min(next, due);
       else this.#core.supervisor.shrink(leases.worker);
     }
-    // Only now: a worker that is let go calls `onIdle`, which must not arm a second one.
+    // Only now: a worker that leaves calls `onIdle`, which must not arm a second timer.
     this.#idleTimer = undefined;
     if (next < Number.POSITIVE_INFINITY) this.#armIdle(next - now);
   }

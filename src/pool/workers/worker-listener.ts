@@ -1,7 +1,13 @@
-/** What the pool does when its workers come and go: the supervisor's user. It opens and closes lanes. */
+/**
+ * The pool's reaction to its workers and their leases: the one listener of the supervisor and of
+ * all worker leases. It opens and closes the leases of each worker, emits the events of workers,
+ * and passes the outcomes of attempts to settlement. An error in the handling of one task fails
+ * that task alone.
+ */
 
 import { decode } from '../../ipc/codec/codec.js';
-import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
+import { type FrameHeader, type Message, ProtocolError } from '../../ipc/frame.js';
+import { bootMessage } from '../../ipc/messages.js';
 import { sizeOf } from '../../ipc/stream-window.js';
 import { reportThrown } from '../../shared/program.js';
 import type { Story } from '../../shared/transitions.js';
@@ -18,7 +24,7 @@ import { setupMistake } from '../settle/setup-mistakes.js';
 import { armRunDeadlines } from '../settle/task-deadline.js';
 import type { Lease } from '../task/task-record.js';
 
-/** How often a worker tells its resident memory, if it has to. */
+/** The interval in which a worker reports its resident memory, if it has to. */
 const REPORT_MS = 100;
 
 export class WorkerListener implements SupervisorListener, SupervisorDelegate, LeaseListener<WorkerLeases> {
@@ -33,7 +39,7 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
     this.story = core.story;
   }
 
-  // ---- workers (SupervisorUser)
+  // ---- workers (SupervisorListener, SupervisorDelegate)
 
   createClient(worker: Worker): WorkerClient {
     const leases = new WorkerLeases(worker, this);
@@ -42,13 +48,13 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
     return leases;
   }
 
-  /** Encoded once, when the pool was made: code of the program that ran here could not be answered to. */
+  /** The body was encoded when the pool was created, as code of the program must not run here. */
   bootMessage(worker: Worker): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] } {
     const { limits, recycle } = this.#core.options;
-    // Where the system does not tell it, the worker does.
+    // If the system does not report the memory of a process, the worker does.
     const isAsked = (limits.rssBytes ?? recycle.aboveRssBytes) !== undefined && worker.vitals() === undefined;
     const { codec, body, attachments } = this.#core.boot;
-    return { header: { type: FrameType.Boot, codec, a: worker.id, b: isAsked ? REPORT_MS : 0 }, body, attachments };
+    return { header: bootMessage(codec, worker.id, isAsked ? REPORT_MS : 0), body, attachments };
   }
 
   onSpawned(worker: Worker): void {
@@ -80,7 +86,7 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
     this.#core.events.emit('workerDied', { workerId: worker.id, death, orphans: leases.orphans });
   }
 
-  onSettled(): void {
+  onWorkersChanged(): void {
     this.#core.waiters.check();
     this.#core.dispatcher.schedule();
   }
@@ -94,19 +100,21 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
   }
 
   isHopeless(worker: Worker, death: Death, wasEverReady: boolean): boolean {
-    if (wasEverReady && death.phase === 'boot') return false; // it may be in the middle of being replaced
+    // The pool worked before, so the module may be in the middle of an update.
+    if (wasEverReady && death.phase === 'boot') return false;
     return setupMistake(death, worker.bootError, this.#core.options.module) !== undefined;
   }
 
   breakPool(death: Death, bootError: unknown): Error {
     const core = this.#core;
     core.poolState.break(brokenError(core.options, death, bootError));
-    // Not the one of which those of the tasks are made: the program may change it.
+    // A separate error, because the program may change the one it gets.
     core.events.emit('broken', { error: core.brokenError() });
     const error = core.brokenError();
     for (const record of [...core.queue, ...core.waiting]) {
-      if (core.poolState.brokenBy === undefined) break; // code of the program has revived the pool: the others go on
-      if (record.isSettled) continue; // by what followed from one before it
+      // Code of the program may have revived the pool: then the other tasks go on.
+      if (core.poolState.brokenBy === undefined) break;
+      if (record.isSettled) continue; // as a consequence of an earlier one
       try {
         if (record.state === 'queued') core.queue.remove(record);
         core.settlement.fail(record, core.brokenError());
@@ -126,7 +134,8 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
     return this.#core.queue.size > 0 || this.#core.waiting.size > 0;
   }
 
-  // ---- lanes (LaneUser). One net around each lease: what happens to one task stops neither the others nor the pool
+  // ---- leases (LeaseListener). Each has its own try: an error about one task stops neither the
+  // others nor the pool
 
   now(): number {
     return this.#core.clock.now();
@@ -174,7 +183,8 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
       record.sink?.put(value, sizeOf(message.body, message.attachments));
       record.items?.put(value);
     } catch (cause) {
-      if (cause instanceof ProtocolError) throw cause; // more values than there is room for, or none of what a chunk tells
+      // More values than the window allows, or impossible outcomes of a chunk.
+      if (cause instanceof ProtocolError) throw cause;
       this.#core.settlement.onUnreadableValue(lease, cause);
     }
   }
@@ -208,13 +218,13 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
   }
 }
 
-/** @throws ProtocolError: a worker whose words cannot be read dies of it, and the parent does not (G9) */
+/** @throws ProtocolError for an unreadable list: that ends the worker, not the parent (G9) */
 function exportsOf(message: Message): Set<string> {
   try {
     const names: unknown = decode(message.codec, message.body, message.attachments);
     if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return new Set(names as string[]);
   } catch (cause) {
-    throw new ProtocolError('a worker that is ready, with a list of exports that cannot be read', { cause });
+    throw new ProtocolError('the list of exports in its ready message cannot be decoded', { cause });
   }
-  throw new ProtocolError('a worker that is ready, with exports that are no list of names');
+  throw new ProtocolError('the exports in its ready message are not a list of names');
 }

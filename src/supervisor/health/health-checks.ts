@@ -1,4 +1,6 @@
-/** What looks after living workers from outside: the heartbeat, and the limit of memory. */
+/**
+ * The periodic checks of living workers: the heartbeat and the memory limit, each if configured.
+ */
 import type { Clock } from '../../shared/platform.js';
 import type { Worker } from '../lifecycle/worker.js';
 import type { SupervisorRules } from '../supervisor-listener.js';
@@ -13,12 +15,12 @@ export class HealthChecks {
     if (limits.rssBytes !== undefined) this.#all.push(new MemoryLimit(clock, limits.rssBytes, workers));
   }
 
-  /** There is a worker to look after. */
+  /** There is a worker to check. */
   start(): void {
-    for (const watch of this.#all) watch.start();
+    for (const check of this.#all) check.start();
   }
 
   stop(): void {
-    for (const watch of this.#all) watch.stop();
+    for (const check of this.#all) check.stop();
   }
 }

@@ -1,30 +1,33 @@
 /**
- * Finds workers that live and do nothing: stopped ones in any state, and those that do not answer though no task of theirs runs.
+ * Finds workers that are alive but hung, and fails them as `unresponsive`.
  *
- * A worker in which a started attempt runs may be busy for an hour, and is left alone unless it is stopped. One that starts nothing of
- * what it is given does not work, whatever else it says. The others are asked: by a message that any turn of their event loop answers. Where the system tells the state of a process, one that sleeps
- * quietly is asked seldom, as reading that costs a tenth of a message (P9).
+ * A stopped worker (SIGSTOP) is hung in any state. A worker with a running attempt may be busy for
+ * an hour and is otherwise left alone. A worker that starts none of the attempts it was sent is
+ * hung, whatever else it sends. All other workers get a ping, which any turn of their event loop
+ * answers. Where the system reports process states, a sleeping worker is pinged rarely, because
+ * reading its state costs a tenth of a ping.
  */
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { Worker } from '../lifecycle/worker.js';
 
 export interface HeartbeatRule {
   readonly intervalMs: number;
-  /** How long a worker may be stopped, or stay silent after it was asked. */
+  /** How long a worker may be stopped, start nothing, or leave a ping unanswered. */
   readonly timeoutMs: number;
 }
 
-/** A worker that sleeps is asked when it has been silent for this part of `timeoutMs`. */
+/** A sleeping worker gets a ping after this fraction of `timeoutMs` in silence. */
 const PATIENCE = 0.75;
 
-/** What is known of one worker. */
+/** The heartbeat's record of one worker. */
 interface Pulse {
-  /** When the worker last spoke, as it was at the last look. */
+  /** The worker's `heardAt` at the previous check. */
   spokeAt: number;
+  /** When a check last found the worker active. */
   heardAt: number;
   askedAt: number | undefined;
   stoppedAt: number | undefined;
-  /** When this process had last stood still. */
+  /** The last check that followed a pause of this process. */
   awayAt: number;
 }
 
@@ -42,7 +45,7 @@ export class Heartbeat {
     this.#workers = workers;
   }
 
-  /** There is a worker to look after. */
+  /** There is a worker to check. */
   start(): void {
     if (this.#timer !== undefined) return;
     this.#checkedAt = this.#clock.now();
@@ -57,14 +60,14 @@ export class Heartbeat {
   #arm(): void {
     this.#timer = this.#clock.setTimer(() => {
       this.#timer = undefined;
-      // What came while this process was busy is read first.
+      // Messages that arrived while this process was busy are read first.
       this.#clock.afterPoll(() => this.#checkAll());
     }, this.#rule.intervalMs);
   }
 
   #checkAll(): void {
     const now = this.#clock.now();
-    // This process has stood still: its workers' silence says nothing.
+    // After a pause of this process, the silence of its workers means nothing.
     const wasAway = now - this.#checkedAt > 2 * this.#rule.intervalMs;
     this.#checkedAt = now;
     let isNeeded = false;
@@ -83,7 +86,7 @@ export class Heartbeat {
     if (vitals?.isStopped === true) {
       pulse.stoppedAt ??= now;
       const stoppedMs = now - pulse.stoppedAt;
-      if (stoppedMs >= this.#rule.timeoutMs) worker.fail('unresponsive', `it was stopped, for at least ${Math.round(stoppedMs)} ms`);
+      if (stoppedMs >= this.#rule.timeoutMs) worker.fail('unresponsive', `stopped for at least ${Math.round(stoppedMs)} ms`);
       return;
     }
     pulse.stoppedAt = undefined;
@@ -92,7 +95,7 @@ export class Heartbeat {
     if (wasAway) pulse.awayAt = now;
     const owedMs = now - Math.max(isBusy ? now : (worker.client?.owesSince() ?? now), pulse.awayAt);
     if (owedMs >= this.#rule.timeoutMs) {
-      failAsHung(worker, `it had started nothing of what it was sent ${Math.round(owedMs)} ms ago`);
+      failAsHung(worker, `started no task since it was sent one ${Math.round(owedMs)} ms ago`);
       return;
     }
     const hasSpoken = worker.heardAt !== pulse.spokeAt;
@@ -104,7 +107,7 @@ export class Heartbeat {
     }
     if (pulse.askedAt !== undefined) {
       const silentMs = now - pulse.askedAt;
-      if (silentMs >= this.#rule.timeoutMs) failAsHung(worker, `it ran no task, and was asked ${Math.round(silentMs)} ms ago`);
+      if (silentMs >= this.#rule.timeoutMs) failAsHung(worker, `ran no task and left a ping unanswered for ${Math.round(silentMs)} ms`);
       return;
     }
     const isDue = vitals?.isSleeping !== true || now - pulse.heardAt >= PATIENCE * this.#rule.timeoutMs;
@@ -114,7 +117,7 @@ export class Heartbeat {
   }
 }
 
-/** Unless it has started something in this very moment. */
+/** Fails the worker, unless it has started an attempt in this very moment. */
 function failAsHung(worker: Worker, detail: string): void {
   if (worker.client?.mayKillAsHung() ?? true) worker.fail('unresponsive', detail);
 }

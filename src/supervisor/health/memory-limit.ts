@@ -1,11 +1,14 @@
-/** The hard limit of a worker's resident memory (`limits.rssBytes`): what passes it is killed, whatever it does. */
+/**
+ * Enforces `limits.rssBytes`: samples the resident memory of every worker, and kills a worker above
+ * the limit, whatever it is doing. The last samples go into the death.
+ */
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { MemorySample } from '../../shared/types.js';
 import type { Worker } from '../lifecycle/worker.js';
 
-/** A worker that grows by 1 GB/s takes 50 MB between two looks. One look costs 3 µs. */
+/** A worker that grows by 1 GB/s takes 50 MB between two samples. A sample costs 3 µs. */
 const SAMPLE_MS = 50;
-/** How many of the last samples are told. */
+/** The number of last samples that the death reports. */
 const KEPT = 10;
 
 export class MemoryLimit {
@@ -21,7 +24,7 @@ export class MemoryLimit {
     this.#workers = workers;
   }
 
-  /** There is a worker to look after. */
+  /** There is a worker to check. */
   start(): void {
     this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined;
@@ -48,7 +51,7 @@ export class MemoryLimit {
     if (samples.length === KEPT) samples.shift();
     samples.push({ uptimeMs: this.#clock.now() - worker.spawnedAt, rssBytes });
     if (rssBytes > this.#limitBytes)
-      worker.fail('memory', `${megabytes(rssBytes)}, and the limit is ${megabytes(this.#limitBytes)}`, [...samples]);
+      worker.fail('memory', `${megabytes(rssBytes)}; the limit is ${megabytes(this.#limitBytes)}`, [...samples]);
   }
 }
 

@@ -1,12 +1,13 @@
 /**
- * The last of a worker: what is left of its process group is ended, and confirmed gone (G7). A death is
- * acted upon before that; only those who asked for the end wait for it.
+ * Kills what is left of a dead worker's process group, and confirms that nothing of it runs (G7).
+ * The supervisor acts on the death before that; only `killWorker`, `close` and the like wait for
+ * it. The reaper decides when the process may release its descriptors.
  */
 import { type Deferred, deferred } from '../../shared/deferred.js';
 import { EverpoolError } from '../../shared/errors.js';
 import type { WorkerProcess } from '../../shared/platform.js';
 
-/** How long the sweep of a dead worker's group may take before something counts as outliving the ladder. */
+/** A process that is still running after a sweep of this time has outlived the kill ladder. */
 const SWEEP_LIMIT_MS = 5000;
 
 export class GroupReaper {
@@ -22,7 +23,10 @@ export class GroupReaper {
     this.#workerId = workerId;
   }
 
-  /** Resolves when nothing of its process group runs any more and its tasks are dealt with; rejects, naming the pid, if something outlived every signal. */
+  /**
+   * Resolves when nothing of the process group runs any more and the worker's tasks are settled or
+   * requeued. Rejects with the pid in the message if something outlived every signal.
+   */
   whenReaped(): Promise<void> {
     if (this.#waiter === undefined) {
       this.#waiter = deferred();
@@ -31,7 +35,10 @@ export class GroupReaper {
     return this.#waiter.promise;
   }
 
-  /** The process has ended, or did not end by the last signal. What it printed has `flushMs` to reach its reader. */
+  /**
+   * The process has ended, or outlived the last signal. Its output has `flushMs` to reach a slow
+   * reader.
+   */
   sweep(flushMs: number): void {
     if (this.#state !== 'present') return;
     this.#state = 'sweeping';
@@ -39,12 +46,15 @@ export class GroupReaper {
     void swept.then(([isEmpty]) => this.#end(isEmpty ? 'reaped' : 'outlived'));
   }
 
-  /** There never was a process. */
+  /** The process never started. */
   skip(): void {
     this.#end('reaped');
   }
 
-  /** Its death has been dealt with, and its note is no longer needed: what the process holds is given back as soon as it is swept. */
+  /**
+   * The death has been handled, and the control file is no longer needed: once the group is swept,
+   * the process releases everything it holds.
+   */
   release(): void {
     this.#mayRelease = true;
     if (this.#isReleased || this.#state === 'present' || this.#state === 'sweeping') return;
@@ -62,7 +72,7 @@ export class GroupReaper {
     if (this.#waiter === undefined || !this.#isReleased) return;
     if (this.#state === 'reaped') this.#waiter.resolve();
     if (this.#state === 'outlived') {
-      const text = `process ${this.#process.pid} of worker ${this.#workerId}, or one of its descendants, outlived the whole kill ladder`;
+      const text = `process ${this.#process.pid} of worker ${this.#workerId}, or one of its descendants, outlived the kill ladder`;
       this.#waiter.reject(new EverpoolError(text, 'ERR_EVERPOOL_OUTLIVED'));
     }
   }

@@ -1,4 +1,4 @@
-/** The kill ladder: which signal comes next, and how long to wait for the end after it. */
+/** The kill ladder: a list of signals, each with the time that the process has to end after it. */
 
 export interface LadderStep {
   readonly signal: NodeJS.Signals;
@@ -6,8 +6,8 @@ export interface LadderStep {
 }
 
 /**
- * The ladder that begins with `signal`: from the step with that signal on, or, if it has none, that signal
- * before all others, with as much time as the first of them.
+ * The ladder that begins with `signal`: the steps from that signal on. If no step has it, `signal`
+ * comes before all steps, with the wait of the first.
  */
 export function ladderFrom(ladder: readonly LadderStep[], signal: NodeJS.Signals): readonly LadderStep[] {
   const index = ladder.findIndex((step) => step.signal === signal);

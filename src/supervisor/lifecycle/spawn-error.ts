@@ -1,52 +1,57 @@
-/** Why a process could not be started: what the system says of it, what that means here, and whether it may pass by itself. */
+/**
+ * Explains why a process could not be started: the system's error, what it means for a pool, and
+ * whether waiting can help.
+ */
 import { dirname } from 'node:path';
 
-/** What a pool does not have to wait for: it stays as it is until somebody changes the program, its options or the machine. */
+/** Errors that last until somebody changes the program, its options or the machine. */
 const LASTING: ReadonlySet<string> = new Set(['ERR_ACCESS_DENIED', 'E2BIG', 'EACCES', 'EISDIR', 'ENOENT', 'ENOEXEC', 'ENOTDIR', 'EPERM']);
 
 const HINTS: Readonly<Record<string, string>> = {
-  E2BIG: 'the options env, argv and execArgv, together with the environment of this process, are larger than the system takes',
-  EACCES:
-    'process.execPath may not be executed, or the folder of the option cwd not be entered, by this user or that of the options uid and gid',
-  EAGAIN: 'the system allows this user or container no more processes: ulimit -u, or pids.max of the cgroup',
-  EMFILE: 'this process has as many open files as it may have: ulimit -n',
-  ENFILE: 'the system has as many open files as it may have',
-  ENOENT: 'process.execPath or the folder of the option cwd does not exist',
+  E2BIG: "the options env, argv and execArgv and this process's environment together exceed the system's limit",
+  EACCES: 'the user (of this process, or of uid and gid) may not execute execPath or enter the folder in cwd',
+  EAGAIN: 'this user or container has reached its limit of processes: see ulimit -u, or pids.max of the cgroup',
+  EMFILE: 'this process has reached its limit of open files: see ulimit -n',
+  ENFILE: 'the system has reached its limit of open files',
+  ENOENT: 'execPath or the folder in cwd does not exist',
   ENOMEM: 'the system has no memory for another process',
-  ENOSPC: 'no space is left in /dev/shm nor in the folder for temporary files (TMPDIR): each worker needs a small file in one of them',
-  ENOTDIR: 'the option cwd is no folder',
-  EPERM: 'this user may not start processes as that of the options uid and gid',
-  EROFS: 'neither /dev/shm nor the folder for temporary files (TMPDIR) can be written: each worker needs a small file in one of them',
+  ENOSPC: '/dev/shm and the temporary folder (TMPDIR) are full: each worker needs a small file in one of them',
+  ENOTDIR: 'cwd is not a folder',
+  EPERM: 'this user may not start processes as the user in uid and gid',
+  EROFS: 'neither /dev/shm nor the temporary folder (TMPDIR) is writable: each worker needs a small file in one of them',
 };
 
 interface SystemError {
   readonly code?: unknown;
   readonly message?: unknown;
-  /** Of Node's permission model. */
+  /** Set by Node's permission model. */
   readonly permission?: unknown;
   readonly resource?: unknown;
 }
 
 export function spawnErrorText(error: Error): string {
   const { code, message } = error as SystemError;
-  // Node writes the code before the text in most of these messages, not in all.
+  // Most of Node's messages begin with the code, but not all.
   const text = typeof code !== 'string' || error.message.includes(code) ? String(message) : `${code}: ${String(message)}`;
   const hint = code === 'ERR_ACCESS_DENIED' ? deniedText(error) : HINTS[String(code)];
   return hint === undefined ? text : `${text.replace(/\.$/, '')} (${hint})`;
 }
 
-/** It cannot change by itself. */
+/** Whether the error lasts until somebody changes something. */
 export function isLastingSpawnError(error: Error): boolean {
   return LASTING.has(String((error as SystemError).code));
 }
 
-/** Of an error of Node's permission model, in the parent or in a worker: the permission, the resource, and Node's option that gives it. */
+/**
+ * Describes an error of Node's permission model, in the parent or in a worker: the permission, the
+ * resource, and the option of Node that grants it.
+ */
 export function deniedText(error: object): string {
   const { permission, resource } = error as SystemError;
   const path = typeof resource === 'string' ? resource : '';
   switch (permission) {
     case 'ChildProcess':
-      return 'the permission ChildProcess is missing: start this program with --allow-child-process, as a pool starts processes';
+      return 'the permission ChildProcess is missing: a pool starts processes, so run this program with --allow-child-process';
     case 'FileSystemRead':
     case 'FileSystemWrite':
       return `the permission ${permission} is missing for ${path}${fileHint(permission, path)}`;
@@ -61,7 +66,7 @@ function fileHint(permission: string, path: string): string {
   if (/[\\/]everpool-\d+-\w+$/.test(path)) {
     const folder = `${dirname(path)}/*`;
     const options = `--allow-fs-read=${folder} --allow-fs-write=${folder}`;
-    return `: start this program with ${options}, as each worker needs a small file in /dev/shm or else in the folder for temporary files (TMPDIR)`;
+    return `: run this program with ${options}, because each worker needs a small file in /dev/shm or the temporary folder (TMPDIR)`;
   }
   return `: ${permission === 'FileSystemRead' ? '--allow-fs-read' : '--allow-fs-write'}=${path}`;
 }

@@ -1,9 +1,11 @@
-/** Keeps the last 4 KiB of a stream and nothing of the rest, not even the chunks they came in. */
+/**
+ * Keeps a copy of the last 4 KiB of a worker's stderr, and no reference to the chunks it came in.
+ */
 
 const LIMIT_BYTES = 4096;
 
 export class StderrTail {
-  /** Made by the first chunk: most workers never write to stderr. */
+  /** Allocated with the first chunk: most workers never write to stderr. */
   #ring: Buffer | undefined;
   #seenBytes = 0;
 
@@ -12,12 +14,12 @@ export class StderrTail {
     this.#ring ??= Buffer.allocUnsafeSlow(LIMIT_BYTES);
     this.#seenBytes += chunk.length;
     const last = chunk.length > LIMIT_BYTES ? chunk.subarray(-LIMIT_BYTES) : chunk;
-    // The byte at offset n of the stream stands at n modulo the size of the ring.
+    // The byte at offset n of the stream is at n modulo the size of the ring.
     const copied = last.copy(this.#ring, (this.#seenBytes - last.length) % LIMIT_BYTES);
     last.copy(this.#ring, 0, copied);
   }
 
-  /** The text, without the halves of characters that were cut at either end. */
+  /** Returns the text, without characters that are cut off at either end. */
   toString(): string {
     if (this.#ring === undefined) return '';
     const end = this.#seenBytes % LIMIT_BYTES;
@@ -31,11 +33,11 @@ function isContinuation(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
-/** Where the first whole character begins: a character has at most three bytes after its first. */
+/** The start of the first whole character. A character has at most three continuation bytes. */
 function firstCharacter(bytes: Buffer): number {
   let start = 0;
   while (start < 3 && isContinuation(bytes[start])) start += 1;
-  // Four in a row are no text in UTF-8: then nothing is skipped.
+  // Four continuation bytes in a row are not UTF-8: nothing is skipped.
   return isContinuation(bytes[start]) ? 0 : start;
 }
 
@@ -43,7 +45,7 @@ function decode(bytes: Buffer, start: number): string {
   return bytes.toString('utf8', start, lastCharacterEnd(bytes));
 }
 
-/** The end of the last whole character: its last bytes may not have arrived when the worker died. */
+/** The end of the last whole character: its remaining bytes may be missing when the worker died. */
 function lastCharacterEnd(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] as number;

@@ -1,22 +1,33 @@
-/** What uses a worker. The supervisor knows of tasks only this. */
+/**
+ * The user of a worker: the pool's leases implement it. This interface is all that the supervisor
+ * knows of tasks.
+ */
 import type { Message } from '../../ipc/frame.js';
 import type { Death } from '../../shared/types.js';
 
 export interface WorkerClient {
-  /** Attempts with the worker: sent and not closed. */
+  /** The number of attempts with the worker: sent and not closed. */
   readonly load: number;
-  /** Attempts that the worker has started and not answered, by its note. */
+  /** The number of attempts that the worker has started (by its control file) and not answered. */
   countStarted(): number;
-  /** Since when it has started nothing of what it was given; undefined while something runs in it, or nothing is to start. */
+  /**
+   * Since when the worker has had attempts and started none of them. Undefined while an attempt
+   * runs, or if there is none to start.
+   */
   owesSince(): number | undefined;
-  /** Takes back what has not started; false if something has: then the worker is not hung, and must not end for it. */
+  /**
+   * Revokes all attempts that have not started. Returns false if one has: then the worker is not
+   * hung and must not be killed as hung.
+   */
   mayKillAsHung(): boolean;
-  /** A message that is not the supervisor's own. @throws ProtocolError when it makes no sense. */
+  /** A message for the client, not for the supervisor. @throws ProtocolError if it is invalid */
   onMessage(message: Message): void;
-  /** All messages of one read have been given: the turn may act on them. */
+  /** All messages of one read have been delivered: the client may act on them. */
   onRead(): void;
-  /** The worker takes no more, for whatever reason. Called once. */
+  /** The worker accepts no more attempts, for whatever reason. Called once. */
   onLost(): void;
-  /** Everything the worker had sent has been given; it is no more. Called once, after `onLost`. */
+  /**
+   * The worker is dead, and every message it sent has been delivered. Called once, after `onLost`.
+   */
   onDied(death: Death): void;
 }

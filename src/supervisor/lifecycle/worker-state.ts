@@ -1,4 +1,7 @@
-/** The states of a worker, why it ends, and what it asks of its supervisor. */
+/**
+ * The states of a worker and their transitions, the reasons for which the pool ends a worker, and
+ * the interfaces that a worker calls. worker.ts owns the state itself.
+ */
 import type { FrameHeader, Message } from '../../ipc/frame.js';
 import type { Clock, Spawner } from '../../shared/platform.js';
 import { type Steps, type Story, stepsOf, type Transitions } from '../../shared/transitions.js';
@@ -7,8 +10,12 @@ import type { Fault } from './death.js';
 import type { LadderStep } from './kill-ladder.js';
 
 /**
- * `starting`: its process boots. `ready`: it takes tasks. `draining`: it finishes those that it has. `stopping`: it was asked to
- * leave, or is being killed. `exited`: its process has ended, and what it wrote is still being read. `dead`: everything was read.
+ *   starting   the process boots
+ *   ready      the worker accepts tasks
+ *   draining   it accepts no more tasks, and finishes the ones it has
+ *   stopping   it was asked to leave, or is being killed
+ *   exited     the process has ended; its messages are still being read
+ *   dead       everything has been read
  */
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited' | 'dead';
 
@@ -22,16 +29,16 @@ export const WORKER_TRANSITIONS: Transitions<WorkerState> = {
 };
 export const WORKER_STEPS: Steps<WorkerState> = stepsOf('worker', WORKER_TRANSITIONS);
 
-/** In these states it may have, or get, a task. */
+/** In these states the worker may have, or get, a task. */
 export function isAtWork(state: WorkerState): boolean {
   return state === 'starting' || state === 'ready' || state === 'draining';
 }
 
-/** Why the pool ends a worker. The first reason stays. */
+/** Why the pool ends a worker. The first reason wins. */
 export type WorkerEnd =
-  /** Not through its own fault: nobody is charged with its death. `leaveBy`: it may leave in peace until then. */
+  /** Not the worker's fault: its death is not charged. `leaveBy`: the end of its time to leave. */
   | { readonly by: 'request'; readonly leaveBy: number | undefined }
-  /** Through its own fault. */
+  /** The worker's fault. */
   | {
       readonly by: 'fault';
       readonly fault: Fault;
@@ -41,29 +48,29 @@ export type WorkerEnd =
 
 export interface WorkerRules {
   readonly bootTimeoutMs: number;
-  /** How long a worker that was asked to leave may take before the first signal. */
+  /** How long a worker that was asked to leave has before the first signal. */
   readonly graceMs: number;
   readonly killLadder: readonly LadderStep[];
 }
 
-/** What a worker reports to the pool without its supervisor. */
+/** Events and a request that a worker sends to the pool directly. */
 export interface WorkerListener<W> {
-  /** The message that lets the worker import user code. */
+  /** Returns the message after which the worker imports user code. */
   bootMessage(worker: W): { header: FrameHeader; body: string | Buffer | undefined; attachments: readonly Buffer[] };
-  /** Its process exists. */
+  /** The process exists. */
   onSpawned(worker: W): void;
   onOutput(worker: W, stream: 'stdout' | 'stderr', chunk: Buffer): void;
 }
 
-/** The supervisor, as a worker sees it. */
+/** What a worker sees of the supervisor. */
 export interface WorkerOwner<W> {
   readonly clock: Clock;
   readonly spawner: Spawner;
   readonly rules: WorkerRules;
   readonly story: Story;
   readonly listener: WorkerListener<W>;
-  /** It has booted. */
+  /** The worker has booted. */
   onReady(worker: W, message: Message): void;
-  /** Everything that it had sent was read. Called once. */
+  /** The worker is dead, and everything it sent has been read. Called once. */
   onDied(worker: W, death: Death): void;
 }

@@ -1,47 +1,55 @@
 /**
- * One worker, from the spawn to the end of its process: its state, its boot, its death, its kill ladder.
+ * One worker, from the spawn to the end of its process. It owns the state (worker-state.ts), the
+ * channel, the boot timeout, the kill ladder and the group reaper.
  *
- * It knows bytes and messages, and nothing of tasks but its tenant. It never decides what follows
- * a death: it tells the supervisor, once, when everything the worker had sent has been read (G4).
+ * A worker knows messages, not tasks: it passes them on to its client. It never decides what
+ * follows a death: it reports the death to the supervisor, once, after everything it sent has been
+ * read (G4).
  *
- *   starting → ready → draining → stopping → exited → gone
+ *   starting → ready → draining → stopping → exited → dead
  *
- * Any state may be left for `stopping`, `exited` or `gone`; none is ever entered twice.
+ * States may be skipped, but none is entered twice.
  */
 import { type FrameHeader, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
 import { FramedChannel } from '../../ipc/message-channel.js';
+import { leaveMessage, pingMessage, questionOf, rssBytesOf } from '../../ipc/messages.js';
 import { ignore } from '../../shared/ignore.js';
 import { Patience } from '../../shared/patience.js';
 import type { ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import type { MemorySample } from '../../shared/types.js';
-import { Climb } from './climb.js';
 import { buildDeath, type Fault, thrownIn } from './death.js';
 import { GroupReaper } from './group-reaper.js';
 import { ladderFrom } from './kill-ladder.js';
+import { LadderRun } from './ladder-run.js';
 import { StderrTail } from './stderr-tail.js';
 import type { WorkerClient } from './worker-client.js';
 import { isAtWork, WORKER_STEPS, type WorkerEnd, type WorkerOwner, type WorkerState } from './worker-state.js';
 
-/** How long after the exit the read side may stay open before what it holds is given up. A descendant that inherited it keeps it open. */
+/**
+ * How long the read side may stay open after the exit before it is given up. A descendant that
+ * inherited it may keep it open.
+ */
 const DRAIN_LIMIT_MS = 1000;
-/** How long after the end of the read side the exit may come before the process counts as disconnected. */
+/**
+ * How long the exit may follow the end of the read side before the worker counts as disconnected.
+ */
 const DISCONNECT_LIMIT_MS = 250;
 
 export class Worker implements ProcessListener {
   readonly id: number;
-  /** The place of its spawn among all spawns and charged deaths (restart-intensity.ts). */
+  /** The ordinal of its spawn among all spawns and charged deaths (restart-intensity.ts). */
   readonly ordinal: number;
   readonly spawnedAt: number;
-  /** It has finished a task: set by the supervisor. */
+  /** It has finished a task. Set by the supervisor. */
   isUseful = false;
-  /** Set by whoever creates it, at once. */
+  /** Set by the supervisor, immediately after the constructor. */
   client: WorkerClient | undefined;
-  /** When its boot was over; undefined while it was never ready: then its death may be charged. */
+  /** The end of its boot. Undefined if it was never ready; then its death may be charged. */
   readyAt: number | undefined;
   completed = 0;
-  /** When something came from it last. */
+  /** When it last sent something. */
   heardAt = 0;
-  /** What the boot threw (`BootFailed`), or the system when it could not start the process. */
+  /** The error that the boot threw (`BootFailed`), or that the system gave for a failed spawn. */
   bootError: unknown;
 
   readonly #owner: WorkerOwner<Worker>;
@@ -51,23 +59,23 @@ export class Worker implements ProcessListener {
   readonly #stderr = new StderrTail();
   #question: { readonly seq: number; readonly onAnswer: () => void } = { seq: 0, onAnswer: ignore };
   #state: WorkerState = 'starting';
-  readonly #patience: Patience; // of the present state: with its boot, its leaving, a signal, its last words
-  readonly #ladder: Climb;
+  readonly #patience: Patience; // the timer of the current state
+  readonly #ladder: LadderRun;
   #reportedRss: number | undefined;
   #end: WorkerEnd | undefined;
   #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
   #hasReadEnded = false;
 
-  constructor(host: WorkerOwner<Worker>, id: number, ordinal: number) {
-    this.#owner = host;
+  constructor(owner: WorkerOwner<Worker>, id: number, ordinal: number) {
+    this.#owner = owner;
     this.id = id;
     this.ordinal = ordinal;
-    this.spawnedAt = host.clock.now();
-    this.#patience = new Patience(host.clock);
-    this.#process = host.spawner.spawn(id, this);
+    this.spawnedAt = owner.clock.now();
+    this.#patience = new Patience(owner.clock);
+    this.#process = owner.spawner.spawn(id, this);
     this.channel = new FramedChannel(this.#process, (message) => this.#onMessage(message));
-    // What SIGKILL does not end sleeps uninterruptibly: it is given up, and told as a death (G7).
-    this.#ladder = new Climb(this.#process, this.#patience, () => this.#bury());
+    // A process that SIGKILL does not end sleeps uninterruptibly: the worker counts as dead (G7).
+    this.#ladder = new LadderRun(this.#process, this.#patience, () => this.#bury());
     this.#groupReaper = new GroupReaper(this.#process, id);
     this.#awaitBoot();
   }
@@ -87,14 +95,14 @@ export class Worker implements ProcessListener {
   vitals(): Vitals | undefined {
     return this.isAlive ? this.#process.vitals() : undefined;
   }
-  /** Resident memory: as the system tells it, or else as the worker last did. */
+  /** Resident memory, from the system or else from the worker's last report. */
   get rssBytes(): number | undefined {
     return this.isAlive ? (this.#process.vitals()?.rssBytes ?? this.#reportedRss) : undefined;
   }
   get isAlive(): boolean {
     return this.#state !== 'exited' && this.#state !== 'dead';
   }
-  /** The pool ends it, and not through its own fault: nobody is charged with its death. */
+  /** The pool ends it, not through the worker's fault: its death is not charged. */
   get isRequested(): boolean {
     return this.#end?.by === 'request';
   }
@@ -111,13 +119,13 @@ export class Worker implements ProcessListener {
 
   // ---- ending
 
-  /** Takes no more tasks, and stays until its tenant is done; `leave` ends it. */
+  /** The worker accepts no more tasks. Its client finishes; then `leave` ends it. */
   drain(): void {
     if (this.#state !== 'ready') return;
     this.#become('draining');
   }
 
-  /** Asks it to leave: it runs its stop hooks and exits; after `graceMs` the ladder follows. */
+  /** Asks it to run its stop hooks and exit. After `graceMs` the kill ladder follows. */
   leave(graceMs: number = this.#owner.rules.graceMs): void {
     if (!isAtWork(this.#state)) return;
     this.#stop(this.#owner.clock.now() + graceMs);
@@ -125,12 +133,15 @@ export class Worker implements ProcessListener {
       this.#ladder.begin(this.#owner.rules.killLadder);
       return;
     }
-    this.add({ type: FrameType.Leave });
+    this.add(leaveMessage());
     this.flush();
     this.#patience.start(graceMs, () => this.#ladder.begin(this.#owner.rules.killLadder));
   }
 
-  /** The kill ladder from its first step, or from the given signal. A stronger kill overtakes a weaker one. */
+  /**
+   * Starts the kill ladder from its first step, or from `signal`. A stronger kill overrides a
+   * weaker one.
+   */
   kill(signal?: NodeJS.Signals): void {
     if (!this.isAlive) return;
     if (this.#state !== 'stopping') this.#stop(undefined);
@@ -138,31 +149,32 @@ export class Worker implements ProcessListener {
     this.#ladder.begin(signal === undefined ? ladder : ladderFrom(ladder, signal));
   }
 
-  /** Ends it through its own fault: at once, and not as requested. */
+  /** Kills it immediately, for a fault of its own: the death does not count as requested. */
   fail(fault: Fault, detail?: string, samples?: readonly MemorySample[]): void {
-    this.#end ??= { by: 'fault', fault, detail, samples }; // of one that has exited too: what it wrote may be read only then
+    // Also after the exit, because its bytes may be read only then.
+    this.#end ??= { by: 'fault', fault, detail, samples };
     if (!this.isAlive) return;
     if (this.#state !== 'stopping') this.#become('stopping');
     this.#ladder.begin(ladderFrom(this.#owner.rules.killLadder, 'SIGKILL'));
   }
 
-  /** Asks for a sign of life. */
+  /** Sends a message that any turn of the worker's event loop answers. */
   ping(): void {
-    this.add({ type: FrameType.Ping });
+    this.add(pingMessage());
     this.flush();
   }
-  /** Calls back when the worker has answered, which any turn of its event loop does. Asked again, only the last one is told. */
+  /** Pings, and calls back with the answer. A second call replaces the first callback. */
   ask(onAnswer: () => void): void {
     this.#question = { seq: this.#question.seq + 1, onAnswer };
-    this.add({ type: FrameType.Ping, seq: this.#question.seq });
+    this.add(pingMessage(this.#question.seq));
     this.flush();
   }
-  /** Where its JavaScript is, if that can be found out in this time. */
+  /** The current JavaScript stack. Undefined if it is not available within `limitMs`. */
   stack(limitMs: number): Promise<string | undefined> {
     return this.#process.stack(limitMs);
   }
 
-  // Two faults for `everpool/testing`: nothing is recorded of them.
+  // Two faults for `everpool/testing`. Nothing records them.
 
   signal(signal: NodeJS.Signals): boolean {
     return this.isAlive && this.#process.signal(signal);
@@ -171,19 +183,22 @@ export class Worker implements ProcessListener {
     if (this.isAlive) this.#process.disconnect();
   }
 
-  /** Resolves when nothing of its process group runs any more; rejects if something outlived the ladder (G7). */
+  /**
+   * Resolves when nothing of its process group runs any more; rejects if something outlived the
+   * ladder (G7).
+   */
   whenReaped(): Promise<void> {
     return this.#groupReaper.whenReaped();
   }
 
-  // ---- what the process tells
+  // ---- events of the process (ProcessListener)
 
   onSpawned(): void {
     if (this.#state !== 'starting') return;
     const { header, body, attachments } = this.#owner.listener.bootMessage(this);
     this.add(header, body, attachments);
     this.flush();
-    this.#awaitBoot(); // it counts from here: what came before was no fault of the module
+    this.#awaitBoot(); // restarts the timeout: the time before was not the module's
     this.#owner.listener.onSpawned(this);
   }
 
@@ -214,7 +229,7 @@ export class Worker implements ProcessListener {
     if (this.#exit !== undefined) {
       this.#buryAfterPoll();
     } else {
-      // The exit usually follows within a millisecond. If not, the process lives behind a closed channel.
+      // The exit usually follows within a millisecond. If not, the process has closed its channel.
       if (isAtWork(this.#state)) {
         this.#become('stopping');
         this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));
@@ -240,19 +255,18 @@ export class Worker implements ProcessListener {
     if (this.isAlive) this.client?.onRead();
   }
 
-  // ---- its own business
+  // ---- private
 
   #awaitBoot(): void {
     this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));
   }
 
   #onMessage(message: Message): void {
-    const { type } = message;
-    switch (type) {
+    switch (message.type) {
       case FrameType.Ready:
       case FrameType.BootFailed:
-        if (this.readyAt !== undefined) throw new ProtocolError('the end of a second boot');
-        if (type === FrameType.BootFailed) this.bootError = thrownIn(message);
+        if (this.readyAt !== undefined) throw new ProtocolError('unexpected end of a second boot');
+        if (message.type === FrameType.BootFailed) this.bootError = thrownIn(message);
         else if (this.#state === 'starting') {
           this.readyAt = this.#owner.clock.now();
           this.#become('ready');
@@ -260,17 +274,18 @@ export class Worker implements ProcessListener {
         }
         return;
       case FrameType.Pong:
-        if (message.seq === this.#question.seq) this.#question.onAnswer(); // of the others it is enough that they came
+        // Other pongs only update `heardAt`.
+        if (questionOf(message) === this.#question.seq) this.#question.onAnswer();
         return;
       case FrameType.Memory:
-        this.#reportedRss = message.a * 1024;
+        this.#reportedRss = rssBytesOf(message);
         return;
       default:
         this.client?.onMessage(message);
     }
   }
 
-  /** Leaving a state ends its timer, and the client learns once that the worker takes no more. */
+  /** Leaving a state stops its timer. `onLost` is called once, on leaving the usable states. */
   #become(state: WorkerState): void {
     const wasUsable = this.#state === 'starting' || this.#state === 'ready';
     this.#owner.story.take('worker', WORKER_STEPS, this.id, this.#state, state);
@@ -284,19 +299,19 @@ export class Worker implements ProcessListener {
     this.#become('stopping');
   }
 
-  /** It was asked to leave in peace, and may take until then. */
+  /** Until when the worker may leave by itself. */
   get #leaveBy(): number | undefined {
     return this.#end?.by === 'request' ? this.#end.leaveBy : undefined;
   }
 
-  /** How long its output may take to reach a slow reader. A kill is not waited for. */
+  /** How long its output may take to reach a slow reader. Not at all after a kill. */
   get #flushMs(): number {
     if (!this.isRequested) return this.#owner.rules.graceMs;
     const leaveBy = this.#leaveBy;
     return leaveBy === undefined || this.#exit?.signal !== null ? 0 : Math.max(0, leaveBy - this.#owner.clock.now());
   }
 
-  /** What the worker wrote last to stderr may still be in its pipe. */
+  /** Its last output on stderr may still be in the pipe: it is read first. */
   #buryAfterPoll(): void {
     this.#patience.stop();
     this.#owner.clock.afterPoll(() => this.#bury());

@@ -1,5 +1,6 @@
 /**
- * The parent's side of a worker's note (platform.ts, Note): a small file that has no name any more.
+ * The parent's side of a worker's control file (`ControlFile` in platform.ts): a small file that is
+ * unlinked as soon as it is created. Its layout is in ipc/control-file-layout.ts.
  *
  * Owns one descriptor, from construction until `close`. Only the constructor throws.
  */
@@ -7,11 +8,11 @@ import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  ABORT_CANCEL,
-  ABORT_SOFT_TIMEOUT,
+  abortCell,
   abortCellAt,
-  CONFIRMATION_OF_0,
+  CELL_BYTES,
   CONTROL_FILE_BYTES,
+  confirmationOf,
   freshControlFile,
   itemsCell,
   itemsCellAt,
@@ -24,26 +25,28 @@ import {
 } from '../../ipc/control-file-layout.js';
 import type { AbortKind, ControlFile } from '../../shared/platform.js';
 
-const CELL_BYTES = 8;
 const CLOSED = -1;
-/** Further names, if one is taken. */
+/** The number of other names to try if one is taken. */
 const TRIES = 8;
-/** How often an unconfirmed number is read again: the worker may be in the middle of writing it, for some nanoseconds. */
+/**
+ * The number of attempts to read a confirmed value: for some nanoseconds the worker may be in the
+ * middle of writing it.
+ */
 const READINGS = 100;
 const FRESH: Float64Array = freshControlFile();
-/** The most that one `revoke` writes: the whole ring. Reused, as each use ends before the next begins. */
+/** As large as the largest `revoke`: a whole ring. Shared, because no use outlasts its call. */
 const cells: Float64Array = new Float64Array(RING);
 
 export class UnlinkedControlFile implements ControlFile {
   #fd: number;
   #lastStarted = 0;
 
-  /** @throws the system error when no file can be made (EMFILE, ENOSPC, EACCES). */
+  /** @throws the system error if no file can be created (EMFILE, ENOSPC, EACCES) */
   constructor() {
     this.#fd = createUnlinked();
   }
 
-  /** For the worker to inherit; -1 once closed. */
+  /** The worker inherits this descriptor. -1 after `close`. */
   get fd(): number {
     return this.#fd;
   }
@@ -56,28 +59,30 @@ export class UnlinkedControlFile implements ControlFile {
   #read(): number {
     try {
       for (let reading = 0; reading < READINGS; reading += 1) {
-        if (readSync(this.#fd, cells, 0, STARTED_BYTES, STARTED_AT) < STARTED_BYTES) break; // user code has cut it
+        // User code has truncated it.
+        if (readSync(this.#fd, cells, 0, STARTED_BYTES, STARTED_AT) < STARTED_BYTES) break;
         const seq = cells[0] as number;
-        if (cells[1] === CONFIRMATION_OF_0 - seq) return seq;
+        if (cells[1] === confirmationOf(seq)) return seq;
       }
     } catch {
-      // A read of a file in memory fails only if user code broke it.
+      // Reading a file in memory fails only if user code broke it.
     }
     return Number.NaN;
   }
 
   revoke(first: number, last: number): void {
     if (last < first) return;
-    // No more than a ring is ever outstanding (control-file-layout.ts); what lies before that has been answered.
+    // At most one ring is ever open (control-file-layout.ts); all earlier attempts have been
+    // answered.
     const from = Math.max(first, last - RING + 1);
-    // From `from` to the end of the ring, and the rest from its beginning.
+    // One write up to the end of the ring, and another from its beginning.
     const atEnd = Math.min(last, from + (RING - 1 - (from & RING_MASK)));
     this.#writeSeqs(from, atEnd);
     if (atEnd < last) this.#writeSeqs(atEnd + 1, last);
   }
 
   abort(seq: number, kind: AbortKind): void {
-    cells[0] = 4 * seq + (kind === 'cancel' ? ABORT_CANCEL : ABORT_SOFT_TIMEOUT);
+    cells[0] = abortCell(seq, kind);
     this.#write(CELL_BYTES, abortCellAt(seq));
   }
 
@@ -96,7 +101,7 @@ export class UnlinkedControlFile implements ControlFile {
     return Number.NaN;
   }
 
-  /** Gives the descriptor back; `started()` goes on telling what it was. */
+  /** Closes the descriptor. `started()` keeps returning the last value. */
   close(): void {
     if (this.#fd === CLOSED) return;
     this.started();
@@ -105,7 +110,7 @@ export class UnlinkedControlFile implements ControlFile {
     try {
       closeSync(fd);
     } catch {
-      // Somebody else has closed it: then it is closed.
+      // User code has closed it already.
     }
   }
 
@@ -119,19 +124,19 @@ export class UnlinkedControlFile implements ControlFile {
     try {
       writeSync(this.#fd, cells, 0, length, position);
     } catch {
-      // Every block was allocated at creation, so this needs a broken file; the worker then runs what it was sent,
-      // and `started()`, which decides about redispatch (G2), still tells the truth.
+      // Every block was allocated at creation, so only a broken file fails. The worker then runs
+      // what it was sent, and `started()`, which decides about redispatch (G2), is still right.
     }
   }
 }
 
-/** In memory where there is such a place (a step costs 0.6–0.9 µs), else in the directory for temporary files. */
+/** In memory if possible (a step costs 0.6–0.9 µs), else in the temporary folder. */
 function createUnlinked(): number {
   if (process.platform === 'linux') {
     try {
       return createIn('/dev/shm');
     } catch {
-      // Absent, full or not writable: the ordinary place may do, and tells the error if it does not.
+      // Absent, full or not writable: try the temporary folder, which throws its own error.
     }
   }
   return createIn(tmpdir());
@@ -141,9 +146,9 @@ function createIn(directory: string): number {
   const { path, fd } = createNew(directory);
   try {
     unlinkSync(path);
-    // Written, not truncated to size: a later write to a hole could fail when the file system has filled up.
+    // Written, not truncated to size: a later write into a hole fails if the file system is full.
     if (writeSync(fd, FRESH, 0, CONTROL_FILE_BYTES, 0) !== CONTROL_FILE_BYTES) {
-      throw Object.assign(new Error(`no space for a worker's note in ${directory}`), { code: 'ENOSPC' });
+      throw Object.assign(new Error(`no space for a worker's control file in ${directory}`), { code: 'ENOSPC' });
     }
     return fd;
   } catch (error) {
@@ -152,7 +157,10 @@ function createIn(directory: string): number {
   }
 }
 
-/** The name lives for some microseconds, so it need not be unguessable (that would load `crypto`, 0.9 ms of a cold start): `x` refuses one that exists. */
+/**
+ * The name exists for microseconds and `x` refuses an existing one, so it need not be unguessable:
+ * that would load `crypto`, 0.9 ms of a cold start.
+ */
 function createNew(directory: string): { path: string; fd: number } {
   for (let triesLeft = TRIES; ; triesLeft--) {
     const path = join(directory, `everpool-${process.pid}-${Math.random().toString(36).slice(2)}`);

@@ -1,22 +1,23 @@
-/** Whether a process can be started without running out of descriptors half-way. */
+/** Checks before a spawn that the process will not run out of descriptors in the middle of it. */
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 
-/** The pipe on which the new process tells that it could not start, its /dev/null, and what it needs to put them in order. */
-const OF_THE_START = 4;
+/** What a spawn needs beside the pipes: the error pipe, /dev/null, and temporary duplicates. */
+const SPAWN_OVERHEAD = 4;
 
 /**
- * When the descriptors run out in the last steps of a spawn, Node returns without closing the sockets that it had
- * already made, and nothing holds them: three are lost each time (G9). So they are counted first, for about 20 µs.
+ * When descriptors run out in the last steps of a spawn, Node leaks the sockets that it has already
+ * made: three each time (G9). So free descriptors are counted first, which takes about 20 µs.
  *
- * @throws the system error, EMFILE or ENFILE, when fewer are free than a child with this many pipes takes.
+ * @throws the system error, EMFILE or ENFILE, if too few are free for a child with this number of
+ * pipes
  */
 export function requireDescriptors(pipes: number): void {
   const opened: number[] = [];
   try {
-    for (let i = 0; i < 2 * pipes + OF_THE_START; i++) opened.push(openSync(devNull, 'r'));
+    for (let i = 0; i < 2 * pipes + SPAWN_OVERHEAD; i++) opened.push(openSync(devNull, 'r'));
   } catch (error) {
-    // Under Node's permission model /dev/null may be out of reach; then they are not counted.
+    // Node's permission model may deny /dev/null. Then nothing is counted.
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EMFILE' || code === 'ENFILE') throw error;
   } finally {

@@ -1,14 +1,13 @@
 /**
- * The code of a worker as a text, so that a bundler that puts this package into one file takes the worker along.
- *
- * The build fills it in (scripts/bundle-worker.js).
+ * The worker's code as a string, so that a bundler that merges this package into one file includes
+ * the worker. The build fills in the values (scripts/bundle-worker.js).
  */
 
-/** One script for `node -e`: by Brotli, in base64. Empty before a build. */
+/** A script for `node -e`, compressed with Brotli, in base64. Empty before the build. */
 export const EMBEDDED_WORKER: string = '';
 
-/** The first line of the file `worker/entry.js` that belongs to this very build. */
+/** The first line of the `worker/entry.js` of the same build. */
 export const WORKER_MARK: string = '';
 
-/** What the frames of the embedded worker name as their file. */
+/** The file name in stack frames of the embedded worker. */
 export const EMBEDDED_URL: string = 'file:///everpool/worker/entry.js';

@@ -1,18 +1,20 @@
 /**
- * A connection to the inspector of a worker, over the little of WebSocket that it speaks.
+ * A connection to the inspector of a worker, over the small part of WebSocket that the inspector
+ * uses. It owns the socket, and throws nothing, whatever the worker sends (G9).
  *
- * No package: the common one requires Node's modules in a way that does not outlive a bundler. Whatever the worker sends, it throws nothing (G9).
+ * It uses no package, because the common one requires Node's modules in a way that breaks in a
+ * bundle.
  */
 import { connect, type Socket } from 'node:net';
 
-/** Only this machine: the worker's stderr says where, and a task may write there too. */
+/** Local addresses only: the address comes from stderr, where a task may print one too. */
 const ADDRESS = /^ws:\/\/(127\.0\.0\.1):(\d{1,5})(\/[\w-]+)$/;
 const ACCEPTED = /^HTTP\/1\.1 101 /;
 const HEAD_END = '\r\n\r\n';
-/** Of one message; a stack has less, however deep it is. */
-const MOST_BYTES = 16 << 20;
+/** The maximum size of a message. Even the deepest stack is smaller. */
+const MAX_BYTES = 16 << 20;
 
-const TEXT = 0x81; // the only frame of a message, and a text
+const TEXT = 0x81; // a text message in a single frame
 const MASKED = 0x80;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
@@ -20,7 +22,7 @@ const LENGTH_64 = 127;
 export interface InspectorListener {
   onOpen(): void;
   onText(text: string): void;
-  /** Also when it could not be opened. May come more than once. */
+  /** Called also if the connection failed. May be called more than once. */
   onEnd(): void;
 }
 
@@ -42,7 +44,7 @@ export class InspectorSocket {
     socket.on('error', () => this.#fail());
     socket.on('close', () => this.#fail());
     socket.on('data', (chunk) => this.#receive(chunk));
-    // The key is for caches on the way; there are none.
+    // The key protects against caching proxies. There are none here.
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ZXZlcnBvb2wtZXZlcnBvbw==${HEAD_END}`,
@@ -51,7 +53,7 @@ export class InspectorSocket {
 
   send(text: string): void {
     const body = Buffer.from(text);
-    // What a client sends is masked. A mask of zeros leaves it as it is.
+    // A client must mask its frames. A mask of zeros changes nothing.
     const head = Buffer.from([TEXT, MASKED | LENGTH_16, body.length >> 8, body.length & 0xff, 0, 0, 0, 0]);
     this.#socket?.write(Buffer.concat([head, body]));
   }
@@ -69,14 +71,14 @@ export class InspectorSocket {
     this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
     if (!this.#isOpen && !this.#open()) return;
     for (let text = this.#next(); text !== undefined; text = this.#next()) this.#listener.onText(text);
-    if (this.#received.length > MOST_BYTES) this.#fail();
+    if (this.#received.length > MAX_BYTES) this.#fail();
   }
 
   #open(): boolean {
     const head = this.#received.toString('latin1');
     const end = head.indexOf(HEAD_END);
     if (end < 0) {
-      if (this.#received.length > MOST_BYTES) this.#fail();
+      if (this.#received.length > MAX_BYTES) this.#fail();
       return false;
     }
     if (!ACCEPTED.test(head.slice(0, end))) {
@@ -89,7 +91,7 @@ export class InspectorSocket {
     return true;
   }
 
-  /** The next whole message, if it is there. */
+  /** Returns the next message, if it has arrived completely. */
   #next(): string | undefined {
     const bytes = this.#received;
     if (bytes.length < 2) return undefined;
@@ -100,8 +102,8 @@ export class InspectorSocket {
     if (bytes.length < start) return undefined;
     if (length === LENGTH_16) length = bytes.readUInt16BE(2);
     if (length === LENGTH_64) length = Number(bytes.readBigUInt64BE(2));
-    if (bytes[0] !== TEXT || length > MOST_BYTES) {
-      this.#fail(); // it closes, or is no inspector
+    if (bytes[0] !== TEXT || length > MAX_BYTES) {
+      this.#fail(); // a close, or not an inspector
       this.#received = Buffer.alloc(0);
       return undefined;
     }

@@ -1,22 +1,23 @@
 /**
- * Where the JavaScript of a process is: its inspector is opened by SIGUSR1, asked to pause, and left.
+ * Reads the current JavaScript stack of a process, even of one that spins: opens its inspector with
+ * SIGUSR1, pauses the program, and disconnects.
  *
- * It also works on a process that spins. Needs `--inspect-port=0` among the options of the process, so that the inspector takes a
- * free port, and its stderr, where Node writes which one.
+ * The process needs the option `--inspect-port=0`, so that the inspector takes a free port, and a
+ * piped stderr, on which Node prints the port.
  */
 import type { Clock } from '../../shared/platform.js';
 import { InspectorSocket } from './inspector-socket.js';
 import type { NodeOutput } from './node-output.js';
 import { signalProcess } from './process-group.js';
 
-/** What Node writes on stderr about its inspector: nothing that the user has to see. */
+/** The lines that Node prints on stderr about its inspector. They are hidden from the user. */
 const CHATTER =
   /Debugger listening on (ws:\S+)\n|For help, see: https:\/\/nodejs\.org\/\S*\n|Debugger (?:attached\.|ending on \S+)\n|Waiting for the debugger to disconnect\.\.\.\n/g;
-/** No more of a stack than anyone reads. */
+/** The maximum number of frames in a stack. */
 const FRAMES = 30;
-/** Names the evaluation that is done for the pause alone. */
+/** The URL of the evaluation whose only purpose is the pause. */
 const NOTHING_URL = 'everpool:nothing';
-const IDLE = 'no JavaScript was running: the task waits for something';
+const IDLE = 'no JavaScript was running: the task was waiting for something';
 
 interface CallFrame {
   readonly functionName: string;
@@ -28,8 +29,11 @@ interface InspectorMessage {
   readonly params?: { readonly callFrames?: readonly CallFrame[]; readonly scriptId?: string; readonly url?: string };
 }
 
-/** @param own how the URLs of this package's frames begin: what calls a task is no part of where it is
- *  @returns never rejects; undefined if it could not be found out within `limitMs` */
+/**
+ * Never rejects. Resolves to undefined if there is no answer within `limitMs`.
+ *
+ * @param own the prefix of the URLs of this package's frames, which are left out below the task
+ */
 export async function inspectorStack(
   pid: number,
   stderr: NodeOutput,
@@ -51,7 +55,7 @@ export async function inspectorStack(
         try {
           hear(JSON.parse(text) as InspectorMessage, scripts, own, end);
         } catch {
-          end(); // no inspector talks like that
+          end(); // not an inspector
         }
       },
       onEnd: () => end(),
@@ -67,12 +71,12 @@ export async function inspectorStack(
   if (signalProcess(pid, 'SIGUSR1', false) !== 'sent') end();
   const stack = await answer;
   clock.clearTimer(timer);
-  inspector?.close(); // and with it a paused process goes on
+  inspector?.close(); // this also resumes the paused process
   return stack;
 }
 
 function ask(send: (text: string) => void): void {
-  // A process that runs no JavaScript pauses as soon as it does: in the evaluation.
+  // A process that runs no JavaScript pauses as soon as it runs some: the evaluation.
   const requests = [
     { method: 'Debugger.enable' },
     { method: 'Debugger.pause' },

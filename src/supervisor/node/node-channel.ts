@@ -1,24 +1,27 @@
 /**
- * The parent's end of a worker's channel: one socket for each direction.
+ * The parent's end of a worker's channel: one socket for each direction. The channel owns both. It
+ * knows bytes, not frames, and no 'error' event of a socket escapes (G9).
  *
- * Two, because a write that fails destroys its socket with everything still unread in it: on a shared
- * one, 0 of 20 results that a dying worker had sent were delivered; with one for each direction, all (G4).
- * Owns both sockets. Knows bytes, not frames. Its 'error' events never escape (G9).
+ * A failing write destroys its socket with everything unread in it. With one shared socket, 0 of 20
+ * results that a dying worker had sent were delivered; with one for each direction, all 20 were
+ * (G4).
  */
 import { writeSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { Patience } from '../../shared/patience.js';
 import type { Clock, ProcessListener } from '../../shared/platform.js';
 
-/** How long a worker that can no longer be written to may live and say nothing before its channel counts as closed. */
+/** How long a worker that cannot be written to may stay silent before its channel is closed. */
 const MUTE_MS = 1000;
 
-/** Reads are synchronous, and nothing keeps a part of them (frame-reader.ts): one place is enough for all channels. */
+/**
+ * Reads are synchronous, and frame-reader.ts keeps no part of them: all channels share one buffer.
+ */
 const READ_BYTES = 256 * 1024;
 let shared: Buffer | undefined;
 
-/** What goes to the kernel at once, without a stream's overhead of 2 µs. */
-const AT_ONCE_BYTES = 64 * 1024;
+/** Up to this size a message is written directly, without the 2 µs overhead of a stream. */
+const DIRECT_WRITE_BYTES = 64 * 1024;
 
 type ChannelListener = Pick<ProcessListener, 'onData' | 'receiveBuffer' | 'onReadEnd' | 'onDrain'>;
 
@@ -40,7 +43,7 @@ export class NodeChannel {
     this.#clock = clock;
     this.#mute = new Patience(clock);
     this.#listener = listener;
-    // An unref'd socket delivers all the same while the clock's hold keeps the process alive.
+    // An unref'd socket still delivers while the clock's hold keeps the process alive.
     toWorker.unref();
     this.#fromWorker.unref();
     toWorker.on('error', () => this.#stopWriting());
@@ -49,8 +52,8 @@ export class NodeChannel {
   }
 
   /**
-   * A socket of `spawn` allocates for each read and copies large messages once more; it takes no `onread`. So another one
-   * takes over its handle, and reads large messages straight to their place.
+   * A socket made by `spawn` allocates for each read, copies large messages once more, and does not
+   * support `onread`. So a second socket takes over its handle and reads large messages in place.
    */
   #reading(spawned: Socket): Socket {
     shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
@@ -63,7 +66,7 @@ export class NodeChannel {
       },
     };
     const handle = handleOf(spawned);
-    // Node's types know neither option.
+    // Node's types lack both options.
     const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = { handle, readable: true, writable: false, onread };
     return new Socket(options);
   }
@@ -72,18 +75,19 @@ export class NodeChannel {
     return this.#canWrite ? this.#toWorker.writableLength : 0;
   }
 
-  /** True when the kernel has taken it all at once, or when there is nobody to take it any more. */
+  /** Returns true if the kernel has taken everything, or if nothing can be written any more. */
   send(parts: readonly Buffer[]): boolean {
     if (!this.#canWrite || parts.length === 0) return true;
     const [first] = parts as [Buffer];
-    if (parts.length > 1 || first.length > AT_ONCE_BYTES || this.#toWorker.writableLength > 0) return this.#stream(parts);
+    if (parts.length > 1 || first.length > DIRECT_WRITE_BYTES || this.#toWorker.writableLength > 0) return this.#stream(parts);
     const written = this.#writeNow(first);
     return written === first.length || !this.#canWrite || this.#stream([first.subarray(written)]);
   }
 
-  /** A system call and nothing around it; gives how much the kernel took. */
+  /** A bare system call. Returns the number of bytes that the kernel took. */
   #writeNow(bytes: Buffer): number {
-    const fd = handleOf(this.#toWorker)?.fd ?? -1; // asked each time: once it is closed, its number may be another's
+    // Read each time, because after a close the number may be reused.
+    const fd = handleOf(this.#toWorker)?.fd ?? -1;
     if (fd < 0) return 0;
     try {
       return writeSync(fd, bytes, 0, bytes.length);
@@ -93,7 +97,7 @@ export class NodeChannel {
     }
   }
 
-  /** What is large, or more than the kernel takes now. */
+  /** For large messages, or for more than the kernel takes now. */
   #stream(parts: readonly Buffer[]): boolean {
     const socket = this.#toWorker;
     const last = parts.length - 1;
@@ -112,7 +116,7 @@ export class NodeChannel {
     this.#fromWorker.destroy();
   }
 
-  /** The process has ended: its end of file comes by itself. */
+  /** The process has ended: the end of file follows by itself. */
   exited(): void {
     this.#hasExited = true;
     this.#mute.stop();
@@ -138,8 +142,9 @@ export class NodeChannel {
   }
 
   /**
-   * A worker that closed its reading side and lives would wait for ever for tasks that never reach it (G1). So when
-   * nothing can be written and nothing has been said for a while, the channel is closed; the worker is killed for that.
+   * A living worker that has closed its reading side would wait for ever for tasks that cannot
+   * reach it (G1). So if nothing can be written and the worker is silent for a while, the channel
+   * closes, and the supervisor kills the worker for that.
    */
   #watchMute(heard: number): void {
     this.#mute.start(MUTE_MS, () => {
@@ -151,12 +156,12 @@ export class NodeChannel {
   #endRead(): void {
     if (this.#readEnded) return;
     this.#readEnded = true;
-    // One poll phase later: what the worker wrote to stderr before it died has then been read as well.
+    // One poll phase later, so that the worker's last output on stderr has been read as well.
     this.#clock.afterPoll(() => this.#listener?.onReadEnd());
   }
 }
 
-/** Null once the socket is closed; `fd` is negative where the system has none. */
+/** Null after the socket is closed. `fd` is negative where the system has none. */
 function handleOf(socket: Socket): { readonly fd?: number } | null {
   return (socket as unknown as { _handle: { readonly fd?: number } | null })._handle;
 }

@@ -1,16 +1,19 @@
 /**
- * A worker's stdout or stderr where it is a pipe: reported, and for an inherited stderr passed on.
+ * The parent's end of a worker's piped stdout or stderr. It owns the pipe, reports every chunk, and
+ * forwards an inherited stderr.
  *
- * stderr is a pipe also with 'inherit', because its tail is kept for errors. It is passed on by writes to
- * descriptor 2, as the worker itself would write: a listener on `process.stderr` would change how the
- * user's own failing writes end, and without one an EPIPE there would be an uncaught exception (G9).
+ * An inherited stderr is a pipe too, because errors include its tail. It is forwarded by direct
+ * writes to descriptor 2: `process.stderr` would need an 'error' listener, or an EPIPE would be an
+ * uncaught exception (G9), and that listener would change how the user's own failing writes behave.
  */
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { Patience } from '../../shared/patience.js';
 import type { Clock } from '../../shared/platform.js';
 
-/** While the reader of an inherited stderr is slow, so is the worker, but not this process. */
+/**
+ * The pause before another write to a slow reader of stderr. It slows the worker, not the parent.
+ */
 const RETRY_MS = 10;
 
 export class NodeOutput {
@@ -19,7 +22,7 @@ export class NodeOutput {
   #report: ((chunk: Buffer) => void) | undefined;
   #forwards: boolean;
   #waiting: Buffer[] = [];
-  #taken = 0; // chunks
+  #taken = 0; // the number of chunks
   #filter: ((text: string) => string) | undefined;
 
   constructor(stream: Socket, forwards: boolean, clock: Clock, report: (chunk: Buffer) => void) {
@@ -28,16 +31,19 @@ export class NodeOutput {
     this.#clock = clock;
     this.#report = report;
     stream.unref();
-    stream.on('error', () => undefined); // what could be read has been reported
+    stream.on('error', () => undefined); // everything readable has been reported
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
   }
 
-  /** From now on its text goes through this first. */
+  /** From now on this function edits the text of every chunk. */
   filter(filter: (text: string) => string): void {
     this.#filter = filter;
   }
 
-  /** Resolves when what the worker wrote before it ended has been passed on, or the time is over. Its descendants may go on writing. */
+  /**
+   * Resolves when everything that the worker wrote before its end has been forwarded, or after
+   * `limitMs`. Its descendants may keep writing.
+   */
   flush(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const patience = new Patience(this.#clock);
@@ -57,12 +63,12 @@ export class NodeOutput {
           end();
           return;
         }
-        // One poll phase reads all that a pipe holds.
+        // One poll phase reads everything that a pipe holds.
         seen = isWaiting ? -1 : this.#taken;
         if (isWaiting) this.#clock.setTimer(check, RETRY_MS);
         else this.#clock.afterPoll(check);
       };
-      this.#clock.hold(); // as a write of this process itself would keep it alive
+      this.#clock.hold(); // a write of this process itself would keep it alive too
       patience.start(limitMs, end);
       check();
     });
@@ -71,7 +77,8 @@ export class NodeOutput {
   release(): void {
     this.#report = undefined;
     this.#forwards = false;
-    for (const chunk of this.#waiting.splice(0)) if (writeAll(chunk) !== undefined) break; // as much as goes at once
+    // As much as can be written immediately.
+    for (const chunk of this.#waiting.splice(0)) if (writeAll(chunk) !== undefined) break;
     this.#stream.destroy();
   }
 
@@ -84,7 +91,7 @@ export class NodeOutput {
   }
 
   #forward(chunk: Buffer): void {
-    // Node resumes the pipes of a process that exits, paused or not: the order is kept here.
+    // Node resumes even paused pipes when their process exits, so the order is kept here.
     if (this.#waiting.length > 0) {
       this.#waiting.push(chunk);
       return;
@@ -106,13 +113,16 @@ export class NodeOutput {
 
 let stderrFd: number | undefined;
 
-/** Node makes a pipe or socket there non-blocking when `process.stderr` is first touched: till then a write could block for ever. */
+/**
+ * The first access to `process.stderr` makes Node set a pipe or socket there to non-blocking.
+ * Before that, a write could block for ever.
+ */
 function stderr(): number {
-  stderrFd ??= process.stderr.fd ?? 2; // none in a worker thread
+  stderrFd ??= process.stderr.fd ?? 2; // a worker thread has no `fd`
   return stderrFd;
 }
 
-/** Returns what could not be written yet. What can never be written (EPIPE, EBADF) is dropped: its reader has gone. */
+/** Returns what is not written yet. Without a reader (EPIPE, EBADF) the output is dropped. */
 function writeAll(chunk: Buffer): Buffer | undefined {
   let offset = 0;
   try {

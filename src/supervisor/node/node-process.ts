@@ -1,11 +1,12 @@
 /**
- * One real worker process, from `spawn` until `release` (platform.ts, WorkerProcess).
+ * One real worker process, from `spawn` until `release` (`WorkerProcess` in platform.ts).
  *
- * Owns the child's handle, its channel, its output pipes, its note and what the guard knows of it.
- * Never throws, and no event of the child ever escapes as an exception (G9).
+ * Owns the child process, its channel, its output pipes, its control file and its entry in the
+ * orphan reaper. Never throws, and no event of the child escapes as an exception (G9).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { CONTROL_FILE_FD, FROM_WORKER_FD, TO_WORKER_FD } from '../../ipc/descriptors.js';
 import type { Clock, ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import { UnlinkedControlFile } from './control-file.js';
 import { requireDescriptors } from './descriptors.js';
@@ -17,14 +18,14 @@ import { ProcStat } from './proc-stat.js';
 import { endGroup, signalProcess } from './process-group.js';
 
 export interface NodeProcessOptions {
-  /** What the worker runs: what stands between Node's own options and its arguments (worker-code.ts). */
+  /** The arguments between Node's own options and those of the worker (worker-code.ts). */
   readonly entry: readonly string[];
-  /** How the URLs of its frames begin that are no part of a task. */
+  /** The prefix of the URLs of stack frames that belong to everpool, not to a task. */
   readonly ownFrames: string;
   readonly execPath: string;
   readonly execArgv: readonly string[];
   readonly argv: readonly string[];
-  /** Complete: nothing is added. */
+  /** The complete environment: nothing is added. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string | undefined;
   readonly uid?: number | undefined;
@@ -33,19 +34,15 @@ export interface NodeProcessOptions {
   readonly stderr: 'inherit' | 'ignore' | 'pipe';
   /** Whether signals go to the worker's descendants too. */
   readonly killTree: boolean;
-  /** How long its title may be (worker/title.ts), in bytes. */
+  /** The maximum length of the process title in bytes (worker/title.ts). */
   readonly titleRoom: number;
-  /** Whether `stack` will be asked for: its inspector is told to take any port, and its stderr is read. */
+  /** Whether `stack` may be called: the inspector takes any free port, and stderr is read. */
   readonly diagnose: boolean;
 }
 
-/** The descriptors of the worker, beside the usual three. */
-const TO_WORKER = 3;
-const FROM_WORKER = 4;
+const DEAD: Promise<boolean> = Promise.resolve(true);
 
-const GONE: Promise<boolean> = Promise.resolve(true);
-
-const NO_NOTE: ControlFile = {
+const NO_CONTROL_FILE: ControlFile = {
   started: () => 0,
   revoke: () => undefined,
   abort: () => undefined,
@@ -64,11 +61,11 @@ export class NodeProcess implements WorkerProcess {
   readonly #vitals: ProcStat | undefined;
   readonly #channel: NodeChannel | undefined;
   readonly #outputs: readonly NodeOutput[] = [];
-  readonly #stderr: NodeOutput | undefined; // of one that may be diagnosed
-  /** Until `release`, or the error that says that it never started. */
+  readonly #stderr: NodeOutput | undefined; // only with `diagnose`
+  /** Set until `release`, or until the error of a failed start. */
   #listener: ProcessListener | undefined;
   #exited = false;
-  #groupGone = false;
+  #isGroupDead = false;
 
   constructor(options: NodeProcessOptions, orphanReaper: OrphanReaper, clock: Clock, listener: ProcessListener) {
     this.#killTree = options.killTree;
@@ -76,7 +73,7 @@ export class NodeProcess implements WorkerProcess {
     this.#orphanReaper = orphanReaper;
     this.#clock = clock;
     this.#listener = listener;
-    this.controlFile = NO_NOTE;
+    this.controlFile = NO_CONTROL_FILE;
     let child: ChildProcess;
     try {
       this.#file = new UnlinkedControlFile();
@@ -84,18 +81,18 @@ export class NodeProcess implements WorkerProcess {
       requireDescriptors(4);
       child = start(options, this.#file.fd);
     } catch (error) {
-      // E2BIG, EPERM and a NUL byte throw from `spawn`, and EMFILE from what comes before it.
+      // `spawn` throws E2BIG, EPERM and on NUL bytes; the lines before it throw EMFILE.
       clock.afterPoll(() => this.#failed(error as Error));
       return;
     }
     this.pid = child.pid;
     child.unref();
     child.on('error', (error) => {
-      // With a pid, it is not about the start, and the process ends by its exit.
+      // With a pid the start has succeeded; the process ends by its 'exit' event.
       if (child.pid === undefined) this.#failed(error);
     });
     const { pid } = child;
-    // Where descriptors ran out all the same there is no `stdio` at all.
+    // If descriptors ran out nevertheless, there is no `stdio` at all.
     const stdio: readonly unknown[] = child.stdio ?? [];
     if (pid === undefined) {
       for (const stream of stdio) discard(stream as Socket | null);
@@ -103,10 +100,11 @@ export class NodeProcess implements WorkerProcess {
     }
     child.once('exit', (code, signal) => this.#onExit(code, signal));
     this.#vitals = new ProcStat(pid);
-    this.#channel = new NodeChannel(stdio[TO_WORKER] as Socket, stdio[FROM_WORKER] as Socket, clock, listener);
+    this.#channel = new NodeChannel(stdio[TO_WORKER_FD] as Socket, stdio[FROM_WORKER_FD] as Socket, clock, listener);
     this.#outputs = this.#openOutputs(options, child);
     if (options.diagnose) this.#stderr = this.#outputs.at(-1);
-    // Told at once, before the event: code given by `--import` runs without waiting for a boot frame (G8).
+    // Immediately, before 'spawn': code in `--import` runs without waiting for the boot message
+    // (G8).
     let awaited = 2;
     const ready = (): void => {
       if (--awaited === 0 && !this.#exited) this.#listener?.onSpawned();
@@ -128,17 +126,17 @@ export class NodeProcess implements WorkerProcess {
   }
 
   signal(signal: NodeJS.Signals): boolean {
-    // Reaped: its pid may be another's by now. `sweep` ends what is left of its group.
+    // After the reaping its pid may be reused. `sweep` ends what is left of its group.
     if (this.pid === undefined || this.#exited || this.#listener === undefined) return false;
     const reach = signalProcess(this.pid, signal, this.#killTree);
-    // A stopped process takes no signal but SIGKILL until it goes on.
+    // A stopped process handles no signal but SIGKILL until it continues.
     if (reach === 'sent' && signal !== 'SIGSTOP' && signal !== 'SIGCONT') signalProcess(this.pid, 'SIGCONT', this.#killTree);
     return reach === 'sent';
   }
 
   sweep(boundMs: number): Promise<boolean> {
     const { pid } = this;
-    if (pid === undefined || (this.#exited && (this.#groupGone || !this.#killTree))) return GONE;
+    if (pid === undefined || (this.#exited && (this.#isGroupDead || !this.#killTree))) return DEAD;
     return endGroup({ pid, tree: this.#killTree, exited: () => this.#exited, boundMs, clock: this.#clock });
   }
 
@@ -183,8 +181,8 @@ export class NodeProcess implements WorkerProcess {
     this.#exited = true;
     this.#channel?.exited();
     if (this.pid !== undefined && signalProcess(this.pid, 0, true) === 'absent') {
-      // The usual case. From here on the number may be given away, and nothing may be signalled by it.
-      this.#groupGone = true;
+      // The usual case. From now on the pid may be reused, so it must never be signalled again.
+      this.#isGroupDead = true;
       this.#orphanReaper.remove(this.pid);
     }
     this.#listener?.onExit(code, signal);
@@ -198,21 +196,30 @@ export class NodeProcess implements WorkerProcess {
   }
 }
 
-function start(options: NodeProcessOptions, noteFd: number): ChildProcess {
+function start(options: NodeProcessOptions, controlFd: number): ChildProcess {
   return spawn(options.execPath, [...options.execArgv, ...options.entry, ...options.argv], {
-    // A descriptor for each direction (node-channel.ts). Node opens its own ends close-on-exec, so no other
-    // worker inherits them (G13).
-    stdio: ['ignore', options.stdout, options.stderr === 'ignore' && !options.diagnose ? 'ignore' : 'pipe', 'pipe', 'pipe', noteFd],
-    // A session and group of its own: to be signalled with its descendants, and out of reach of the terminal's Ctrl-C.
+    // One descriptor for each direction (node-channel.ts). Node opens its own ends close-on-exec,
+    // so no other worker inherits them (G13).
+    stdio: stdioFor(options, controlFd),
+    // A session and group of its own, so that signals reach its descendants, and Ctrl-C in the
+    // terminal does not reach it.
     detached: process.platform !== 'win32',
     windowsHide: true,
-    // The title of a process has no more room than its arguments had: where these are short, they are made longer.
+    // A process title has only the space of the original arguments: short ones are padded.
     argv0: options.execPath.padEnd(options.titleRoom - options.entry.join(' ').length),
     env: options.env,
     cwd: options.cwd,
     uid: options.uid,
     gid: options.gid,
   });
+}
+
+function stdioFor({ stdout, stderr, diagnose }: NodeProcessOptions, controlFileFd: number): (number | 'ignore' | 'inherit' | 'pipe')[] {
+  const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', stdout, stderr === 'ignore' && !diagnose ? 'ignore' : 'pipe'];
+  stdio[TO_WORKER_FD] = 'pipe';
+  stdio[FROM_WORKER_FD] = 'pipe';
+  stdio[CONTROL_FILE_FD] = controlFileFd;
+  return stdio;
 }
 
 function discard(stream: Socket | null): void {

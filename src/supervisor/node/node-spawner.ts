@@ -1,7 +1,6 @@
 /**
- * Starts real processes (platform.ts, Spawner).
- *
- * Owns its membership of the guard, from the first spawn until `close`; each process owns the rest.
+ * Starts real processes (`Spawner` in platform.ts). The spawner is a user of the orphan reaper from
+ * its first spawn until `close`; each process (node-process.ts) owns everything else.
  */
 
 import { NodeClock } from '../../shared/node-clock.js';
@@ -18,7 +17,7 @@ export interface NodeSpawnerOptions extends NodeProcessOptions {
 export class NodeSpawner implements Spawner {
   readonly #options: NodeSpawnerOptions;
   readonly #clock: Clock;
-  #isInGuard = false;
+  #hasJoinedReaper = false;
 
   constructor(options: NodeSpawnerOptions) {
     this.#options = options;
@@ -26,16 +25,16 @@ export class NodeSpawner implements Spawner {
   }
 
   spawn(_workerId: number, listener: ProcessListener): WorkerProcess {
-    if (!this.#isInGuard) {
-      this.#isInGuard = true;
+    if (!this.#hasJoinedReaper) {
+      this.#hasJoinedReaper = true;
       this.#options.orphanReaper.join();
     }
     return new NodeProcess(this.#options, this.#options.orphanReaper, this.#clock, listener);
   }
 
   close(): void {
-    if (!this.#isInGuard) return;
-    this.#isInGuard = false;
+    if (!this.#hasJoinedReaper) return;
+    this.#hasJoinedReaper = false;
     this.#options.orphanReaper.leave();
   }
 }

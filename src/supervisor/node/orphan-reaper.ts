@@ -1,14 +1,15 @@
 /**
- * The guard (G8): a tiny companion that outlives this process and ends the process groups of its workers.
+ * The orphan reaper (G8): a tiny companion process that outlives this process and then kills the
+ * process groups of its workers.
  *
- * A spinning worker cannot notice that its parent is gone. The guard can: it is blocked in a read on a
- * pipe from this process, is told every worker's pid before user code is let in, and at the end of file
- * kills their groups. It leads a group of its own, or in a nested pool it would die with the outer
- * worker's group while the inner spinning worker survives.
+ * A spinning worker cannot notice that its parent has died. The companion can: it blocks in a read
+ * on a pipe from this process, receives every worker's pid before user code runs, and at the end of
+ * file kills their groups. It leads its own group. Otherwise, in a nested pool, it would die with
+ * the outer worker's group, and a spinning inner worker would survive.
  *
- * Owns the companion process and the list of pids it has to know. Never keeps this process alive, and
- * never makes a caller wait for ever: without a guard the pool goes on, with G8 degraded, while the
- * guard is tried again.
+ * `OrphanReaper` owns the companion and the list of pids that it must know. It never keeps this
+ * process alive and never blocks a caller for ever: without a companion the pool continues, with G8
+ * degraded, while the start is retried.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -19,21 +20,24 @@ import { requireDescriptors } from './descriptors.js';
 import { ProcStat } from './proc-stat.js';
 import { signalProcess } from './process-group.js';
 
-/** Idle workers see their own end of file and leave by themselves in this time; nested pools need it once for each level. */
+/** Idle workers see their own end of file and exit within this time, once per level of nesting. */
 const LEAVE_MS = 300;
-/** A guard that could not be told in this time is broken, and must not hold up the boot of a worker. */
+/** A companion that takes no pid within this time is broken, and must not delay a worker's boot. */
 const SEND_BOUND_MS = 500;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5000;
-/** How often it is looked at. One that is stopped would do nothing if this process died; reading its state takes 3 µs. */
+/** The interval of checks. A stopped companion would kill nothing; reading its state takes 3 µs. */
 const CHECK_MS = 250;
-/** How often it is asked instead, where the system does not tell its state: it has until the next time to answer. */
+/** The interval of pings, where its state cannot be read. It must answer before the next one. */
 const ASK_MS = 1000;
-/** One that lived this long before it died did not die of its start. */
+/** A companion that lived this long had started correctly: the retry delay begins anew. */
 const PROVEN_AFTER_MS = 5000;
+/** The name of the companion in lists of processes. */
+const TITLE = 'everpool-orphan-reaper';
 
-// A line is `+pid` or `-pid`. The kill is in the EXIT trap, so it is also done when the shell gives up by
-// itself, such as when it cannot fork `sleep`. A sleep that takes whole seconds only is still within G8's two.
+// A line is `+pid`, `-pid` or `?`. The kill is in the EXIT trap, so it also runs when the shell
+// itself gives up, for example because it cannot fork `sleep`. Where `sleep` takes only whole
+// seconds, one second is still within the two of G8.
 const SHELL_SCRIPT = `trap '' HUP INT QUIT TERM PIPE ALRM USR1 USR2
 p=' '
 end() {
@@ -51,7 +55,7 @@ done
 case $p in *[0-9]*) sleep ${LEAVE_MS / 1000} || sleep 1 ;; esac
 `;
 
-// The same where there is no shell.
+// The same for systems without a shell.
 const NODE_SCRIPT = `
 const pids = new Set();
 let rest = '';
@@ -78,13 +82,13 @@ export interface OrphanReaperOptions {
   /** @default '/bin/sh' */
   readonly shell?: string;
   readonly clock?: Clock;
-  /** Whether it is asked if it runs. @default where the system does not tell that */
+  /** Whether it is pinged. @default true where its state cannot be read (not on Linux) */
   readonly asks?: boolean;
 }
 
 interface Entry {
   readonly pid: number;
-  /** Until the guard has been told, or the bound has passed. */
+  /** Set until the companion has the pid, or the time is over. */
   done: (() => void) | undefined;
   bound: Timer | undefined;
 }
@@ -100,7 +104,7 @@ export class OrphanReaper {
   #retry: Timer | undefined;
   readonly #asks: boolean;
   #checkTimer: Timer | undefined;
-  #vitals: ProcStat | undefined; // of the companion
+  #vitals: ProcStat | undefined; // the companion's
   #hasAnswered = true;
 
   constructor(options: OrphanReaperOptions = {}) {
@@ -109,23 +113,26 @@ export class OrphanReaper {
     this.#clock = options.clock ?? new NodeClock();
   }
 
-  /** Of the companion, if one runs. */
+  /** The pid of the companion, if it runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** A user of the guard; each needs one `leave`. The companion is started with the first pid. */
+  /** Adds a user, who must call `leave` once. The companion starts with the first pid. */
   join(): void {
     this.#users++;
   }
 
-  /** After the last user and the last pid no companion stays (G9). */
+  /** Removes a user. Without users and pids, the companion ends (G9). */
   leave(): void {
     this.#users--;
     this.#endIfUnused();
   }
 
-  /** Has the group of `pid` ended if this process dies. Calls back, never at once, when the guard has been told. */
+  /**
+   * From now on the group of `pid` is killed if this process dies. Calls back, never synchronously,
+   * when the companion has the pid.
+   */
   add(pid: number, done: () => void): void {
     this.#forget(pid);
     const entry: Entry = { pid, done, bound: undefined };
@@ -135,7 +142,7 @@ export class OrphanReaper {
     else if (this.#retry === undefined) this.#start();
   }
 
-  /** Told as soon as nothing of the group is left, so that a pid that is given away again is never killed. */
+  /** Called as soon as nothing of the group is left, so that a reused pid is never killed. */
   remove(pid: number): void {
     if (!this.#forget(pid)) return;
     if (this.#child !== undefined) this.#send(`-${pid}\n`, []);
@@ -159,7 +166,7 @@ export class OrphanReaper {
   }
 
   #send(lines: string, entries: readonly Entry[]): void {
-    // Once the bytes are in the pipe the guard gets them, also if this process dies in the next instruction.
+    // Bytes in the pipe reach the companion even if this process dies in the next instruction.
     this.#child?.stdin?.write(lines, (error) => {
       if (error == null) for (const entry of entries) this.#finish(entry);
     });
@@ -193,24 +200,24 @@ export class OrphanReaper {
 
   #spawn(): ChildProcess | undefined {
     const program = isExecutable(this.#shell)
-      ? { path: this.#shell, args: ['-c', SHELL_SCRIPT, 'everpool-guard'] }
-      : { path: process.execPath, args: ['-e', NODE_SCRIPT, 'everpool-guard'] };
+      ? { path: this.#shell, args: ['-c', SHELL_SCRIPT, TITLE] }
+      : { path: process.execPath, args: ['-e', NODE_SCRIPT, TITLE] };
     try {
       requireDescriptors(1);
       const child = spawn(program.path, program.args, {
-        // It must hold nothing of this process but the pipe: no terminal, no directory, no other descriptor.
+        // It must hold nothing of this process but the pipe: no terminal, no folder, no descriptor.
         stdio: ['pipe', this.#asks ? 'pipe' : 'ignore', 'ignore'],
         cwd: '/',
         env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' },
         detached: true,
         windowsHide: true,
       });
-      child.on('error', ignore); // no pid says the same, and at once
+      child.on('error', ignore); // the missing pid shows it earlier
       child.stdin?.on('error', ignore);
       child.stdout?.on('error', ignore);
       return child;
     } catch {
-      return undefined; // whatever it is (EMFILE, ENOMEM): tried again, and the pool does not wait for it
+      return undefined; // any error (EMFILE, ENOMEM) is retried; the pool does not wait
     }
   }
 
@@ -219,7 +226,7 @@ export class OrphanReaper {
     this.#dismiss();
     if (this.#clock.now() - this.#startedAt >= PROVEN_AFTER_MS) this.#failures = 0;
     if (this.#entries.size === 0) return; // the next pid starts another
-    // At once when it was killed by hand; with growing pauses when it cannot live.
+    // Immediately after the first failure (a kill by hand), then with growing pauses.
     if (this.#failures++ === 0) this.#start();
     else this.#startLater();
   }
@@ -242,11 +249,14 @@ export class OrphanReaper {
     const check = (): void => {
       if (child !== undefined && child === this.#child) this.#check();
     };
-    // What it answered is read first.
+    // Its answer is read first.
     this.#checkTimer = this.#clock.setTimer(() => this.#clock.afterPoll(check), this.#asks ? ASK_MS : CHECK_MS);
   }
 
-  /** One that is stopped is replaced by one that knows as much. A pause of this process at worst replaces one that was well. */
+  /**
+   * Replaces a stopped companion with a new one, which gets the same pids. At worst, a pause of
+   * this process replaces a healthy one.
+   */
   #check(): void {
     if (this.#asks ? !this.#hasAnswered : this.#vitals?.read()?.isStopped === true) {
       this.#dismiss();
@@ -270,7 +280,10 @@ export class OrphanReaper {
   }
 }
 
-/** What it knows does not count any more, so SIGKILL does no harm, and also ends one that is stopped. Before its pipe closes, at which it would act. */
+/**
+ * Kills a companion that is no longer needed. SIGKILL also ends a stopped one. It comes before the
+ * pipe closes, because then the companion would kill the workers.
+ */
 function discard(child: ChildProcess): void {
   if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) signalProcess(child.pid, 'SIGKILL', false);
   child.stdin?.destroy();
@@ -292,7 +305,7 @@ function ignore(): void {
 
 let shared: OrphanReaper | undefined;
 
-/** The one guard of this process, for all its pools. */
+/** The orphan reaper of this process. All pools share it. */
 export function sharedOrphanReaper(): OrphanReaper {
   shared ??= new OrphanReaper();
   return shared;

@@ -1,15 +1,18 @@
 /**
- * State and resident memory of one process, read from a descriptor that is kept open.
+ * Reads the state and the resident memory of one process from `/proc/PID/stat`. Linux only. Owns
+ * the open descriptor.
  *
- * A kept descriptor gives ESRCH after the death, so a reused pid cannot fool it, and costs 3 µs a reading
- * where opening the file each time costs 11 µs. Linux only.
+ * Reads on an open descriptor fail with ESRCH after the death, so a reused pid cannot be mistaken
+ * for the process. A reading costs 3 µs; with opening the file each time it would cost 11 µs.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { Vitals } from '../../shared/platform.js';
 
 const UNOPENED = -1;
 const AT_PAGESZ = 6n;
-/** "state" is the first field behind the name, "rss" the 22nd (proc_pid_stat(5): the third and the 24th of all). */
+/**
+ * Fields after the name: "state" is the first, "rss" the 22nd (3rd and 24th in proc_pid_stat(5)).
+ */
 const RSS_FIELD = 21;
 const [SPACE, BRACKET, ZERO, STOPPED, SLEEPING, ZOMBIE] = Buffer.from(' )0TSZ') as unknown as [
   number,
@@ -19,7 +22,7 @@ const [SPACE, BRACKET, ZERO, STOPPED, SLEEPING, ZOMBIE] = Buffer.from(' )0TSZ') 
   number,
   number,
 ];
-/** No Buffer: with globals of the program's making, its `indexOf` can end this process. */
+/** Not a Buffer: if the program has replaced globals, `Buffer.indexOf` can abort this process. */
 const text: Uint8Array = new Uint8Array(1024);
 
 let pageBytes = 0;
@@ -32,13 +35,13 @@ export class ProcStat {
     this.#pid = pid;
   }
 
-  /** Only to be asked while the process has not been reaped; undefined where it cannot be known. */
+  /** Call it only until the process is reaped. Undefined where the state cannot be read. */
   read(): Vitals | undefined {
     if (process.platform !== 'linux') return undefined;
     try {
       if (this.#fd === UNOPENED) this.#fd = openSync(`/proc/${this.#pid}/stat`, 'r');
       const length = readSync(this.#fd, text, 0, text.length, 0);
-      // "pid (name) state ppid …": the name may hold spaces and brackets.
+      // "pid (name) state ppid …": the name may contain spaces and brackets.
       const at = text.lastIndexOf(BRACKET, length - 1) + 2;
       const state = text[at];
       if (state === ZOMBIE) return undefined;
@@ -49,7 +52,7 @@ export class ProcStat {
         pages = 10 * pages + digit - ZERO;
       return { isStopped: state === STOPPED, isSleeping: state === SLEEPING, rssBytes: pages * pageSize() };
     } catch {
-      return undefined; // ended, no /proc here, or no descriptor left (EMFILE)
+      return undefined; // it has ended, there is no /proc, or no descriptor is free (EMFILE)
     }
   }
 
@@ -59,7 +62,11 @@ export class ProcStat {
     this.#fd = UNOPENED;
   }
 }
-/** Node does not tell it, the kernel does: pairs of words (key, value) in the auxiliary vector. 4 KiB on 32-bit systems. */
+
+/**
+ * Node does not expose the page size. The kernel's auxiliary vector does, as (key, value) pairs of
+ * 64-bit words; 32-bit systems have 4 KiB.
+ */
 function pageSize(): number {
   if (pageBytes > 0) return pageBytes;
   pageBytes = 4096;
@@ -68,7 +75,7 @@ function pageSize(): number {
     const words = new BigUint64Array(vector.buffer.slice(vector.byteOffset, vector.byteOffset + (vector.length & ~15)));
     for (let i = 0; i + 1 < words.length; i += 2) if (words[i] === AT_PAGESZ) pageBytes = Number(words[i + 1]);
   } catch {
-    // not readable: the usual size
+    // Not readable: keep the usual size.
   }
   return pageBytes;
 }

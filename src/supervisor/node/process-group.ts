@@ -1,44 +1,52 @@
 /**
- * Signals to processes and process groups, and the confirmation that nothing of a group runs any more (G7).
+ * Sends signals to processes and process groups, and confirms that nothing of a group runs any more
+ * (G7).
  *
- * Holds nothing. Never signals pid 0 or 1 or their groups: `kill(-1)` reaches every process there is.
+ * Functions without state. They never signal pid 0 or 1 or their groups: `kill(-1)` reaches every
+ * process of the user.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Clock } from '../../shared/platform.js';
 
-/** `sent`: something received it. `gone`: nothing is there. `denied`: something is there that may not be signalled. */
+/** `sent`: a process received it. `absent`: there is none. `denied`: it may not be signalled. */
 export type Reach = 'sent' | 'absent' | 'denied';
 
 const hasGroups: boolean = process.platform !== 'win32';
 const FIRST_POLL_MS = 5;
 const LONGEST_POLL_MS = 100;
-/** A group of zombies can still be signalled, and where the reaper is Node they stay: from this poll on, look at states. */
+/**
+ * A group of zombies can still be signalled, and zombies stay where nobody reaps them. After this
+ * number of polls the states are read too.
+ */
 const POLLS_BEFORE_SCAN = 3;
-/** How many states are read before the event loop gets a turn: about 2 ms. */
+/** The number of states that are read before the event loop gets a turn: about 2 ms. */
 const SCAN_SLICE = 200;
 
 const { signals } = constants;
-/** The system call under `process.kill`, which looks it up each time: so a program that replaces it would keep its workers from every kill. */
+/**
+ * The binding under `process.kill`, kept from the import on. `process.kill` reads it on each call,
+ * so a program that replaces it would otherwise protect its workers from every kill.
+ */
 const systemKill: (pid: number, signal: number) => number = (process as unknown as { _kill: typeof systemKill })._kill;
 
-/** Signals one process, or with `tree` its whole group. 0 only asks. Never throws. */
+/** Signals one process, or with `tree` its whole group. Signal 0 only checks. Never throws. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | 0, tree: boolean): Reach {
   if (!Number.isInteger(pid) || pid <= 1) return 'absent';
   const number = signal === 0 ? 0 : signals[signal];
-  if (number === undefined) return 'absent'; // a signal that this system does not have reaches nobody
+  if (number === undefined) return 'absent'; // a signal unknown to this system reaches no process
   try {
     const code = systemKill(tree && hasGroups ? -pid : pid, number);
     if (code === 0) return 'sent';
     return getSystemErrorName(code) === 'EPERM' ? 'denied' : 'absent';
   } catch {
-    return 'denied'; // it was replaced before the import: nobody knows what is there
+    return 'denied'; // replaced before the import: the result is unknown
   }
 }
 
 export interface Ending {
-  /** The process, which leads its group if it is in one. */
+  /** The process. With `tree`, the leader of its group. */
   readonly pid: number;
   readonly tree: boolean;
   /** Whether the process itself has been reaped. */
@@ -47,29 +55,35 @@ export interface Ending {
   readonly clock: Clock;
 }
 
-/** SIGKILLs what is left of a process (with `tree`: of its group) until nothing of it runs; false if something outlived the bound. */
+/**
+ * Sends SIGKILL to what is left of a process (with `tree`: of its group) until nothing of it runs.
+ * Returns false if something outlived `boundMs`.
+ */
 export async function endGroup({ pid, tree, exited, boundMs, clock }: Ending): Promise<boolean> {
   let leftMs = boundMs;
   let pollMs = FIRST_POLL_MS;
   for (let polls = 0; ; polls++) {
     if (!tree && exited()) return true;
-    // Again at every poll: a group that still exists keeps its number from being given away.
+    // Again at every poll: a number is not reused while its group exists.
     const reach = signalProcess(pid, 'SIGKILL', tree);
     if (reach === 'absent') return true;
-    // macOS refuses to signal a group in which only zombies are left.
+    // macOS denies signals to a group of zombies.
     if (reach === 'denied' && process.platform === 'darwin' && exited()) return true;
     const isLast = leftMs <= 0;
     if ((isLast || polls >= POLLS_BEFORE_SCAN) && !(await isRunning(pid, tree, clock))) return true;
     if (isLast) return false;
     const since = clock.now();
     await new Promise<void>((resolve) => clock.setTimer(resolve, Math.max(1, Math.min(pollMs, leftMs))));
-    // A pause of this process says nothing about that one.
+    // A pause of this process does not count against the other.
     leftMs -= Math.min(clock.now() - since, 2 * pollMs);
     pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS);
   }
 }
 
-/** Whether a process that is not a zombie is left, as far as this system tells: where it does not, what can be signalled runs. */
+/**
+ * Whether a process that is not a zombie is left. Where the system does not report states, every
+ * process that can be signalled counts as running.
+ */
 async function isRunning(pid: number, tree: boolean, clock: Clock): Promise<boolean> {
   if (process.platform !== 'linux') return true;
   if (!tree) return runsInGroup(String(pid), undefined);
@@ -96,9 +110,9 @@ function runsInGroup(pid: string, group: string | undefined): boolean {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
-    return false; // ended meanwhile
+    return false; // it has just ended
   }
-  // "pid (name) state ppid pgrp …": the name may hold spaces and brackets.
+  // "pid (name) state ppid pgrp …": the name may contain spaces and brackets.
   const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 3);
   return (group === undefined || pgrp === group) && state !== 'Z' && state !== 'X' && state !== 'x';
 }

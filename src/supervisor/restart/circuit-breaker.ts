@@ -1,6 +1,7 @@
 /**
- * Counts the charged deaths of a supervisor, knows which worker proves that their cause is gone, and
- * times the probes of a broken pool. The rules themselves are in restart-intensity.ts.
+ * Applies the restart intensity to one pool: counts charged deaths, recognises the worker that
+ * proves that workers can start again, and times the probes of a broken pool. It owns the timers
+ * for that. The rules are pure functions in restart-intensity.ts; recovery.ts acts on them.
  */
 import type { Clock, Timer } from '../../shared/platform.js';
 import type { Worker } from '../lifecycle/worker.js';
@@ -17,7 +18,7 @@ import {
   spawned,
 } from './restart-intensity.js';
 
-/** A worker that was ready for so long is proven (contract: "Restart intensity"). */
+/** A worker that stays ready for this long is proven. */
 const PROOF_MS = 1000;
 
 export class CircuitBreaker {
@@ -25,12 +26,12 @@ export class CircuitBreaker {
   readonly #rule: RestartRule;
   readonly #probeMs: number | false;
   readonly #onProven: (worker: Worker) => void;
-  readonly #proofs = new Map<Worker, Timer | undefined>(); // without a timer: it has been asked
+  readonly #proofs = new Map<Worker, Timer | undefined>(); // no timer: waits for the answer
   #state: RestartState = calm;
   #ordinal = 0;
   #probe: Timer | undefined;
 
-  /** `onProven` is told of a worker that proves that the cause of the charged deaths is gone. */
+  /** `onProven` is called with each worker that proves that workers can start again. */
   constructor(clock: Clock, rule: RestartRule, probeMs: number | false, onProven: (worker: Worker) => void) {
     this.#clock = clock;
     this.#rule = rule;
@@ -47,25 +48,28 @@ export class CircuitBreaker {
     this.#state = charge(this.#state, this.#rule, this.#clock.now(), this.#ordinal);
   }
 
-  /** A spawn begins: its place among spawns and charged deaths. */
+  /** A spawn begins. Returns its ordinal among all spawns and charged deaths. */
   onSpawn(): number {
     this.#ordinal += 1;
     this.#state = spawned(this.#state, this.#rule, this.#clock.now());
     return this.#ordinal;
   }
 
-  /** `now`: at once; later: then; Infinity: not before something changes. */
+  /** When the next spawn may begin: `now`, a later time, or Infinity until something changes. */
   nextSpawnAt(now: number, starting: number, pacing: number): number {
     return nextSpawnAt(this.#state, this.#rule, now, starting, pacing);
   }
 
-  /** From now on it is looked at: if it stays ready for a second, that is a proof. */
+  /** The worker's second begins: if it stays ready for that long, that is a proof. */
   onReady(worker: Worker): void {
     const timer = this.#clock.setTimer(() => this.#askForProof(worker), PROOF_MS);
     this.#proofs.set(worker, timer);
   }
 
-  /** It may have died long ago, and the news of it be late: only the system knows, or else the worker itself (G10). */
+  /**
+   * The worker may have died already, with its exit event still to come. Only the system knows, or
+   * else the worker itself (G10).
+   */
   #askForProof(worker: Worker): void {
     this.#proofs.set(worker, undefined);
     if (worker.vitals()?.isStopped === false) this.#lasted(worker);
@@ -73,11 +77,11 @@ export class CircuitBreaker {
   }
 
   #lasted(worker: Worker): void {
-    if (!this.#proofs.delete(worker)) return; // forgotten meanwhile
+    if (!this.#proofs.delete(worker)) return; // forgotten in the meantime
     if (isProof(this.#state, worker.ordinal, 'time')) this.proved(worker);
   }
 
-  /** It finished its first task. */
+  /** The worker has finished its first task. */
   onUseful(worker: Worker): void {
     this.forget(worker);
     if (isProof(this.#state, worker.ordinal, 'task')) this.proved(worker);
@@ -89,7 +93,7 @@ export class CircuitBreaker {
     this.#proofs.delete(worker);
   }
 
-  /** The count of the charged deaths begins anew. */
+  /** The count of charged deaths starts again from zero. */
   proved(worker: Worker): void {
     this.#state = prove(this.#state);
     this.#onProven(worker);
@@ -100,13 +104,17 @@ export class CircuitBreaker {
     this.#state = calm;
   }
 
-  /** A probe of a broken pool, when it is due; it is a spawn and obeys the limit of spawns. */
+  /**
+   * Schedules a probe of a broken pool. A probe is a spawn, so the limit of spawns applies to it.
+   */
   armProbe(onDue: () => void): void {
     if (this.#probeMs === false || this.#probe !== undefined) return;
     this.#armProbeAt(this.#clock.now() + this.#probeMs, onDue);
   }
 
-  /** The limit is asked when the time has come: a spawn that waited for its turn may have begun meanwhile. */
+  /**
+   * The limit is checked when the timer fires, because a queued spawn may have begun until then.
+   */
   #armProbeAt(at: number, onDue: () => void): void {
     this.#probe = this.#clock.setTimer(() => {
       this.#probe = undefined;

@@ -1,26 +1,31 @@
 /**
- * Restart intensity: when a worker may be started again, and when it is time to give up.
+ * Restart intensity: when the next worker may be spawned, and when to give up (G10).
  *
- * Pure functions over an immutable state, as OTP's supervisor has one for its restart window. Which
- * deaths are charged is decided elsewhere; here they are counted (G10).
+ * Pure functions over an immutable state, like the restart window of OTP's supervisor.
+ * restart-policy.ts decides which deaths are charged; this file counts them.
  *
- * Spawns and charged deaths are numbered together, in the order in which they happen: "spawned after
- * the last charged death" then means the same when both fall into one millisecond.
+ * Spawns and charged deaths share one sequence of ordinals, so "spawned after the last charged
+ * death" is well defined even when both fall into the same millisecond.
  */
 
-/** More than `intensity` charged deaths break the pool; no more than `intensity + 1` spawns begin in any `periodMs`. */
+/**
+ * More than `intensity` charged deaths break the pool. At most `intensity + 1` spawns begin in any
+ * `periodMs`.
+ */
 export interface RestartRule {
   readonly intensity: number;
   readonly periodMs: number;
 }
 
 export interface RestartState {
-  /** When each charged death since the last proof was; no more of them than matter, the latest last. */
+  /**
+   * The times of the charged deaths since the last proof, the latest last; only those that matter.
+   */
   readonly chargedAt: readonly number[];
   /** The ordinals of the first and the last of them. */
   readonly firstCharged: number;
   readonly lastCharged: number;
-  /** When each spawn since the first charged death was begun; only those within `periodMs`, the latest last. */
+  /** The times of the spawns since the first charged death, within `periodMs`, the latest last. */
   readonly spawnedAt: readonly number[];
 }
 
@@ -31,7 +36,7 @@ function isCalm(state: RestartState): boolean {
   return state.chargedAt.length === 0;
 }
 
-/** A death that is charged here: unrequested, and to no task. */
+/** Counts a charged death (restart-policy.ts). */
 export function charge(state: RestartState, rule: RestartRule, now: number, ordinal: number): RestartState {
   return {
     chargedAt: [...state.chargedAt, now].slice(-(rule.intensity + 1)),
@@ -42,14 +47,15 @@ export function charge(state: RestartState, rule: RestartRule, now: number, ordi
 }
 
 /**
- * The pool is to break. More than `intensity` in a row without a proof between them are enough, however
- * slow; and since a proof clears the count, more than `intensity` within `periodMs` always are in a row.
+ * Whether the pool must break: more than `intensity` charged deaths in a row without a proof
+ * between them, however slow. A proof clears the count, so deaths within `periodMs` need no rule of
+ * their own.
  */
 export function isExceeded(state: RestartState, rule: RestartRule): boolean {
   return state.chargedAt.length > rule.intensity;
 }
 
-/** A spawn was begun. While calm there is nothing to count. */
+/** A spawn has begun. Without a charged death there is nothing to count. */
 export function spawned(state: RestartState, rule: RestartRule, now: number): RestartState {
   if (isCalm(state)) return state;
   const recent = state.spawnedAt.filter((at) => at > now - rule.periodMs);
@@ -57,12 +63,12 @@ export function spawned(state: RestartState, rule: RestartRule, now: number): Re
 }
 
 /**
- * When the next spawn may begin: `now`: at once; later: then; Infinity: not before something changes.
+ * When the next spawn may begin: `now`, a later time, or Infinity until something changes.
  *
- * `starting` workers are being booted now. Each of them may yet be charged, so together with the charged
- * ones they stay within what the pool survives: a module that cannot start causes at most
- * max(size, intensity + 1) spawns before the pool breaks. `pending` of them are decided but not begun
- * (not yet told by `spawned`).
+ * `starting` is the number of workers that boot. The death of each may yet be charged, so they
+ * count together with the charged deaths: a module that cannot start causes at most max(size,
+ * intensity + 1) spawns before the pool breaks. `pending` of them are decided but not yet counted
+ * by `spawned`.
  */
 export function nextSpawnAt(state: RestartState, rule: RestartRule, now: number, starting: number, pending = 0): number {
   if (isCalm(state)) return now;
@@ -70,27 +76,28 @@ export function nextSpawnAt(state: RestartState, rule: RestartRule, now: number,
   return nextProbeAt(state, rule, now, pending);
 }
 
-/** The same for the probe of a broken pool, which only obeys the limit of `intensity + 1` spawns in any `periodMs`. */
+/** Like `nextSpawnAt`, for a probe: only the limit of spawns in any `periodMs` applies to it. */
 export function nextProbeAt(state: RestartState, rule: RestartRule, now: number, pending = 0): number {
   if (isCalm(state)) return now;
-  const room = rule.intensity + 1 - pending; // for spawns that have begun, this one included
+  const room = rule.intensity + 1 - pending; // how many may begin, this one included
   if (room <= 0) return Number.POSITIVE_INFINITY;
-  const blocking = state.spawnedAt.at(-room); // the spawn begins when this one has left the window
+  const blocking = state.spawnedAt.at(-room); // must first leave the window
   return blocking === undefined ? now : Math.max(now, blocking + rule.periodMs);
 }
 
 /**
- * Whether a worker whose spawn has this ordinal proves that the cause of the charged deaths is gone.
+ * Whether a worker whose spawn has this ordinal proves that workers can start again.
  *
- * A healthy worker from before the trouble proves nothing. One that finished a task proves that workers can be
- * started since it began, though others died meanwhile: with several slots and random kills there is always one
- * that did, and they must not break the pool. One that was merely ready for a second is a proof only if nothing died since.
+ * A healthy worker from before the trouble proves nothing. A worker that finished a task is a proof
+ * if it was spawned after the first charged death, even if others died after its spawn: with
+ * several slots and random kills some worker always has, and random kills must not break the pool.
+ * A worker that was only ready for a second is a proof if no charged death followed its spawn.
  */
 export function isProof(state: RestartState, spawnOrdinal: number, by: 'task' | 'time'): boolean {
   return spawnOrdinal > (by === 'task' ? state.firstCharged : state.lastCharged);
 }
 
-/** A worker that `isProof` finished a task or was ready for one second. */
+/** There was a proof: forgets all charged deaths. */
 export function prove(_state: RestartState): RestartState {
   return calm;
 }

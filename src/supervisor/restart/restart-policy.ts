@@ -1,9 +1,13 @@
-/** Which deaths are charged to the restart intensity, and what follows a death for the slot of the dead worker: two pure decisions. */
+/**
+ * Two pure decisions about a death: whether it is charged to the restart intensity, and what
+ * happens to the slot of the dead worker. supervisor.ts carries them out.
+ */
 import type { Death } from '../../shared/types.js';
 
 /**
- * A death that nobody asked for and that no task is to blame for: its cause may be in what every worker is started with, so too many
- * of them break the pool (G10). A death during a task is charged to that task.
+ * Charged: a death that nobody requested and no task is to blame for. Its cause may affect every
+ * new worker, so too many of them break the pool (G10). A death during a task is charged to that
+ * task.
  */
 export function isCharged(death: Pick<Death, 'requested' | 'phase'>): boolean {
   return !death.requested && death.phase !== 'task';
@@ -12,7 +16,7 @@ export function isCharged(death: Pick<Death, 'requested' | 'phase'>): boolean {
 export interface SlotAtDeath {
   readonly role: 'regular' | 'spare' | 'replacement';
   readonly isCharged: boolean;
-  /** Of a replacement: it boots for `restart()`, which is to report what went wrong. */
+  /** For a replacement: it boots for `restart()`, which reports the failure. */
   readonly isForRestart: boolean;
   /** A replacement boots for this slot, or a spare is ready. */
   readonly hasStandIn: boolean;
@@ -21,9 +25,11 @@ export interface SlotAtDeath {
 }
 
 /**
- * `fail-restart`: the slot goes, and the restart reports the death. `stand-in`: the replacement or the spare takes the slot.
- * `retire`: an elastic pool opens a slot again when tasks wait. `refill`: a new worker as soon as one may start.
- * `back-off`: a new worker after a pause, which grows with each charged death in this slot.
+ *   fail-restart   the replacement slot is removed, and the restart reports the death
+ *   stand-in       the worker of the replacement, or a spare, takes the slot
+ *   retire         the slot is removed; an elastic pool adds one again when tasks wait
+ *   refill         a new worker as soon as the spawn throttle allows
+ *   back-off       a new worker after a pause that grows with each charged death in this slot
  */
 export type AfterDeath = 'fail-restart' | 'stand-in' | 'retire' | 'refill' | 'back-off';
 

@@ -1,7 +1,8 @@
 /**
- * Fills vacant berths with new workers, as fast as the restart intensity and the pacing allow.
+ * Fills vacant slots with new workers, as fast as the restart intensity and the pacing allow.
  *
- * p-queue bounds how many boot at once, so that a storm of deaths cannot fork-bomb the machine.
+ * The throttle owns the queue of spawns and the record of which workers boot. A p-queue limits how
+ * many boot at the same time, so that a storm of deaths cannot fork-bomb the machine.
  */
 import PQueue from 'p-queue';
 import { type Deferred, deferred } from '../../shared/deferred.js';
@@ -12,17 +13,20 @@ import type { Slot } from '../slot.js';
 import type { Slots } from '../slots.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 
-/** A spare takes its place, and answers, in less. */
+/** A spare takes over a slot, and replies, in less. */
 const SOON_MS = 10;
 
 export interface SpawnThrottleDelegate {
-  /** May this berth be given a new worker now? */
+  /** Whether this slot may get a new worker now. */
   mayFill(slot: Slot): boolean;
   /** Starts the process. */
   spawn(slot: Slot, ordinal: number): Worker;
 }
 
-/** What p-queue asks of its options, so that it finds nothing that the program has put on the prototype of all objects. */
+/**
+ * All options that p-queue reads, so that it never reads what the program has put on
+ * `Object.prototype`.
+ */
 const PLAIN = { priority: 0, signal: undefined, id: '' };
 
 export class SpawnThrottle {
@@ -45,8 +49,9 @@ export class SpawnThrottle {
   }
 
   /**
-   * Workers that are about to be spawned, that boot, or that have ended in their boot while their death is not told yet: each may
-   * be charged, also where its place was given to another or is no more.
+   * The number of workers that are about to be spawned, are booting, or died in their boot without
+   * `onDied` so far. The death of each may be charged, even if its slot has another worker or is
+   * retired.
    */
   get starting(): number {
     let count = this.#slots.pacing;
@@ -54,7 +59,9 @@ export class SpawnThrottle {
     return count;
   }
 
-  /** Starts a worker in every vacant berth that may have one now; the rest follow when they may. */
+  /**
+   * Spawns a worker for every vacant slot that may have one now. The others follow when allowed.
+   */
   refill(): void {
     for (const slot of this.#slots.all()) {
       if (slot.state !== 'vacant' || !this.#delegate.mayFill(slot)) continue;
@@ -63,17 +70,20 @@ export class SpawnThrottle {
     }
   }
 
-  /** The same, a little later: a spawn takes the parent milliseconds, in which a result would wait. */
+  /**
+   * `refill`, a little later: a spawn blocks the parent for milliseconds, which would delay a
+   * result.
+   */
   refillSoon(): void {
     this.#refillAt(SOON_MS);
   }
 
-  /** Starts one in this berth, whatever the restart intensity says (a probe). */
+  /** Spawns a worker for this slot, whatever the restart intensity allows (a probe). */
   fill(slot: Slot): void {
     this.#queue(slot, () => true);
   }
 
-  /** The restart intensity allows a spawn now; else it is tried again when it does. */
+  /** Whether the restart intensity allows a spawn now. If not, a timer retries when it does. */
   #isTime(): boolean {
     const now = this.#clock.now();
     const at = this.#breaker.nextSpawnAt(now, this.starting, this.#slots.pacing);
@@ -84,21 +94,22 @@ export class SpawnThrottle {
   #queue(slot: Slot, mayStill: () => boolean): void {
     slot.become('pacing');
     const begun = this.#pacer.add(async () => {
-      if (slot.state !== 'pacing') return; // it was retired while it waited its turn
+      if (slot.state !== 'pacing') return; // the slot was retired while it waited for its turn
       slot.become('vacant');
       if (mayStill()) await this.#begin(slot);
     }, PLAIN);
-    // `add` is an async function that returns a promise, so it looks up `then`, which the program may have replaced. Nothing in here throws.
+    // Nothing in the callback throws. But `add`, an async function, looks up `then` of the promise
+    // that it returns, and the program may have replaced that.
     begun.catch(ignore);
   }
 
-  /** The worker has booted, or died: the next may boot. */
+  /** The worker has booted or died: the next one may boot. */
   booted(worker: Worker): void {
     this.#booting.get(worker)?.resolve();
     this.#booting.delete(worker);
   }
 
-  /** For good. */
+  /** Ends all spawning, for good. */
   stop(): void {
     this.#hasStopped = true;
     this.#pacer.clear();
@@ -113,7 +124,7 @@ export class SpawnThrottle {
     return booted.promise;
   }
 
-  /** A timer that is set for earlier stays; each finds out when it is time for the next. */
+  /** An earlier timer stays: its `refill` computes the next time itself. */
   #refillAt(delayMs: number): void {
     const at = this.#clock.now() + delayMs;
     if (this.#hasStopped || (this.#timer !== undefined && this.#timerAt <= at)) return;
