@@ -1,4 +1,4 @@
-/** What the figures were measured on, and the installation of the contenders. */
+/** Describes the machine, and installs the contenders. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
@@ -21,7 +21,7 @@ export function environment() {
   };
 }
 
-/** `npm ci` here, when it was never done or the lock is newer. */
+/** Runs `npm ci` here if it never ran, or the lock is newer. */
 export function install() {
   const isDone = modifiedMs('node_modules/.package-lock.json') >= modifiedMs('package-lock.json');
   if (isDone) return;

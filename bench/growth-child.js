@@ -1,16 +1,20 @@
 /**
- * One measurement of growth (growth.js), in a process of its own: `node growth-child.js <JSON>` prints one figure, all over
- * simulated doors. The same number of tasks is done beforehand for each, so that a short measurement is not of colder code.
+ * One measurement of growth (growth.js), in a process of its own: `node growth-child.js <JSON>`
+ * prints one figure, measured on the simulated platform. Each measurement runs the same number of
+ * tasks beforehand, so that a short one does not measure colder code.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { simulatedPool, TASK } from './platform.js';
 
 const WARM_TASKS = 50_000;
-/** Small numbers are measured again and again until it is so many tasks: each then has its share of the collections. */
+/**
+ * Small numbers are measured repeatedly, up to this number of tasks, so that each has its share of
+ * garbage collection.
+ */
 const LEAST_TASKS = 100_000;
 const PRIORITIES = 16;
 
-/** The same numbers each time (xorshift). */
+/** Draws the same numbers each time (xorshift). */
 function seeded(seed, limit) {
   let state = seed;
   return () => {
@@ -33,7 +37,7 @@ const bodies = {
   object: (index) => [{ id: index, name: 'a task like any other', path: '/data/2026/11/26/readings.csv', isUrgent: false, size: 1200 }],
 };
 
-/** Queues so many at once, and waits for them. */
+/** Queues `count` tasks together, and awaits them. */
 async function queueAndRun(pool, load, count) {
   const random = seeded(1, PRIORITIES);
   const tasks = [];
@@ -43,7 +47,7 @@ async function queueAndRun(pool, load, count) {
   for (let index = 0; index < count; index += 1) if (!isCancelled(index)) await tasks[index];
 }
 
-/** Microseconds a task. */
+/** Microseconds per task. */
 async function cost({ load, count, workers }) {
   const pool = await simulatedPool({ size: workers });
   for (let done = 0; done < WARM_TASKS; done += 10_000) await queueAndRun(pool, load, 10_000);
@@ -54,7 +58,7 @@ async function cost({ load, count, workers }) {
   return ((performance.now() - start) * 1000) / (rounds * count);
 }
 
-/** Bytes, on the heap and beside it, for each task that is queued and whose promise is kept. */
+/** Bytes, on and off the heap, of each queued task with a promise that is kept. */
 async function memory({ body, count }) {
   const pool = await simulatedPool({ size: 2 });
   for (let done = 0; done < WARM_TASKS; done += 10_000) await queueAndRun(pool, 'plain', 10_000);

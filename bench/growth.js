@@ -1,9 +1,11 @@
 /**
- * How the parent's cost of a task grows with the number of queued tasks and of workers, and what a queued task takes in
- * memory: `npm run bench:growth [-- --quick]`. Over simulated doors (doors.js), so it is the pool's bookkeeping and nothing else.
+ * Measures how the parent's cost of a task grows with the number of queued tasks and of workers,
+ * and the memory of a queued task: `npm run bench:growth [-- --quick]`. The platform is simulated
+ * (platform.js), so only the bookkeeping of the pool is measured.
  *
- * Each measurement is a process of its own (growth-child.js) with V8's usual heap; they take turns, and what counts is the
- * median of the rounds. Collections are part of the cost: the more tasks are queued, the more there is to be copied.
+ * Each measurement is a process of its own (growth-child.js) with V8's usual heap. The measurements
+ * take turns, and the median of the rounds counts. Garbage collection is part of the cost: the more
+ * tasks are queued, the more memory is copied.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -17,7 +19,7 @@ const { values: options } = parseArgs({ options: { quick: { type: 'boolean', def
 const ROUNDS = options.quick ? 1 : 3;
 const COUNTS = options.quick ? [10_000, 100_000] : [10_000, 30_000, 100_000, 300_000, 1_000_000];
 const WORKERS = options.quick ? [2, 30, 1000] : [2, 10, 30, 100, 300, 1000];
-/** The load of every number of workers. */
+/** The number of tasks, the same for every number of workers. */
 const TASKS = 100_000;
 const CHILD = fileURLToPath(new URL('growth-child.js', import.meta.url));
 const LIMIT_MS = 300_000;

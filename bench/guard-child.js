@@ -1,8 +1,10 @@
 /**
- * Measures one guarded path, in a process that guard.js starts with V8's flags for it, and prints its figures as JSON.
+ * Measures one guarded path, in a process that guard.js starts with the V8 flags for it, and prints
+ * the figures as JSON.
  *
- * `bytes`: allocated for each task, on the heap and beside it; `calls`: calls of functions in dist/; `code`: executed
- * characters of dist/, blanks and lines of comment left out, so that a loop without a call counts too.
+ * `bytes`: allocated per task, on and off the heap. `calls`: calls of functions in dist/. `code`:
+ * executed characters of dist/ without blanks and comment lines, so that a loop without a call
+ * counts too.
  */
 import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
@@ -10,13 +12,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const DIST = new URL('../dist/', import.meta.url).href;
-/** A finished collection is told of some turns later. */
+/** A finished garbage collection is reported some turns later. */
 const GC_NEWS_MS = 50;
 
 const session = new Session();
 session.connect();
 await session.post('Profiler.enable');
-// Before anything of dist/ is loaded: V8 counts blocks only in what it compiles afterwards.
+// Before anything of dist/ is loaded, because V8 counts blocks only in code that it compiles
+// afterwards.
 await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
 
 const collections = [];
@@ -25,7 +28,7 @@ new PerformanceObserver((list) => collections.push(...list.getEntries())).observ
 const { paths } = await import('./guard-paths.js');
 const { prepare, count } = paths[process.argv[2]];
 const work = await prepare();
-await work(count); // what is compiled, and grows to its size, once
+await work(count); // compiles everything, and lets it grow to its size
 await session.post('Profiler.takePreciseCoverage');
 globalThis.gc();
 
@@ -48,7 +51,7 @@ function executed(files) {
   for (const { url, functions } of files) {
     const weigh = weights(readFileSync(fileURLToPath(url), 'utf8'));
     for (const { ranges } of functions) sum.calls += ranges[0].count;
-    // Of ranges that lie in each other, the innermost tells how often a character was executed.
+    // Of nested ranges, the innermost says how often a character was executed.
     const ranges = functions.flatMap((each) => each.ranges).sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
     const around = [];
     for (const range of ranges) {
@@ -61,7 +64,7 @@ function executed(files) {
   return sum;
 }
 
-/** How many characters count between two offsets. */
+/** The number of characters that count between two offsets. */
 function weights(source) {
   const blanked = source.replace(/^\s*(\/\/|\/\*|\*).*$/gm, (line) => ' '.repeat(line.length));
   const before = new Uint32Array(blanked.length + 1);

@@ -1,8 +1,9 @@
 /**
- * The paths of a task that are guarded (guard.js). Each is prepared once, and then does its work `count` times on request.
+ * The guarded paths of a task (guard.js). Each is prepared once, and then does its work `count`
+ * times on request.
  *
- * The parent's run over simulated doors in virtual time, the worker's over doors that swallow what is said: so each time
- * exactly the same is done.
+ * The parent's paths run on a simulated platform in virtual time, the worker's on a platform that
+ * discards all output, so each run does exactly the same.
  */
 import { encode } from '../dist/ipc/codec/codec.js';
 import { Flag, FrameType } from '../dist/ipc/frame.js';
@@ -32,7 +33,7 @@ async function inFlight() {
           if (open === 0) resolve();
         }
       };
-      for (let lane = 0; lane < IN_FLIGHT; lane += 1) next();
+      for (let index = 0; index < IN_FLIGHT; index += 1) next();
     });
 }
 
@@ -54,7 +55,7 @@ async function mapped() {
   };
 }
 
-/** A runner that has booted, and a chunk of bytes that it may be given again and again. */
+/** A booted runner, and bytes that it can be given again and again. */
 async function runner(frames) {
   let now = 1000;
   const platform = {
@@ -103,7 +104,7 @@ async function workerChunk() {
   return async (count) => feed(count / CHUNK);
 }
 
-/** By name: what prepares it, and how often it is done. */
+/** By name: the function that prepares the path, and the number of repetitions. */
 export const paths = {
   'run, 512 in flight': { prepare: inFlight, count: 20_480 },
   'run, 50,000 at once': { prepare: atOnce, count: 50_000 },

@@ -1,11 +1,13 @@
 /**
- * The guard: what one task costs the parent and the worker, counted and not timed, against the budgets in guard.json.
+ * Checks the cost of one task in the parent and in the worker, counted and not timed, against the
+ * budgets in guard.json.
  *
- * Each path (guard-paths.js) runs in a child of its own (guard-child.js), in virtual time, so each run does the same. With
- * these flags nothing is collected meanwhile, and nothing optimised: 20 runs on Node 20 differed by less than 0.5 % in bytes
- * and not at all in calls and code. Optimised, bytes were half as many and differed by 5 %, and V8 lost the calls that it inlined.
+ * Each path (guard-paths.js) runs in a child of its own (guard-child.js), in virtual time, so each
+ * run does the same. With these flags V8 neither collects garbage nor optimises: 20 runs on Node 20
+ * differed by less than 0.5 % in bytes and not at all in calls and code. With optimisation, bytes
+ * were half as many and differed by 5 %, and V8 lost the calls that it inlined.
  *
- * `node bench/guard.js --write` makes what is measured the new budgets.
+ * `node bench/guard.js --write` writes the measured figures as the new budgets.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,7 +15,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { paths } from './guard-paths.js';
 
-/** The version that CI runs: other ones lay out objects and compile otherwise, so their figures are others. */
+/**
+ * The version that CI runs: others lay out objects and compile differently, so their figures
+ * differ.
+ */
 const NODE_MAJOR = '20';
 const TOLERANCE = 0.1;
 const FLAGS = ['--no-opt', '--single-threaded', '--expose-gc', '--min-semi-space-size=1024', '--max-semi-space-size=1024'];
@@ -27,7 +32,7 @@ const shown = (figure) => figure.toLocaleString('en', { maximumFractionDigits: f
 const percent = (share) => `${share > 0 ? '+' : ''}${(share * 100).toFixed(1)} %`;
 
 async function measure(path) {
-  // Nothing of the environment takes part: NODE_OPTIONS would.
+  // Without the environment, because NODE_OPTIONS would change the figures.
   const { stdout } = await promisify(execFile)(process.execPath, [...FLAGS, CHILD, path], { env: {}, timeout: LIMIT_MS });
   return JSON.parse(stdout);
 }

@@ -1,6 +1,7 @@
 /**
- * The benchmarks: `npm run bench -- [--quick] [--only P1,P4] [--rounds 5]`. Each measurement is a process of its own, the contenders
- * take turns, and what counts is the median of the rounds. Prints a table for each row, and writes all figures to bench/results.
+ * The benchmarks: `npm run bench -- [--quick] [--only P1,P4] [--rounds 5]`. Each measurement is a
+ * process of its own, the contenders take turns, and the median of the rounds counts. Prints a
+ * table for each row, and writes all figures to bench/results.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -35,7 +36,7 @@ const name = `${report.date.slice(0, 19).replaceAll(':', '-')}.json`;
 writeFileSync(new URL(name, folder), `${JSON.stringify(report, null, 2)}\n`);
 console.log(`\nAll figures: bench/results/${name}`);
 
-/** A contender that fails is not asked again. */
+/** A contender that fails is not measured again. */
 async function measureRow({ entries, quickEntries, rounds: usual = 5, samples = 1, limitS = 60, quickLimitS = 15, ...row }) {
   const rounds = Number(options.rounds ?? (isQuick ? 1 : usual)) * samples;
   const figures = Object.fromEntries(((isQuick && quickEntries) || entries).map((entry) => [entry, []]));

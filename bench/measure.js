@@ -1,6 +1,7 @@
 /**
- * One measurement, in a process of its own: `node measure.js <row> <entry> [quick]` prints one line of JSON, the last of its output.
- * It ends without ceremony: whatever the contender left running is ended by the process that started this one.
+ * One measurement, in a process of its own: `node measure.js <row> <entry> [quick]` prints one line
+ * of JSON as the last line of its output. The process then exits abruptly; the process that started
+ * it ends whatever the contender left running.
  */
 import { writeSync } from 'node:fs';
 import { opener } from './contenders/index.js';
@@ -9,7 +10,7 @@ import { rows } from './rows/index.js';
 const [id, entry, speed] = process.argv.slice(2);
 const row = rows.find((candidate) => candidate.id === id);
 
-// The suite holds the other end: without it nobody would wait for the result.
+// The suite holds the other end; without the suite nobody waits for the result.
 process.stdin.on('end', () => process.exit(1)).resume();
 
 const open = await opener(entry);

@@ -1,9 +1,12 @@
 /**
- * Simulated doors (src/shared/platform.ts): workers that are no processes, and answer each attempt at once.
+ * A simulated platform (src/shared/platform.ts): its workers are not processes, and answer each
+ * attempt immediately.
  *
- * What is measured over them is what the parent does for each task, and nothing else. They keep the rules that the pool relies on:
- * attempts start in the order in which they were sent, a start is noted before its revoke cell is read, nothing is told before
- * the next poll phase. They decode nothing, allocate next to nothing, and call nothing of dist/ that a figure is made of.
+ * So a measurement contains the parent's work for each task and nothing else. The platform keeps
+ * the rules that the pool relies on: attempts start in the order in which they were sent, a start
+ * is recorded before its revoke cell is read, nothing is reported before the next poll phase. The
+ * platform decodes nothing, allocates next to nothing, and calls nothing of dist/ that a figure
+ * counts.
  */
 import { encode } from '../dist/ipc/codec/codec.js';
 import { RING } from '../dist/ipc/control-file-layout.js';
@@ -11,21 +14,21 @@ import { Flag, FrameType, HEADER_BYTES, MAGIC } from '../dist/ipc/frame.js';
 import { Pool, platformOf } from '../dist/pool/pool.js';
 import { NodeClock } from '../dist/shared/node-clock.js';
 
-/** The name that their task module exports. */
+/** The name that the task module exports. */
 export const TASK = 'noop';
 
 const OUT_BYTES = 64 * 1024;
-/** What one task seems to take: as long as a no-op. */
+/** The apparent duration of one task: that of a no-op. */
 const RUN_US = 1;
 const JSON_CODEC = encode([]).codec;
-/** The bodies of replies are JSON, padded so that each frame begins where a number of 8 bytes may be written. */
+/** The bodies of replies are JSON, padded so that each frame begins at a multiple of 8 bytes. */
 const padded = (value) => {
   const text = JSON.stringify(value);
   return text.padEnd(Math.ceil(text.length / 8) * 8);
 };
 const EXPORTS = padded([TASK]);
 
-/** A clock whose time goes on only when somebody works, so that what is done over it is the same in each run. */
+/** A clock whose time passes only with work, so that each run does the same. */
 export class VirtualClock {
   epoch = 0;
   #now = 1000;
@@ -59,14 +62,17 @@ export class VirtualClock {
     queueMicrotask(callback);
   }
   hold() {
-    // Nothing waits for long: the immediates keep the process alive.
+    // Nothing waits long: the immediates keep the process alive.
   }
   release() {
     // See `hold`.
   }
 }
 
-/** Where all workers write their replies: the reader takes whole frames at once, and keeps nothing of them. */
+/**
+ * All workers write their replies here: the reader takes whole frames immediately, and keeps
+ * nothing of them.
+ */
 class Out {
   bytes = Buffer.from(new ArrayBuffer(OUT_BYTES));
   #u32 = new Uint32Array(this.bytes.buffer);
@@ -96,11 +102,12 @@ class SimulatedWorker {
   #isBooted = false;
   #isPinged = false;
   #isDue = false;
-  // The note, and what was sent: attempts are numbered without gaps, so two numbers are a queue.
+  // The control file, and the sent attempts: they are numbered without gaps, so two numbers are a
+  // queue.
   #sent = 0;
   #started = 0;
   #revoked = new Float64Array(RING);
-  #items = new Uint32Array(RING); // of a chunk; 0: of none
+  #items = new Uint32Array(RING); // of a chunk; 0: not a chunk
   #flags = new Uint8Array(RING);
   controlFile = {
     started: () => this.#started,
@@ -119,7 +126,7 @@ class SimulatedWorker {
     this.#later((heard) => heard.onSpawned());
   }
 
-  /** Reads the headers now: the parent uses the bytes again as soon as this returns. */
+  /** Reads the headers now, because the parent reuses the bytes as soon as this returns. */
   send(parts) {
     for (let index = 0; index < parts.length; index += 1) {
       const part = parts[index];
@@ -127,7 +134,7 @@ class SimulatedWorker {
       while (at < part.length) {
         const length = part.readUInt32LE(at + 4);
         const from = at + HEADER_BYTES;
-        // A large body is not behind its header, but the next part (src/ipc/frame-writer.ts).
+        // A large body does not follow its header but is the next part (src/ipc/frame-writer.ts).
         const isApart = from + length > part.length;
         if (part.readUInt16LE(at) !== MAGIC || (isApart && from < part.length)) throw new Error('bytes that are no frame');
         if (isApart) index += 1;
@@ -165,7 +172,7 @@ class SimulatedWorker {
     this.#items[seq % RING] = (flags & Flag.Chunk) === 0 ? 0 : countItems(codec, body, from);
   }
 
-  /** What runs is over at once, so all that was sent is answered. */
+  /** Tasks end immediately, so everything that was sent is answered. */
   answer(out, time) {
     this.#isDue = false;
     if (this.#hasEnded) return;
@@ -186,14 +193,14 @@ class SimulatedWorker {
     if (this.#revoked[at] === seq) {
       out.add(FrameType.Dropped, seq, time);
     } else {
-      if (items > 0) this.#tell(out, seq, time, items, (this.#flags[at] & Flag.Exact) !== 0 ? 1 : items);
+      if (items > 0) this.#report(out, seq, time, items, (this.#flags[at] & Flag.Exact) !== 0 ? 1 : items);
       out.add(FrameType.Result, seq, time, Math.max(items, 1) * RUN_US);
     }
     if (out.length > OUT_BYTES / 2) this.#flush(out);
   }
 
-  /** Values of a chunk, so many in a portion (src/worker/chunks.ts). */
-  #tell(out, seq, time, items, portion) {
+  /** The values of a chunk, in portions (src/worker/chunks.ts). */
+  #report(out, seq, time, items, portion) {
     for (let first = 0; first < items; first += portion) {
       out.add(FrameType.Value, seq, time, 0, padded([first, portion, []]));
       if (out.length > OUT_BYTES / 2) this.#flush(out);
@@ -236,9 +243,9 @@ class SimulatedWorker {
     });
   }
 
-  #later(tell) {
+  #later(call) {
     this.#spawner.clock.afterPoll(() => {
-      if (this.#listener !== undefined) tell(this.#listener);
+      if (this.#listener !== undefined) call(this.#listener);
     });
   }
 
@@ -247,10 +254,14 @@ class SimulatedWorker {
   }
 }
 
-/** How many items, each of one number, are in the body of a chunk: lists of arguments, or `{ only }` (src/worker/chunks.ts). */
+/**
+ * The number of items, each of one number, in the body of a chunk: lists of arguments, or `{ only
+ * }` (src/worker/chunks.ts).
+ */
 function countItems(codec, body, from) {
   if (codec === JSON_CODEC) return body[from] === 0x7b ? countCommas(body, from) + 1 : countLists(body, from);
-  // V8's: two bytes of version, for `{ only }` seven of the object and its key, 'A', and the length in groups of seven bits.
+  // V8's format: two bytes of version, seven of the object and its key for `{ only }`, 'A', and the
+  // length in groups of seven bits.
   const at = from + (body[from + 2] === 0x6f ? 10 : 3);
   let count = 0;
   for (let next = at, shift = 0; ; next += 1, shift += 7) {
@@ -298,13 +309,13 @@ class SimulatedSpawner {
     return new SimulatedWorker(this.#count, this, listener);
   }
 
-  /** One round for all that were written to in the same turn, in that order. */
+  /** One round for all workers that were written to in the same turn, in that order. */
   due(worker) {
     if (this.#due.push(worker) === 1) this.clock.afterPoll(this.#answer);
   }
 
   close() {
-    // Its workers have ended one by one.
+    // The workers have ended one by one.
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Draws the newest full results in bench/results as docs/plots/*.svg: `npm run bench:plot`. Growth (growth.js) as lines,
- * the rows of the suite (main.js) that compare several contenders as bars. Results of `--quick` are no pictures' worth.
+ * Draws the newest full results in bench/results as docs/plots/*.svg: `npm run bench:plot`. Growth
+ * (growth.js) as lines, the rows of the suite (main.js) that compare several contenders as bars.
+ * Results of `--quick` are left out.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { install } from './environment.js';
@@ -24,14 +25,19 @@ const SYMBOLS = ['circle', 'rect', 'triangle'];
 
 const number = (value) => value.toLocaleString('en', value < 1000 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
 
-/** Their names are dates, so the last one is the newest. Runs of a few rows do not count. */
+/**
+ * The names of results are dates, so the last one is the newest. Runs of a few rows do not count.
+ */
 function newest(pattern) {
   const names = readdirSync(RESULTS).filter((name) => pattern.test(name));
   const reports = names.sort().map((name) => JSON.parse(readFileSync(new URL(name, RESULTS), 'utf8')));
   return reports.findLast(({ options }) => options.quick !== true && options.only === undefined);
 }
 
-/** What all plots have in common. The background is given, as pages may be dark and the ink is not. */
+/**
+ * The common part of all plots. The background is set, because a page may be dark and the ink is
+ * dark too.
+ */
 function frame(title, { date, environment }) {
   return {
     animation: false,

@@ -1,4 +1,4 @@
-/** Starts a measurement within a time limit, and sees to it that no process of it is left. */
+/** Starts a measurement within a time limit, and leaves no process of it behind. */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,14 +6,18 @@ import { fileURLToPath } from 'node:url';
 const measureFile = fileURLToPath(new URL('./measure.js', import.meta.url));
 const project = fileURLToPath(new URL('..', import.meta.url));
 const MARK = 'EVERPOOL_BENCH_RUN';
-// Without NODE_OPTIONS, NODE_EXTRA_CA_CERTS (100 ms of each start) and the like, which not every contender hands on to its workers.
+// Without NODE_OPTIONS, NODE_EXTRA_CA_CERTS (100 ms of each start) and the like: not every
+// contender passes them to its workers.
 const plainEnvironment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_')));
 const run = `${process.pid}-${Date.now()}`;
 
 let current;
 let isStopped = false;
 
-/** Everything that a measurement started inherited its environment, also what left its process group. */
+/**
+ * Every process that a measurement started has inherited its environment, even one that left the
+ * process group.
+ */
 function markedPids() {
   return processIds().filter((pid) => read(() => readFileSync(`/proc/${pid}/environ`, 'latin1'))?.includes(`${MARK}=${run}`));
 }
@@ -25,7 +29,7 @@ export function nodeChildren() {
   return children.map(Number).filter((pid) => read(() => readlinkSync(`/proc/${pid}/exe`)) === process.execPath);
 }
 
-/** Ends everything; whoever waits for a measurement waits for ever. */
+/** Ends everything; a pending measurement stays pending for ever. */
 export async function stop() {
   isStopped = true;
   if (current !== undefined) kill(-current.pid);
@@ -64,7 +68,7 @@ export async function measure({ id, execArgv = [] }, entry, { isQuick, limitMs }
   return JSON.parse(output.stdout.trimEnd().split('\n').at(-1));
 }
 
-/** What it died of. Where the project lies on this machine is nobody's business. */
+/** Its cause of death, without the paths of this machine. */
 function lastError(stderr) {
   const lines = stderr.replaceAll(project, '').split('\n');
   return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.findLast((line) => line.trim() !== '') ?? 'ended without a word';
@@ -87,6 +91,6 @@ function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // it has ended by itself
   }
 }

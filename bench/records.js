@@ -1,4 +1,7 @@
-/** Real data: package.json files of what is installed here and in the project, and JavaScript sources of what is installed here. */
+/**
+ * Real data: package.json files of the packages installed here and in the project, and their
+ * JavaScript sources.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +11,8 @@ const here = fileURLToPath(new URL('./node_modules', import.meta.url));
 const project = fileURLToPath(new URL('../node_modules', import.meta.url));
 
 function filesUnder(folder, pattern) {
-  // With the types of the entries: without them links are followed, and the link to the project leads back here.
+  // With the types of the entries, or links are followed, and the link to the project leads back
+  // here.
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return paths.filter((path) => pattern.test(path)).sort();

@@ -1,10 +1,13 @@
-/** Medians, and loops that measure for so long. */
+/** Medians, and loops that measure for a given time. */
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const quantile = (list, share) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) * share)];
 export const median = (list) => quantile(list, 0.5);
 
-/** Calls again and again, one at a time, for at least `ms` and `least` times; gives the calls and the milliseconds. */
+/**
+ * Calls repeatedly, one at a time, for at least `ms` and `least` times; returns the calls and the
+ * milliseconds.
+ */
 export async function repeat(call, ms, least = 1) {
   const start = performance.now();
   let calls = 0;
@@ -15,7 +18,9 @@ export async function repeat(call, ms, least = 1) {
   return { calls, ms: performance.now() - start };
 }
 
-/** So many loops, each of which awaits a call and makes the next one; gives the calls a second. */
+/**
+ * Runs `count` loops, each of which awaits a call and makes the next; returns the calls per second.
+ */
 export async function closedLoop(call, inFlight, ms) {
   let calls = 0;
   let isOver = false;

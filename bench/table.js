@@ -1,4 +1,4 @@
-/** From the figures of all rounds to what is printed. */
+/** Turns the figures of all rounds into the printed tables. */
 import { median } from './statistics.js';
 
 /** Median, least and most of every figure of an entry; `error` where a round failed. */
@@ -46,7 +46,10 @@ export function print({ id, title, unit, digits = 0, extra = {} }, summaries, go
   }
 }
 
-/** Names to the left, figures to the right. A line of two cells is a name with a message, which needs no width. */
+/**
+ * Names to the left, figures to the right. A line of two cells is a name with a message, which
+ * needs no width.
+ */
 function aligned(lines) {
   const widths = lines[0].map((_, column) =>
     Math.max(...lines.map((line) => (line.length === 2 && column > 0 ? 0 : (line[column] ?? '').length))),

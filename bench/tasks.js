@@ -21,7 +21,7 @@ export function startAndSpin({ file, id }) {
 
 /** Parses JavaScript and counts what it found. */
 export function countNodes(source) {
-  // Not imported: what the other rows start must not load a parser.
+  // Not imported at the top, because the other rows must not load a parser.
   const { parse } = require('acorn');
   const counts = { nodes: 0, identifiers: 0 };
   count(parse(source, { ecmaVersion: 'latest', sourceType: 'module' }), counts);

@@ -1,4 +1,7 @@
-/** Real files in bulk: every package.json under node_modules is parsed; a log; a walk of folders in a scope; a stream of lines. */
+/**
+ * Real files in bulk: every package.json under node_modules is parsed; a log; a walk of folders in
+ * a scope; a stream of lines.
+ */
 import assert from 'node:assert/strict';
 import { createReadStream, existsSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +14,7 @@ const root = fileURLToPath(new URL('../node_modules', import.meta.url));
 const pool = new Pool({ module: new URL('./file-tasks.js', import.meta.url), size: 2 });
 const journal = join(tmpdir(), `everpool-bulk-${process.pid}.journal`);
 try {
-  // A map over real files, with a journal: the second time nothing is run.
+  // A map over real files, with a journal: the second time nothing runs.
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => /(^|\/)package\.json$/.test(name))
     .map((name) => join(root, name));
@@ -22,7 +25,7 @@ try {
   assert.equal(pool.stats().submitted, submitted);
   console.log(`${first.length} package.json files parsed; the second time none`);
 
-  // A log in parallel: its lines are pulled as they are parsed, and go to the workers in chunks.
+  // A log in parallel: its lines are read as they are parsed, and travel to the workers in chunks.
   const ofSystem = '/var/log/dpkg.log';
   const log = existsSync(ofSystem) ? ofSystem : fileURLToPath(new URL('../package-lock.json', import.meta.url));
   const counts = new Map();
@@ -52,7 +55,7 @@ try {
   }
   console.log(`${folders} folders of typescript, ${(bytes / 1e6).toFixed(1)} MB`);
 
-  // A stream: lines as they are read, no further ahead than they are taken.
+  // A stream: lines as they are read, at most a few ahead of the loop.
   let lines = 0;
   for await (const line of pool.stream('linesOf', [join(root, 'vitest', 'LICENSE.md')])) {
     if (line !== '') lines += 1;

@@ -1,4 +1,7 @@
-/** Two batches of the same function on the same workers: one is killed, the other completes, and the pool takes a third. */
+/**
+ * Two batches of the same function on the same workers: one is killed, the other completes, and the
+ * pool takes a third.
+ */
 import assert from 'node:assert/strict';
 import { Pool } from 'everpool';
 

@@ -1,4 +1,7 @@
-/** Three batches share the workers; two of them are killed, by handle and by tag, and the third completes. */
+/**
+ * Three batches share the workers; two of them are killed, by handle and by tag, and the third
+ * completes.
+ */
 import assert from 'node:assert/strict';
 import { Pool } from 'everpool';
 

@@ -8,7 +8,7 @@ try {
 
   const task = pool.run('compute', [60_000]);
   await task.started;
-  await task.kill('it takes too long'); // its process is gone, and the pool goes on
+  await task.kill('it takes too long'); // its process has ended, and the pool goes on
   await task.catch((error) => console.log(error.name, error.reason));
 
   console.log('still works:', await pool.run('add', [20, 22]));

@@ -1,4 +1,4 @@
-/** Runs every example in a process of its own; fails if one of them does. */
+/** Runs every example in a process of its own; fails if one of them fails. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

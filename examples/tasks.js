@@ -4,14 +4,14 @@ import { context } from 'everpool/worker';
 export const add = (a, b) => a + b;
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms, ms));
 
-/** Computes for so long, and never yields. */
+/** Computes for `ms` milliseconds, and never yields. */
 export function compute(ms) {
   const end = performance.now() + ms;
   while (performance.now() < end);
   return ms;
 }
 
-/** Computes until it is asked to stop: the loop never yields, and still learns of it. */
+/** Computes until it is asked to stop. The loop never yields, and still sees the request. */
 export function computeUntilAborted() {
   const task = context();
   for (;;) task.checkpoint();

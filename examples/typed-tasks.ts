@@ -1,4 +1,6 @@
-/** Tasks in TypeScript; only types that can be stripped, so that Node may run it as it is. */
+/**
+ * Tasks in TypeScript, with types that can be stripped, so that Node can run this file directly.
+ */
 interface Point {
   readonly x: number;
   readonly y: number;

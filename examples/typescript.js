@@ -1,4 +1,7 @@
-/** A task module in TypeScript: as it is where Node strips types (22.18 and later), else through tsx. */
+/**
+ * A task module in TypeScript: directly where Node strips types (22.18 and later), otherwise
+ * through tsx.
+ */
 import assert from 'node:assert/strict';
 import { Pool } from 'everpool';
 

@@ -1,7 +1,7 @@
 /**
- * An idle worker is SIGKILLed from outside while the only other one holds work. A pool whose workers share a
- * queue behind a lock (as Python's multiprocessing.Pool does) can hang here for ever: the dead worker held
- * the lock. Here the workers share nothing.
+ * An idle worker is SIGKILLed from outside while the only other one holds work. A pool whose
+ * workers share a queue behind a lock (as Python's multiprocessing.Pool does) can hang here for
+ * ever: the dead worker held the lock. Here the workers share nothing.
  */
 import assert from 'node:assert/strict';
 import { Pool } from 'everpool';

@@ -1,15 +1,16 @@
 /**
- * Makes what is built safe from programs that replace the globals of their process, and the methods of built-in objects
- * (fake timers, mocks, polyfills, tasks that are up to no good): the code of dist/ takes them when it is imported.
+ * Makes dist/ safe from programs that replace globals or the methods of built-in objects (fake
+ * timers, mocks, polyfills, hostile tasks): the code takes them when it is imported.
  *
- * The source is plain TypeScript. Here each of its files is gone through with the types that the compiler knows, and
+ * The source is plain TypeScript. This script rewrites each file, with the types that the compiler
+ * knows:
  *
- * - a global is named by what it was at the import: `setTimeout(…)`, `new Map()`, `Object.keys(…)`;
- * - a method of a built-in object is called as a function: `list.push(x)` becomes `Array$push(list, x)`;
- * - what looks up an iterator does not: `for … of`, `[...list]`, `const [a, b] = list`, `new Map(entries)`;
- * - functions of Node's modules are kept as they were imported: `fs.writeSync = …` changes the module.
+ * - a global is taken at the import: `setTimeout(…)`, `new Map()`, `Object.keys(…)`;
+ * - a method of a built-in object becomes a function: `Array$push(list, x)` for `list.push(x)`;
+ * - iteration looks up no iterator: `for … of`, `[...list]`, `const [a, b] = list`, `new Map(list)`;
+ * - functions of Node's modules are copied at the import: `fs.writeSync = …` changes the module.
  *
- * The result goes through `tsc` once more, without checks. All that was captured is in dist/shared/captured.js.
+ * `tsc` then emits the result without checks. All that was captured is in dist/shared/captured.js.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,16 +21,17 @@ import { API } from 'typescript/unstable/sync';
 import { Captured } from './capture/captured.js';
 import { Facts } from './capture/facts.js';
 import { PACKAGES, rewrite } from './capture/rewrite.js';
+import { licenseOf, packagesIn } from './third-party.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, '.build');
-/** What the packages call without a type, and nothing of theirs is called. */
+/** The methods that the packages call on untyped values. No method of theirs has such a name. */
 const UNTYPED = new Map([
   ['push', 'Array'],
   ['call', 'Function'],
   ['apply', 'Function'],
 ]);
-/** The command is a program of its own: nothing in its process is replaced. */
+/** The command is a program of its own, in which nothing is replaced. */
 const isLeftAlone = (file) => file.startsWith('cli/');
 
 const captured = new Captured();
@@ -42,7 +44,9 @@ go(join(root, 'tsconfig.build.json'), join(root, 'src'));
 go(writeConfig('packages.json', { checkJs: true }, ['src/shared/packages.js']), join(build, 'src'), UNTYPED);
 api.close();
 if (refusals.length > 0)
-  throw new Error(`What a program might replace cannot be captured here; write it otherwise:\n${refusals.join('\n')}`);
+  throw new Error(
+    `These lines use what a program may replace, in a form that cannot be captured. Write them otherwise:\n${refusals.join('\n')}`,
+  );
 
 write('shared/captured.js', `${readFileSync(new URL('capture/runtime.js', import.meta.url), 'utf8')}\n${captured.code()}`);
 const config = writeConfig('tsconfig.json', { noCheck: true, outDir: '../dist' }, ['src']);
@@ -53,7 +57,7 @@ rmSync(build, { recursive: true });
 function go(config, base, untyped = new Map()) {
   const project = api.updateSnapshot({ openProject: config }).getProject(config);
   for (const path of project.program.getSourceFileNames()) {
-    const file = relative(base, path);
+    const file = relative(base, path).replaceAll('\\', '/');
     if (file.startsWith('..')) continue;
     const source = project.program.getSourceFile(path);
     const facts = new Facts(source, project.checker, untyped);
@@ -61,7 +65,7 @@ function go(config, base, untyped = new Map()) {
   }
 }
 
-/** The packages that the pool uses look globals up, too: they become a module of our own. */
+/** The packages that the pool uses look globals up too, so they become a module of the project. */
 async function bundlePackages() {
   const { outputFiles } = await bundle({
     stdin: { contents: Object.values(PACKAGES).join('\n'), resolveDir: root },
@@ -71,10 +75,8 @@ async function bundlePackages() {
     platform: 'node',
     target: 'node20.19',
   });
-  const licenses = ['p-queue/license', 'p-timeout/license', 'eventemitter3/LICENSE'].map((file) => {
-    return `${file.split('/')[0]}:\n${readFileSync(join(root, 'node_modules', file), 'utf8').trim()}`;
-  });
-  return `/*\n${licenses.join('\n\n')}\n*/\n${outputFiles[0].text}`;
+  const [{ text }] = outputFiles;
+  return `/*\n${packagesIn(text).map(licenseOf).join('\n\n')}\n*/\n${text}`;
 }
 
 function writeConfig(name, options, include) {

@@ -33,10 +33,14 @@ const WORDS = [
   [/\btold\b|\btells?\b|\btelling\b/i, 'report, send, say, inform'],
   [/\blook(s|ed|ing)? at\b/i, 'read, check, examine'],
   [/\bso (many|much) (milliseconds|items|bytes|values|times)\b|\bfor so long\b|\bin which a\b.*\bso many\b/i, 'say how many'],
+  [/\b(?:[A-FH-OQ-Z]\d{2}|G(?:0\d|1[5-9]|[2-9]\d))\b(?=[:,] |'|\b\.)/, 'plain words: a reader cannot look this code up'],
   [/\bcontract\.md\b/, 'the guarantees (docs/guarantees.md)'],
 ];
 /** In src/ only: elsewhere the word has its common meaning. */
 const IN_SOURCE = [[/\bguards?\b|[a-z]Guard\b|\bGuard\b/, 'orphan reaper; check']];
+
+/** Of a line of comment in src/. */
+const MOST_COLUMNS = 100;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
@@ -49,6 +53,10 @@ for (const file of files) {
   if (!(CODE.test(file) || PROSE.test(file)) || LEFT_ALONE.test(file)) continue;
   const words = file.startsWith('src/') ? [...WORDS, ...IN_SOURCE] : WORDS;
   for (const [index, line] of readFileSync(`${root}/${file}`, 'utf8').split('\n').entries()) {
+    if (file.startsWith('src/') && /^\s*(\*|\/\*|\/\/)/.test(line) && line.length > MOST_COLUMNS && !line.includes('biome-ignore')) {
+      found += 1;
+      console.error(`${file}:${index + 1}: a comment of ${line.length} columns, more than ${MOST_COLUMNS}`);
+    }
     for (const [word, instead] of words) {
       const match = word.exec(line);
       if (match === null) continue;

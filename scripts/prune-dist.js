@@ -1,16 +1,25 @@
-// Removes from dist/ what no source stands behind any more, so that a deleted file is not packed for ever.
-// dist/ is not emptied before a build, because processes of a running test may still load from it.
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+// Removes from dist/ what no entry point of the package needs: files whose source was deleted,
+// modules of types alone, and what became part of a bundle. dist/ is not emptied before a build,
+// because processes of a running test may still load from it.
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
-const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
-/** Written by capture.js. */
-const made = ['shared/captured.js', 'shared/packages.js'].map((file) => join(dist, file));
+const dist = join(import.meta.dirname, '../dist');
+/** What programs import, with declarations. The other entries are the command and the worker. */
+const PUBLIC = ['index', 'worker/index', 'testing/index'];
+const ENTRIES = [...PUBLIC, 'cli/main', 'worker/entry'];
+const IMPORT = /^(?:import|export)\b[^;'"]*['"](\.[^'"]*)['"];/gm;
 
+const needed = new Set(['THIRD-PARTY-LICENSES.txt', ...PUBLIC.map((entry) => `${entry}.d.ts`)].map((file) => join(dist, file)));
+
+function keep(file) {
+  if (needed.has(file)) return;
+  needed.add(file);
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(IMPORT)) keep(join(dirname(file), path));
+}
+
+for (const entry of ENTRIES) keep(join(dist, `${entry}.js`));
 for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile()) continue;
-  const emitted = join(entry.parentPath, entry.name);
-  const source = emitted.replace(dist, join(root, 'src')).replace(/(\.d\.ts|\.js)$/, '.ts');
-  if (!existsSync(source) && !made.includes(emitted)) rmSync(emitted);
+  const file = join(entry.parentPath, entry.name);
+  if (entry.isFile() && !needed.has(file)) rmSync(file);
 }

@@ -1,11 +1,12 @@
-/** everpool with its default options; the variants are for the row of reliability. */
+/** everpool with its default options. The variants are for the reliability row. */
 import { Pool } from 'everpool';
 
 const module = new URL('../tasks.js', import.meta.url);
 const retries = { task: { retries: 100 } };
 const variants = {
   retries,
-  // Deaths while a worker boots count as its own fault, and open the breaker: who kills workers as they boot has to say so.
+  // Deaths in a boot are charged and would break the pool, so a test that kills booting workers
+  // raises the limit.
   'killed while booting': { ...retries, restart: { intensity: 1e6, backoff: { initialMs: 1, maxMs: 1 } } },
 };
 

@@ -4,12 +4,12 @@
  */
 import { Socket } from 'node:net';
 
-/** What the raw channel can run, by number. */
+/** The tasks of the raw channel, by number. */
 export const taskNames = ['noop', 'echo'];
 
 const same = (payload) => payload;
 
-/** What an argument is on the way. */
+/** The form of an argument on the wire. */
 export const codecs = {
   bytes: { encode: same, decode: same, isOwned: false },
   owned: { encode: same, decode: same, isOwned: true },
@@ -40,7 +40,7 @@ export class Outbox {
     this.#used += HEADER_BYTES;
   }
 
-  /** What was added; valid until the next `add`. */
+  /** The headers that were added; valid until the next `add`. */
   take() {
     const taken = this.#bytes.subarray(0, this.#used);
     this.#used = 0;
@@ -48,7 +48,10 @@ export class Outbox {
   }
 }
 
-/** Reads frames from `source` (`{ fd }` or `{ handle }`). A payload is valid until `onFrame` returns, unless each has memory of its own. */
+/**
+ * Reads frames from `source` (`{ fd }` or `{ handle }`). A payload is valid until `onFrame`
+ * returns, unless each has memory of its own.
+ */
 export function readFrames({ isOwned, ...source }, onFrame, onTurnEnd) {
   const small = Buffer.allocUnsafeSlow(READ_BYTES);
   const header = Buffer.alloc(HEADER_BYTES);
@@ -65,7 +68,7 @@ export function readFrames({ isOwned, ...source }, onFrame, onTurnEnd) {
 
   function receive(chunk, bytes) {
     if (isInPayload() && chunk.buffer === target.buffer) {
-      filled += bytes; // It was read to its place.
+      filled += bytes; // the bytes were read to their place
       if (filled === length) deliver();
       return;
     }

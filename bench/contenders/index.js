@@ -1,6 +1,7 @@
 /**
- * Who takes part, by name: `file` or `file:variant`. A contender is opened as `{ run(name, argument) → promise }`. Options: `isBinary`, the
- * arguments are Buffers; `tuning`, in place of what makes a peer fast with very short tasks.
+ * The contenders by name: `file` or `file:variant`. An open contender is `{ run(name, argument) →
+ * promise }`. Options: `isBinary`, the arguments are Buffers; `tuning`, replaces the settings that
+ * make a peer fast with very short tasks.
  */
 export const processPeers = ['worker-farm', 'poolifier:cluster', 'jest-worker', 'workerpool', 'tinypool'];
 export const threadPeers = ['piscina', 'poolifier:threads'];
@@ -18,7 +19,10 @@ const files = new Set([
   'raw-channel',
 ]);
 
-/** Imports the contender, and gives a function that opens it; undefined where a row measures something else by that name. */
+/**
+ * Imports the contender and returns a function that opens it; undefined if a row uses the name for
+ * something else.
+ */
 export async function opener(name) {
   const [file, variant] = name.split(':');
   if (!files.has(file)) return undefined;

@@ -1,4 +1,6 @@
-/** jest-worker with processes. JSON is faster than its `advanced` serialization, except for Buffers. */
+/**
+ * jest-worker with processes. JSON is faster than its `advanced` serialization, except for Buffers.
+ */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'jest-worker';
 import * as tasks from '../tasks.js';

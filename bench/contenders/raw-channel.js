@@ -1,22 +1,23 @@
 /**
- * The limit of a channel of one's own: frames on two extra descriptors, written once a turn, without a pool's guarantees.
- * The variants say what its payloads are: `bytes`, read into one target again and again; `owned`, each in memory of its own, as a pool
- * has to give them; `json`, what JSON.stringify and JSON.parse make of objects, and nothing else.
+ * The limit of a private channel: frames on two extra descriptors, written once a turn, without the
+ * guarantees of a pool. The variant is the kind of payload: `bytes`, read into one target again and
+ * again; `owned`, each in memory of its own, as a pool must deliver them; `json`, objects through
+ * JSON.stringify and JSON.parse.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { codecs, Outbox, readFrames, taskNames } from './frames.js';
-import { overLanes } from './lanes.js';
+import { overWorkers } from './over-workers.js';
 
 const file = fileURLToPath(new URL('./workers/raw-channel.js', import.meta.url));
 
 export function open({ size, variant = 'bytes' }) {
   const { encode, decode, isOwned } = codecs[variant];
-  return overLanes(size, (settle) => {
+  return overWorkers(size, (settle) => {
     const child = spawn(process.execPath, [file, variant], { stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'] });
     const [, , , toChild, fromChild] = child.stdio;
     const outbox = new Outbox();
-    // A socket that `spawn` made takes no `onread`: another one takes over its handle.
+    // A socket made by `spawn` takes no `onread`, so another one takes over its handle.
     readFrames({ handle: fromChild._handle, isOwned }, (id, _task, payload) => settle(id, decode(payload)));
     const flush = () => {
       if (!outbox.isEmpty) toChild.write(Buffer.from(outbox.take()));

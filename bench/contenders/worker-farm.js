@@ -1,4 +1,7 @@
-/** worker-farm. `isBinary`: its JSON makes objects of numbers out of Buffers, so they get the other serialization of `fork`. */
+/**
+ * worker-farm. `isBinary`: its JSON turns Buffers into objects of numbers, so they use the other
+ * serialization of `fork`.
+ */
 import { fileURLToPath } from 'node:url';
 import workerFarm from 'worker-farm';
 import * as tasks from '../tasks.js';

@@ -1,4 +1,4 @@
-/** workerpool with processes, all started at once. */
+/** workerpool with processes, all started together. */
 import { fileURLToPath } from 'node:url';
 import workerpool from 'workerpool';
 

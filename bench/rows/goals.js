@@ -1,4 +1,4 @@
-/** What goals are made of: `{ text, ratio(medians), atLeast | atMost }`. */
+/** A goal is `{ text, ratio(medians), atLeast | atMost }`. */
 import { processPeers } from '../contenders/index.js';
 
 const known = (medians, names) => names.map((name) => medians[name]).filter((value) => value !== undefined);
@@ -6,7 +6,7 @@ const known = (medians, names) => names.map((name) => medians[name]).filter((val
 export const most = (medians, names) => Math.max(...known(medians, names));
 export const least = (medians, names) => Math.min(...known(medians, names));
 
-/** Of two entries: the figure of the one by that of the other. */
+/** The figure of one entry divided by that of another. */
 export const ratio = (of, to) => (medians) => medians[of] / medians[to];
 
 export const timesBestPeer = (factor) => ({

@@ -1,4 +1,4 @@
-/** P5, P6, P6b: what bytes and objects cost, and real work for scale. */
+/** P5, P6, P6b: the cost of bytes and of objects, and real work for scale. */
 import { randomFillSync } from 'node:crypto';
 import { processPeers, rawSends, threadPeers } from '../contenders/index.js';
 import { javascriptSources, jsonRecords } from '../records.js';
@@ -31,7 +31,7 @@ const bufferEcho = (mib, timesJestWorker) => ({
     const buffer = randomFillSync(Buffer.allocUnsafeSlow(mib * MIB));
     verify(await run('echo', buffer), buffer);
     const echo = () => run('echo', buffer);
-    // By time alone, the compiler would see too few calls of 16 MiB to compile anything.
+    // By time alone there would be too few calls of 16 MiB for the compiler to compile anything.
     await repeat(echo, isQuick ? 200 : 3000);
     const { calls, ms } = await repeat(echo, isQuick ? 500 : 1500);
     return { value: (calls * 2 * buffer.length) / 1e6 / (ms / 1000) };
@@ -40,7 +40,7 @@ const bufferEcho = (mib, timesJestWorker) => ({
 
 export const buffers = [bufferEcho(1, 1.4), bufferEcho(16, 2), bufferEcho(128, 2)];
 
-/** Runs `task` with each of the arguments in turn, again and again; gives the tasks a second. */
+/** Runs `task` with each of the arguments in turn, repeatedly; returns the tasks per second. */
 async function throughput({ open, isQuick }, task, list) {
   const { run } = open();
   let next = 0;

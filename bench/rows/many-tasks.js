@@ -1,4 +1,4 @@
-/** P2b, P2c, P3: what a million tasks cost everpool, in time and in memory. */
+/** P2b, P2c, P3: the cost of a million tasks in everpool, in time and in memory. */
 import { repeat } from '../statistics.js';
 import { ratio } from './goals.js';
 
@@ -86,7 +86,7 @@ export const map = {
   },
 };
 
-/** As many items in all, so that the heap has grown as far by itself. */
+/** The same number of items in all, so that the heap has grown as far without the pool. */
 const sizes = {
   'iterated, once 1,000,000': ['iterated', MILLION],
   'iterated, 10 × 100,000': ['iterated', 100_000],

@@ -1,4 +1,4 @@
-/** What becomes of 3,000 tasks while a worker is killed every 50 ms. */
+/** The fate of 3,000 tasks while a worker is killed every 50 ms. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ export const reliability = {
     const folder = mkdtempSync(join(tmpdir(), 'everpool-bench-'));
     const file = join(folder, 'starts');
     const counts = { ok: 0, failed: 0, kills: 0 };
-    // What a pool throws at nobody must not end the count of what it settled.
+    // An error that a pool throws into nowhere must not end the count of the settled tasks.
     process.on('uncaughtException', () => undefined);
     process.on('unhandledRejection', () => undefined);
 

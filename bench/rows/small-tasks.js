@@ -1,4 +1,4 @@
-/** P1, P2, P4, P10: what a task costs that does nothing. */
+/** The cost of a task that does nothing. */
 import { processPeers, rawSends, threadPeers } from '../contenders/index.js';
 import { closedLoop, quantile, repeat } from '../statistics.js';
 import { ratio, timesBestPeer, timesFastestPeer } from './goals.js';

@@ -1,4 +1,4 @@
-/** P7, P8, P9: what deaths cost, and what idle workers cost. */
+/** P7, P8, P9: the cost of deaths, and of idle workers. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { median, repeat, sleep } from '../statistics.js';
@@ -84,7 +84,7 @@ export const storm = {
     const kills = entry === 'undisturbed' ? undefined : setInterval(() => killOne(pool), 1000);
     let isOver = false;
     const start = performance.now();
-    const lanes = Array.from({ length: 8 }, async () => {
+    const loops = Array.from({ length: 8 }, async () => {
       while (!isOver) {
         counts.submitted += 1;
         await pool.run('spin', [1], { retries: 10 }).then(
@@ -96,7 +96,7 @@ export const storm = {
     await sleep(isQuick ? 3000 : 30_000);
     isOver = true;
     clearInterval(kills);
-    await Promise.race([Promise.all(lanes), sleep(10_000)]);
+    await Promise.race([Promise.all(loops), sleep(10_000)]);
     const { submitted, done, failed } = counts;
     const seconds = (performance.now() - start) / 1000;
     return { value: done / seconds, unsettled: submitted - done - failed, failed, deaths: pool.stats().deaths };
@@ -109,7 +109,10 @@ function killOne(pool) {
   if (victim !== undefined) process.kill(victim.pid, 'SIGKILL');
 }
 
-/** The proportional share of what is shared: four processes of each kind, so that as many share it. */
+/**
+ * Proportional set size, with four processes of each kind, so that the same number shares the
+ * shared pages.
+ */
 const idlers = {
   async 'idle worker'() {
     const pool = await open({ size: 4 });
@@ -150,7 +153,7 @@ export const idleCost = {
   async measure({ entry, isQuick }) {
     const pool = entry === 'no pool' ? undefined : await open({ size: 64 });
     await pool?.ready();
-    // Until V8 has collected what the start left behind: it takes its time for that, and it is paid once.
+    // Until V8 has collected the garbage of the start, which is slow and paid once.
     await sleep(isQuick ? 1000 : 20_000);
     const before = process.cpuUsage();
     const seconds = isQuick ? 3 : 20;

@@ -1,6 +1,7 @@
 /**
- * The main job, twice: gzip and hash every file under node_modules in worker processes, once undisturbed
- * and once while random workers are SIGKILLed all along. Both runs must give the same, complete result.
+ * The main job, twice: gzip and hash every file under node_modules in worker processes, once
+ * undisturbed and once while random workers are SIGKILLed all along. Both runs must give the same,
+ * complete result.
  *
  *   npm run demo
  *
@@ -9,21 +10,22 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import cliProgress from 'cli-progress';
 import { Pool } from 'everpool';
 
-// Of a clone its own packages, of an installed package those that it was installed beside.
+// In a clone, its own packages; in an installed package, those installed beside it.
 const own = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const root = existsSync(own) ? own : fileURLToPath(new URL('../../..', import.meta.url));
 const module = new URL('./tasks.js', import.meta.url);
 const KILL_EVERY_MS = 150; // on average
 const LINE_EVERY_MS = 2000;
+const BAR_EVERY_MS = 100;
+const BAR_WIDTH = 40;
 
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`)
   .sort();
-const seen = new Set(); // every pid that was ever ours
+const seen = new Set(); // every pid that this program ever had
 
 console.log(`${files.length} files under ${root}`);
 const quiet = await run('undisturbed', false);
@@ -43,7 +45,8 @@ async function run(name, isKilling) {
   const start = performance.now();
   const results = [];
   let killer;
-  // While nothing gets done between two kills the next one waits twice as long: the largest file must have its time.
+  // While nothing completes between two kills, the next one waits twice as long, because the
+  // largest file needs its time.
   const scheduleKill = (meanMs, doneBefore) => {
     if (!isKilling) return;
     killer = setTimeout(
@@ -55,7 +58,7 @@ async function run(name, isKilling) {
     );
   };
   try {
-    // Packing a file twice does no harm: it may be started again when its worker dies.
+    // Packing a file twice does no harm, so it may start again when its worker dies.
     scheduleKill(KILL_EVERY_MS, 0);
     for await (const result of pool.map('pack', files, { retries: 10_000, ordered: false, bufferSize: 64 })) {
       results.push(result);
@@ -81,21 +84,22 @@ function killOne(pool) {
 
 /** A bar on a terminal, a line every two seconds otherwise. */
 function showProgress(name, total) {
-  if (process.stdout.isTTY) {
-    const bar = new cliProgress.SingleBar({ format: `${name.padEnd(13)} [{bar}] {percentage}% | {value}/{total} files | ETA {eta} s` });
-    bar.start(total, 0);
-    return bar;
-  }
-  let last = performance.now();
+  const start = performance.now();
+  let last = start;
+  const { isTTY } = process.stdout;
+  const bar = (done) => {
+    const filled = '='.repeat(Math.floor((BAR_WIDTH * done) / total)).padEnd(BAR_WIDTH, '-');
+    const left = Math.round((performance.now() - start) * (total / done - 1) * 0.001);
+    return `\r${name.padEnd(13)} [${filled}] ${Math.floor((100 * done) / total)}% | ${done}/${total} files | ETA ${left} s\x1b[K`;
+  };
   return {
     update(done) {
-      if (performance.now() - last < LINE_EVERY_MS) return;
+      if (done < total && performance.now() - last < (isTTY ? BAR_EVERY_MS : LINE_EVERY_MS)) return;
       last = performance.now();
-      console.log(`${name}: ${done} of ${total} files`);
+      if (isTTY) process.stdout.write(bar(done));
+      else if (done < total) console.log(`${name}: ${done} of ${total} files`);
     },
-    stop() {
-      console.log(`${name}: done`);
-    },
+    stop: () => console.log(isTTY ? '' : `${name}: done`),
   };
 }
 

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 
-/** Gzips one file; gives its path, its size, its gzipped size and the SHA-256 of its content and of the gzip. */
+/**
+ * Gzips one file; returns its path, its size, its gzipped size and the SHA-256 of its content and
+ * of the gzip.
+ */
 export async function pack(path) {
   const content = await readFile(path);
   const zipped = gzipSync(content, { level: 1 });

@@ -1,4 +1,4 @@
-/** How the command ends. Interrupted by a signal: 128 and the number of the signal. */
+/** The exit codes of the command. After a signal: 128 plus its number. */
 import { constants } from 'node:os';
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -10,10 +10,10 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal];
 }
 
-/** A mistake of whoever called: it is reported without a stack, and nothing is run. */
+/** A mistake on the command line or in the input: reported in one line, without a stack. */
 export class UsageError extends Error {}
 
-/** To stderr, if anyone still listens there. */
+/** Writes one line to stderr. */
 export function say(text: string): void {
   process.stderr.write(`everpool: ${text}\n`);
 }

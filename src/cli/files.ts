@@ -1,4 +1,7 @@
-/** Which files a run reads and writes. All of them are checked before the first is opened for writing, so that a mistake empties none. */
+/**
+ * The files that a run reads and writes. All are checked before the first is opened for writing, so
+ * that a mistake empties none.
+ */
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,11 +19,14 @@ export interface Files {
 interface Place {
   readonly option: string;
   readonly isWritten: boolean;
-  /** The same for all links to one file; undefined where sharing does no harm: terminals, pipes, devices. */
+  /**
+   * The same for all links to one file. Undefined where sharing is harmless: terminals, pipes,
+   * devices.
+   */
   readonly identity: string | undefined;
 }
 
-/** As the system has it. */
+/** The limit of Linux. */
 const MOST_LINKS = 40;
 const STDIN = 0;
 const STDOUT = 1;
@@ -38,16 +44,17 @@ export function checkFiles(files: Files): void {
         : writable('--joblog', files.joblog),
     files.journal === undefined ? undefined : writable('--journal', files.journal),
   ].filter((place) => place !== undefined);
-  if (isStandard(files.out) && files.joblog === '-') throw new UsageError('--joblog: stdout has the results; name a file, or give --out');
+  if (isStandard(files.out) && files.joblog === '-')
+    throw new UsageError('--joblog: stdout carries the results; name a file, or use --out');
   for (const [index, place] of places.entries()) {
     for (const other of places.slice(index + 1)) {
       if (place.identity === undefined || place.identity !== other.identity || (!place.isWritten && !other.isWritten)) continue;
-      throw new UsageError(`${other.option} and ${place.option} are the same file: nothing was run, and it is as it was`);
+      throw new UsageError(`${other.option} and ${place.option} are the same file; nothing was run or changed`);
     }
   }
 }
 
-/** `-`, or nothing: stdin or stdout. */
+/** True for `-` and for no name: stdin or stdout. */
 export function isStandard(file: string | undefined): file is '-' | undefined {
   return file === undefined || file === '-';
 }
@@ -65,7 +72,7 @@ function readable(option: string, file: string): Place {
   const stats = found(file);
   if (stats === undefined) throw new UsageError(`${option}: there is no file ${file}`);
   if (stats.isDirectory()) throw new UsageError(`${option}: ${file} is a directory`);
-  if (stats.isSocket()) throw new UsageError(`${option}: ${file} is a socket, which is connected to and not opened`);
+  if (stats.isSocket()) throw new UsageError(`${option}: ${file} is a socket, which cannot be opened as a file`);
   try {
     accessSync(file, constants.R_OK);
   } catch (cause) {
@@ -74,7 +81,7 @@ function readable(option: string, file: string): Place {
   return { option, isWritten: false, identity: identityOf(stats) };
 }
 
-/** Node reads nothing from a standard input of another kind, and says nothing. */
+/** From a directory or a block device as stdin, Node reads nothing and reports no error. */
 function stdin(): Place | undefined {
   const place = standard(STDIN, 'stdin', false);
   const stats = place === undefined ? undefined : fstatSync(STDIN);
@@ -89,7 +96,8 @@ function writable(option: string, file: string): Place {
   const path = stats === undefined ? futurePath(option, file) : file;
   if (stats?.isDirectory() === true) throw new UsageError(`${option}: ${file} is a directory`);
   try {
-    // Opening shows more than the permissions do (a file system that is read-only), and `r+` changes nothing.
+    // Opening also finds a read-only file system, which the permissions do not show. `r+` changes
+    // nothing.
     if (stats?.isFile() === true) closeSync(openSync(file, 'r+'));
     else accessSync(stats === undefined ? dirname(path) : path, constants.W_OK);
   } catch (cause) {
@@ -120,7 +128,7 @@ function identityOf(stats: Stats): string | undefined {
   return stats.isFile() ? `${stats.dev}:${stats.ino}` : undefined;
 }
 
-/** Of a file that is not there yet: the real path that it will have, also where a link leads to it. */
+/** The real path that a missing file will have, also behind a dangling link. */
 function futurePath(option: string, file: string): string {
   let path = resolve(file);
   for (let links = 0; links < MOST_LINKS; links += 1) {
@@ -128,7 +136,7 @@ function futurePath(option: string, file: string): string {
       path = join(realpathSync(dirname(path)), basename(path));
       path = resolve(dirname(path), readlinkSync(path));
     } catch {
-      return path; // it is no link, or its folder is not there
+      return path; // not a link, or its folder is missing
     }
   }
   throw new UsageError(`${option}: ${file} leads through too many links`);

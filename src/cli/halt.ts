@@ -1,15 +1,15 @@
-/** When a run ends before its input does: `--halt now,fail=1`, `soon,fail=10%`, `soon,success=3` (as in GNU parallel). */
+/** `--halt` ends a run early, as in GNU parallel: `now,fail=1`, `soon,fail=10%`. */
 import { UsageError } from './exit.js';
 
 export interface Halt {
-  /** `soon`: start nothing more, finish what runs. `now`: kill it. */
+  /** `soon`: start no more items, finish the running ones. `now`: kill them. */
   readonly how: 'soon' | 'now';
   readonly of: 'fail' | 'success' | 'done';
   readonly limit: number;
   readonly isPercent: boolean;
 }
 
-/** A percentage is looked at from so many finished items on. */
+/** A percentage counts only once this many items have finished. */
 const LEAST_FOR_PERCENT = 3;
 
 /** @throws UsageError */

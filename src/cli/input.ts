@@ -13,18 +13,18 @@ export interface InputOptions {
   readonly in: string | undefined;
   readonly args: readonly string[] | undefined;
   readonly format: InputFormat | undefined;
-  /** Ends the input, also where it waits for more. */
+  /** Ends the input, even while it waits for more. */
   readonly signal: AbortSignal;
-  /** A line that cannot be read: its number in the input, from 1, and why. */
+  /** Called for a line that cannot be read, with its number (from 1) and the reason. */
   readonly onMalformed: (line: number, why: string) => void;
 }
 
-/** Byte order marks: of UTF-8, and of the two kinds of UTF-16. */
+/** The byte order marks of UTF-8 and of both kinds of UTF-16. */
 const MARKS = [Buffer.of(0xef, 0xbb, 0xbf), Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)];
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** @throws UsageError, also while it is read */
+/** @throws UsageError, immediately or during the iteration */
 export function readItems(options: InputOptions): AsyncIterable<unknown> {
   const { in: file, args, signal, onMalformed } = options;
   if (args !== undefined) return listed(args);
@@ -42,18 +42,21 @@ export function readItems(options: InputOptions): AsyncIterable<unknown> {
   }
 }
 
-/** Node opens and reads a FIFO or a device in a thread that nothing can interrupt, so that is done by a process, which can be killed. */
+/**
+ * Opens a file for reading. Node opens and reads a FIFO or a device in a thread that cannot be
+ * interrupted, so `cat` reads it: a process can be killed.
+ */
 function opened(file: string): Readable {
   const stats = statSync(file);
   if (stats.isFile()) return createReadStream(file);
-  if (isStdin(stats)) return process.stdin; // by whatever name
-  const descriptor = /^\/(?:dev|proc\/(?:self|thread-self))\/fd\/(\d+)$/.exec(file)?.[1]; // as the shell's <(…)
+  if (isStdin(stats)) return process.stdin; // under any name
+  const descriptor = /^\/(?:dev|proc\/(?:self|thread-self))\/fd\/(\d+)$/.exec(file)?.[1]; // such as the shell's <(…)
   if (descriptor !== undefined) return new Socket({ fd: Number(descriptor), readable: true, writable: false });
   const items = new PassThrough();
   const reader = spawn('cat', [resolve(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
   reader.once('error', (error) => items.destroy(error));
   reader.stdout.pipe(items, { end: false });
-  // Its end is that of the items only if it has read them all.
+  // Only an exit code of 0 proves that it has read everything.
   reader.once('close', (code, signal) => {
     if (code === 0) items.end();
     else items.destroy(new Error(`cat, which reads ${file}, ${signal === null ? `exited with code ${code}` : `was killed by ${signal}`}`));
@@ -76,7 +79,7 @@ function formatOf(file: string | undefined): InputFormat {
   return /\.json$/i.test(file) ? 'json' : 'lines';
 }
 
-/** What looks like JSON is JSON; anything else is text. */
+/** An argument that parses as JSON is that value; any other is text. */
 async function* listed(args: readonly string[]): AsyncGenerator<unknown> {
   for (const text of args) {
     try {
@@ -90,14 +93,14 @@ async function* listed(args: readonly string[]): AsyncGenerator<unknown> {
 async function* array(source: Readable, signal: AbortSignal): AsyncGenerator<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of bytesOf(source)) chunks.push(chunk);
-  if (signal.aborted) return; // what there is of it is a part
+  if (signal.aborted) return; // the array is incomplete
   let items: unknown;
   try {
     items = JSON.parse(decoded(Buffer.concat(chunks)));
   } catch (error) {
-    throw new UsageError(`the input is no JSON: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`the input is not JSON: ${(error as Error).message}`, { cause: error });
   }
-  if (!Array.isArray(items)) throw new UsageError('the input is JSON, and no array');
+  if (!Array.isArray(items)) throw new UsageError('the input is JSON, but not an array');
   yield* items;
 }
 
@@ -128,8 +131,8 @@ async function* ndjson(source: Readable, onMalformed: InputOptions['onMalformed'
 }
 
 /**
- * Lines end with LF or CRLF, and the last one need not end. `node:readline` would also split at U+2028 and U+2029,
- * which may stand inside a string of JSON.
+ * Lines end with LF or CRLF; the last one may end without. `node:readline` would also split at
+ * U+2028 and U+2029, which may occur inside a JSON string.
  */
 async function* lines(source: Readable): AsyncGenerator<{ number: number; bytes: Buffer }> {
   let number = 0;
@@ -151,7 +154,7 @@ async function* lines(source: Readable): AsyncGenerator<{ number: number; bytes:
   if (begun.length > 0) yield line(Buffer.alloc(0));
 }
 
-/** The chunks of a file without its byte order mark; nothing more once it is destroyed. */
+/** The chunks of a file without its byte order mark. Ends quietly when the source is destroyed. */
 async function* bytesOf(source: Readable): AsyncGenerator<Buffer> {
   let head: Buffer | undefined = Buffer.alloc(0);
   try {
@@ -159,7 +162,7 @@ async function* bytesOf(source: Readable): AsyncGenerator<Buffer> {
       if (head === undefined) yield chunk;
       else {
         head = Buffer.concat([head, chunk]);
-        if (MARKS.some((mark) => mark.length > (head as Buffer).length && mark.indexOf(head as Buffer) === 0)) continue; // the start of one
+        if (MARKS.some((mark) => mark.length > (head as Buffer).length && mark.indexOf(head as Buffer) === 0)) continue; // a mark may begin here
         yield withoutMark(head);
         head = undefined;
       }
@@ -174,20 +177,20 @@ async function* bytesOf(source: Readable): AsyncGenerator<Buffer> {
 /** @throws UsageError for UTF-16 */
 function withoutMark(bytes: Buffer): Buffer {
   const mark = MARKS.find((each) => bytes.subarray(0, each.length).equals(each));
-  if (mark?.length === 2) throw new UsageError('the input is UTF-16: convert it to UTF-8 first, as iconv -f UTF-16 -t UTF-8 does');
+  if (mark?.length === 2) throw new UsageError('the input is UTF-16: convert it to UTF-8 first, for example with iconv -f UTF-16 -t UTF-8');
   return bytes.subarray(mark?.length ?? 0);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws TypeError for bytes that are no UTF-8: replaced ones would name another file, or another value. */
+/** @throws TypeError for bytes that are not UTF-8; a replacement could name another file */
 function decoded(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new TypeError(
-      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : `it is too long for a text (${bytes.length} bytes)`,
+      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : `it is too long for a string (${bytes.length} bytes)`,
       {
         cause,
       },

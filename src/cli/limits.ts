@@ -3,13 +3,16 @@ import type { Pool } from '../pool/pool.js';
 import { UsageError } from './exit.js';
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-/** A median of fewer says nothing. */
+/** The median of fewer attempts means nothing. */
 const LEAST_FOR_MEDIAN = 3;
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 export type Limit = { readonly ms: number } | { readonly percent: number };
 
-/** `250ms`, `30s`, `2m`, `1h`; a bare number is seconds; `300%` is that of the median. @throws UsageError */
+/**
+ * Parses `250ms`, `30s`, `2m`, `1h`, `300%` (of the median); a bare number is seconds.
+ * @throws UsageError
+ */
 export function parseLimit(text: string): Limit {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|%)?$/.exec(text) ?? [];
   if (number === undefined || Number(number) === 0)
@@ -17,7 +20,10 @@ export function parseLimit(text: string): Limit {
   return unit === '%' ? { percent: Number(number) } : { ms: Number(number) * (UNITS[unit] as number) };
 }
 
-/** Kills the workers whose task runs for more than so many percent of the median; tells for how long they had. Call the answer to stop. */
+/**
+ * Kills each worker whose task runs longer than `percent` of the median run time, and reports the
+ * task with the limit it had. Returns a function that stops the watch.
+ */
 export function killSlow(pool: Pool<object>, percent: number, onKilled: (taskId: number, limitMs: number) => void): () => void {
   const timer = setInterval(() => {
     const { count, p50 } = pool.stats().runMs;
@@ -29,7 +35,7 @@ export function killSlow(pool: Pool<object>, percent: number, onKilled: (taskId:
       onKilled(task.id, limitMs);
       pool.killWorker(id).catch(() => undefined);
     }
-  }, LOOK_MS);
+  }, POLL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -1,4 +1,4 @@
-/** `everpool map <module>#<task>`: its options. What it does is in map-run.ts. */
+/** The options of `everpool map <module>#<task>`. The run itself is in map-run.ts. */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -33,26 +33,28 @@ interface Flags {
 export function mapCommand(): Command {
   const command = new Command('map')
     .exitOverride()
-    .description('runs one exported function of a module over many items; one line of JSON per item on stdout')
+    .description('runs an exported function of a module over many items; writes one line of JSON per item')
     .argument('<module#task>', 'the task module and one of its exports, such as ./tasks.js#resize')
-    .option('--in <file>', 'the items: .ndjson or .jsonl, .json (an array), else a line each; without it, stdin as NDJSON')
-    .option('--args <items...>', 'the items themselves; what is JSON is taken as such')
-    .addOption(new Option('--input-format <format>', 'instead of what the name of the file says').choices(['ndjson', 'json', 'lines']))
-    .option('--spread', 'an item is the list of arguments, not the only one')
-    .option('--out <file>', 'instead of stdout')
-    .option('--size <workers>', 'how many worker processes (default: one for each core)', integer)
-    .option('--retries <n>', 'how often an item may be started again when its worker dies', integer)
-    .option('--timeout <time>', 'of one item: 500ms, 30s, 2m; or 300% of the running median')
-    .option('--ordered', 'results in the order of the items, not as they come')
+    .option('--in <file>', 'the items: .ndjson or .jsonl, .json (an array), or one per line; default: NDJSON from stdin')
+    .option('--args <items...>', 'the items themselves; each is parsed as JSON if possible')
+    .addOption(
+      new Option('--input-format <format>', 'the format of the input, whatever the name of the file').choices(['ndjson', 'json', 'lines']),
+    )
+    .option('--spread', 'each item is a list of arguments')
+    .option('--out <file>', 'write the results there (default: stdout)')
+    .option('--size <workers>', 'the number of worker processes (default: one per core)', integer)
+    .option('--retries <n>', 'how often an item may start again after its worker has died', integer)
+    .option('--timeout <time>', 'limit for each item: 500ms, 30s, 2m, or 300% of the running median')
+    .option('--ordered', 'write the results in the order of the items')
     .addOption(new Option('--on-error <what>', 'after the first failed item').choices(['continue', 'stop']).default('continue'))
-    .option('--halt <when>', 'end early: soon|now,fail|success|done=N or N%; soon finishes what runs, now kills it', 'never')
-    .option('--journal <file>', 'write down what is finished, and skip it the next time')
-    .option('--retry-failed', 'with --journal: run again what failed, too')
-    .option('--joblog <file>', 'a table of all items: index, attempts, ms, ok')
-    .option('--tag <text>', 'of all tasks, for logs')
-    .option('--strict', 'a line of the input that is no JSON ends the run; else it is reported with its number')
-    .option('--dry-run', 'show what would be run, and run nothing')
-    .option('--quiet', 'no progress')
+    .option('--halt <when>', 'end early: soon|now,fail|success|done=N or N%; soon finishes running items, now kills them', 'never')
+    .option('--journal <file>', 'record finished items there, and skip them in the next run')
+    .option('--retry-failed', 'with --journal: run failed items again')
+    .option('--joblog <file>', 'write a table of all items: index, attempts, ms, ok')
+    .option('--tag <text>', 'a tag for all tasks, for logs')
+    .option('--strict', 'end the run at the first input line that cannot be read (default: report it and continue)')
+    .option('--dry-run', 'print the calls instead of running them')
+    .option('--quiet', 'show no progress')
     .action(async (target: string, flags: Flags) => {
       process.exitCode = await guarded(() => runMap(optionsOf(target, flags)));
     });
@@ -60,7 +62,7 @@ export function mapCommand(): Command {
   return command;
 }
 
-/** Of two, the first would be ignored. */
+/** Commander would silently ignore the first of two. */
 function refuseTwice(command: Command, option: Option): void {
   let isGiven = false;
   command.on(`option:${option.name()}`, () => {
@@ -69,7 +71,7 @@ function refuseTwice(command: Command, option: Option): void {
   });
 }
 
-/** A mistake of the user's is told in one line, and no stack. */
+/** Reports a mistake of the user's in one line, without a stack. */
 async function guarded(run: () => Promise<number>): Promise<number> {
   try {
     return await run();

@@ -1,4 +1,4 @@
-/** One run of `everpool map`, from its items to its exit code. */
+/** One run of `everpool map`, from the items to the exit code. */
 import type { Batch, BatchOutcome } from '../pool/batch/batch.js';
 import { coreOf, Pool } from '../pool/pool.js';
 import { WorkerDiedError } from '../shared/errors.js';
@@ -35,11 +35,11 @@ export interface MapRunOptions {
   readonly isQuiet: boolean;
 }
 
-/** @throws UsageError before anything is written */
+/** Resolves with the exit code. @throws UsageError before anything is written */
 export async function runMap(options: MapRunOptions): Promise<number> {
   const { module, joblog, journal } = options;
   const input = options.args === undefined ? (options.in ?? '-') : undefined;
-  // A dry run writes to stdout alone.
+  // A dry run writes only to stdout.
   checkFiles(
     options.isDry
       ? { module, in: input, out: undefined, joblog: undefined, journal: undefined }
@@ -47,12 +47,12 @@ export async function runMap(options: MapRunOptions): Promise<number> {
   );
   const run = new MapRun(options);
   const onSignal = (signal: NodeJS.Signals): void => run.onSignal(signal);
-  // Until the very end: a signal that comes while the pool is closed does not leave half a line behind.
+  // Until the very end: a signal while the pool closes must not leave half a line behind.
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  process.stderr.on('error', () => undefined); // nobody reads it any more: the results still count
+  process.stderr.on('error', () => undefined); // its reader has left: the results still count
   try {
     const code = options.isDry ? await run.show() : await run.run();
-    if (run.isKilled) process.exit(code); // lines that nobody reads would hold the process
+    if (run.isKilled) process.exit(code); // unread lines would keep the process alive
     return code;
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, onSignal);
@@ -69,13 +69,13 @@ class MapRun {
   #malformed = 0;
   #done = 0;
   #failed = 0;
-  /** The first signal that came, and how many came. */
+  /** The first signal, and the number of signals. */
   #signal: NodeJS.Signals | undefined;
   #signals = 0;
   #usageError: UsageError | undefined;
   #pool: Pool<Record<string, never>> | undefined;
   #batch: Batch<unknown> | undefined;
-  /** Killed for being slow: the time that they had. */
+  /** The limit of each task that was killed for being slow, by its id. */
   readonly #slow = new Map<number, number>();
 
   constructor(options: MapRunOptions) {
@@ -109,7 +109,7 @@ class MapRun {
       if (this.#signal === undefined) {
         workerOutput.pass();
         await this.#map(pool);
-        // A run that gave no line leaves an empty output; one that was wrong usage leaves it as it was.
+        // A run without a result leaves an empty output; wrong usage leaves the file unchanged.
         if (this.#usageError === undefined) await this.#endOutputs();
       }
     } finally {
@@ -124,7 +124,7 @@ class MapRun {
     if (this.#writeError !== undefined) this.#giveUp(this.#writeError);
   }
 
-  /** Before an item is read: the module loads, and exports the task. @throws UsageError */
+  /** The module loads and exports the task: checked before an item is read. @throws UsageError */
   async #checkTask(pool: Pool<Record<string, never>>): Promise<void> {
     try {
       await pool.ready();
@@ -157,7 +157,7 @@ class MapRun {
       batch.onProgress((progress) => view.show(progress));
       for await (const outcome of batch.outcomes()) await this.#take(outcome);
     } catch (error) {
-      if (!this.isKilled) throw error; // else its pool was killed under it
+      if (!this.isKilled) throw error; // otherwise the kill itself ended the batch
     } finally {
       view.end(this.#batch?.progress);
       this.#inputEnd.abort();
@@ -176,7 +176,7 @@ class MapRun {
   #spread(item: unknown): unknown[] | undefined {
     if (!this.#options.isSpread) return [item];
     if (Array.isArray(item)) return item;
-    this.#onUsageError(new UsageError(`--spread: expected each item to be a list of arguments, got ${JSON.stringify(item)}`));
+    this.#onUsageError(new UsageError(`--spread: expected each item to be an array of arguments, got ${JSON.stringify(item)}`));
     return undefined;
   }
 
@@ -225,12 +225,12 @@ class MapRun {
     if (halt.how === 'now') this.#batch?.kill('--halt').catch(() => undefined);
   }
 
-  /** A task that was killed for being slow fails of its time, not of a death. */
+  /** Reports a task that was killed for being slow as a timeout, not as a death. */
   #explain(outcome: BatchOutcome<unknown> & PromiseRejectedResult): void {
     const { reason } = outcome;
     const limitMs = reason instanceof WorkerDiedError ? this.#slow.get(reason.taskId) : undefined;
     if (limitMs === undefined) return;
-    outcome.reason = Object.assign(new Error(`it ran for more than ${limitMs.toFixed(0)} ms, which is --timeout of the median`), {
+    outcome.reason = Object.assign(new Error(`the task ran for more than ${limitMs.toFixed(0)} ms, the --timeout relative to the median`), {
       name: 'TaskTimeoutError',
     });
   }
@@ -239,23 +239,23 @@ class MapRun {
     return this.#output.error ?? this.#joblog?.error;
   }
 
-  /** A closed pipe says enough by itself; anything else is reported. */
+  /** Reports why the output failed, except for a closed pipe. */
   #giveUp(error: NodeJS.ErrnoException): void {
     if (this.#hasGivenUp) return;
     this.#hasGivenUp = true;
     if (error.code !== 'EPIPE') say(`the output cannot be written: ${error.message}`);
     this.#inputEnd.abort();
-    this.#batch?.kill('the output is gone').catch(() => undefined);
+    this.#batch?.kill('the output has failed').catch(() => undefined);
   }
 
-  /** The first: what runs is finished. The second kills it, and waits for no reader of the output. */
+  /** The first lets running items finish. The second kills them, and abandons unwritten output. */
   onSignal(signal: NodeJS.Signals): void {
     this.#signals += 1;
     this.#signal ??= signal;
     this.#inputEnd.abort();
     if (this.#signals === 1) {
-      say('interrupted: what runs is finished; once more kills it');
-      if (this.#batch === undefined) this.#pool?.kill().catch(() => undefined); // it boots: nothing runs
+      say('interrupted: finishing what runs; interrupt again to kill it');
+      if (this.#batch === undefined) this.#pool?.kill().catch(() => undefined); // still booting: nothing runs
       return;
     }
     this.#output.abandon();

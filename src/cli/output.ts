@@ -1,4 +1,4 @@
-/** Where the results go: a file or stdout, a line of JSON each, no faster than they can be written. */
+/** Writes the results to a file or stdout, one line of JSON each, with back-pressure. */
 import { constants, createWriteStream, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
@@ -9,10 +9,10 @@ import { deferred } from '../shared/deferred.js';
 import { isStandard } from './files.js';
 
 const POLL_MS = 20;
-/** Of what is no JSON, everything. */
+/** A value that JSON cannot express is shown in full. */
 const WHOLE: InspectOptions = { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity };
 
-/** A file is opened, and what it had is gone, when the first line is written, or at the end of a run that gave none. */
+/** Opens (and empties) its file for the first line, or at the end of a run without results. */
 export class Output {
   readonly #file: string | undefined;
   #stream: Writable | undefined;
@@ -30,7 +30,7 @@ export class Output {
     if (stream?.write(`${line}\n`) === false) await either(stream, 'drain');
   }
 
-  /** Resolves when every line is written, or cannot be. */
+  /** Resolves when every line is written or the output has failed. */
   async end(): Promise<void> {
     if (this.error !== undefined || this.#isAbandoned) return;
     if (isStandard(this.#file)) {
@@ -44,13 +44,13 @@ export class Output {
     await either(stream, 'close');
   }
 
-  /** Waits for no reader any longer. */
+  /** Drops what is not written yet, so that a slow reader cannot hold the command. */
   abandon(): void {
     this.#isAbandoned = true;
     this.#stream?.destroy();
   }
 
-  /** Undefined: it was abandoned, or cannot be opened. */
+  /** Undefined if it was abandoned or cannot be opened. */
   async #open(): Promise<Writable | undefined> {
     if (this.#stream !== undefined) return this.#stream;
     const stream = isStandard(this.#file)
@@ -65,7 +65,10 @@ export class Output {
     return stream;
   }
 
-  /** When somebody reads it. Node would wait for that in a thread that nothing can interrupt, not even the end of the process. */
+  /**
+   * Polls until the FIFO has a reader. Node would wait for one in a thread that nothing can
+   * interrupt, not even the end of the process.
+   */
   async #openFifo(file: string): Promise<Writable | undefined> {
     while (!this.#isAbandoned) {
       try {
@@ -87,7 +90,7 @@ function isFifo(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFIFO() === true;
 }
 
-/** Resolves at that event, or when the stream has failed or is closed: then it may never come. */
+/** Resolves at the event, or when the stream fails or closes, as then the event may never come. */
 async function either(stream: Writable, event: string): Promise<void> {
   const { promise, resolve } = deferred<void>();
   const events = [event, 'error', 'close'];
@@ -96,7 +99,10 @@ async function either(stream: Writable, event: string): Promise<void> {
   for (const each of events) stream.removeListener(each, resolve);
 }
 
-/** Node writes to a pipe as if it were a file: while its reader sleeps, nothing else happens, and no signal is heard. */
+/**
+ * Makes stdout non-blocking. Node writes to a pipe synchronously: while the reader sleeps, the
+ * command would be blocked and deaf to signals.
+ */
 function stdout(): Writable {
   const { _handle: handle } = process.stdout as { _handle?: { setBlocking?: (isBlocking: boolean) => void } };
   if (!process.stdout.isTTY) handle?.setBlocking?.(false);
@@ -110,11 +116,14 @@ export function lineOf(outcome: BatchOutcome<unknown>): string {
   try {
     return JSON.stringify({ index, ok: true, value: outcome.value, ...rest }, collections);
   } catch {
-    return JSON.stringify({ index, ok: true, text: inspect(outcome.value, WHOLE), ...rest }); // a BigInt, a cycle
+    return JSON.stringify({ index, ok: true, text: inspect(outcome.value, WHOLE), ...rest }); // a BigInt, a circular reference
   }
 }
 
-/** JSON makes `{}` of these. Bytes become a list of numbers; those of a Buffer have been given such a list by its own `toJSON`. */
+/**
+ * Converts what JSON would write as `{}`. Bytes become a list of numbers; a Buffer has a `toJSON`
+ * that does the same.
+ */
 function collections(_key: string, value: unknown): unknown {
   if (value instanceof Map || value instanceof Set || value instanceof Headers) return [...value];
   if (types.isTypedArray(value)) return [...(value as Uint8Array)];

@@ -1,4 +1,4 @@
-/** How far a run is, on stderr: a bar on a terminal, else a line every ten seconds. */
+/** Shows progress on stderr: a bar on a terminal, otherwise a line every ten seconds. */
 import { SingleBar } from 'cli-progress';
 import type { BatchProgress } from '../pool/types.js';
 
@@ -36,19 +36,19 @@ function bar(): ProgressView {
 }
 
 function lines(): ProgressView {
-  let toldAt = performance.now();
-  const tell = ({ total, done, failed, perSecond, etaMs }: BatchProgress): void => {
+  let shownAt = performance.now();
+  const print = ({ total, done, failed, perSecond, etaMs }: BatchProgress): void => {
     const of = total === undefined ? '' : ` of ${total}`;
     process.stderr.write(`everpool: ${done}${of} done, ${failed} failed, ${rateOf(perSecond)}/s, ETA ${leftOf(etaMs)}\n`);
   };
   return {
     show: (progress) => {
-      if (performance.now() - toldAt < LINE_EVERY_MS) return;
-      toldAt = performance.now();
-      tell(progress);
+      if (performance.now() - shownAt < LINE_EVERY_MS) return;
+      shownAt = performance.now();
+      print(progress);
     },
     end: (progress) => {
-      if (progress !== undefined) tell(progress);
+      if (progress !== undefined) print(progress);
     },
   };
 }

@@ -1,4 +1,7 @@
-/** What the workers write to stderr. While they boot it is held back: a module that cannot load says so once, in the error, not once a worker. */
+/**
+ * Forwards the stderr of the workers. It is held back while they boot, because the error of a
+ * module that cannot load appears once in the command's message, not once per worker.
+ */
 import type { Pool } from '../pool/pool.js';
 
 const MAX_HELD_BYTES = 64 * 1024;
@@ -18,7 +21,7 @@ export class WorkerOutput {
     });
   }
 
-  /** From now on, and what came until now. */
+  /** Forwards what was held back, and everything from now on. */
   pass(): void {
     this.#isPassed = true;
     for (const chunk of this.#held.splice(0)) process.stderr.write(chunk);

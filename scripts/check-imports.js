@@ -1,41 +1,40 @@
 /**
- * Checks who imports whom in src/. Every folder is a room:
+ * Checks the imports in src/:
  *
- * - a room imports only from rooms below it (ROOMS);
- * - in its own folder a room may have ground files (GROUND), which the rooms above the ground import: they import
- *   those rooms for their types only;
- * - a circle of imports stays inside one room and is made of types only. (Circles of values are an error of the lint.)
- *
- * Run: node scripts/check-rooms.js
+ * - a folder imports only from folders below it (FOLDERS);
+ * - a folder may have ground files (GROUND), which the folders inside it import; a ground file imports
+ *   from those folders only types;
+ * - a circle of imports stays inside one folder and consists of types. (Circles of values are an error of
+ *   the lint.)
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** From the ground up. `only`: all that the room may import, where that is less than everything below. */
-const ROOMS = [
-  { room: 'shared', only: [] },
-  { room: 'ipc/codec' },
-  { room: 'ipc' },
-  { room: 'worker', only: ['shared', 'ipc', 'ipc/codec'] },
-  { room: 'supervisor/node' },
-  { room: 'supervisor/lifecycle' },
-  { room: 'supervisor/restart' },
-  { room: 'supervisor/health' },
-  { room: 'supervisor' },
-  { room: 'pool/options' },
-  { room: 'pool/task' },
-  { room: 'pool/dispatch' },
-  { room: 'pool/settle' },
-  { room: 'pool/handles' },
-  { room: 'pool/batch' },
-  { room: 'pool/workers' },
-  { room: 'pool' },
-  { room: '' }, // index.ts
-  { room: 'testing' },
-  { room: 'cli' },
+/** From the ground up. `only`: the folders that it may import, if not everything below. */
+const FOLDERS = [
+  { folder: 'shared', only: [] },
+  { folder: 'ipc/codec' },
+  { folder: 'ipc' },
+  { folder: 'worker', only: ['shared', 'ipc', 'ipc/codec'] },
+  { folder: 'supervisor/node' },
+  { folder: 'supervisor/lifecycle' },
+  { folder: 'supervisor/restart' },
+  { folder: 'supervisor/health' },
+  { folder: 'supervisor' },
+  { folder: 'pool/options' },
+  { folder: 'pool/task' },
+  { folder: 'pool/dispatch' },
+  { folder: 'pool/settle' },
+  { folder: 'pool/handles' },
+  { folder: 'pool/batch' },
+  { folder: 'pool/workers' },
+  { folder: 'pool' },
+  { folder: '' }, // index.ts
+  { folder: 'testing' },
+  { folder: 'cli' },
 ];
-/** Imported by the rooms inside their folder. */
+/** Imported by the folders inside theirs. */
 const GROUND = [
   'ipc/frame.ts',
   'ipc/spare-memory.ts',
@@ -49,7 +48,7 @@ const GROUND = [
   'supervisor/slot.ts',
   'supervisor/slots.ts',
 ];
-/** Rooms and files that src/pool may have, so that it stays a place to find one's way in. */
+/** The most folders and files in src/pool, so that a reader finds the way. */
 const MOST_IN_POOL = 18;
 
 const src = fileURLToPath(new URL('../src', import.meta.url));
@@ -71,20 +70,20 @@ function importsOf(file) {
 }
 
 function levelOf(file) {
-  const level = ROOMS.findIndex(({ room }) => room === (dirname(file) === '.' ? '' : dirname(file)));
-  if (level < 0) throw new Error(`${file}: its folder is no room; add it to ROOMS in scripts/check-rooms.js`);
+  const level = FOLDERS.findIndex(({ folder }) => folder === (dirname(file) === '.' ? '' : dirname(file)));
+  if (level < 0) throw new Error(`${file}: its folder is unknown; add it to FOLDERS at the top of this check`);
   return level;
 }
 
 for (const [file, list] of imports) {
-  const own = ROOMS[levelOf(file)];
+  const own = FOLDERS[levelOf(file)];
   for (const { target, isType } of list) {
-    const other = ROOMS[levelOf(target)];
+    const other = FOLDERS[levelOf(target)];
     if (own === other) continue;
-    const isBelow = own.only === undefined ? levelOf(target) < levelOf(file) : own.only.includes(other.room);
-    const isGround = GROUND.includes(target) && own.room.startsWith(`${other.room}/`);
-    if (!isBelow && !isGround) faults.push(`${file} imports ${target}, which is in a room above it`);
-    if (GROUND.includes(file) && own.room !== '' && other.room.startsWith(`${own.room}/`) && !isType)
+    const isBelow = own.only === undefined ? levelOf(target) < levelOf(file) : own.only.includes(other.folder);
+    const isGround = GROUND.includes(target) && own.folder.startsWith(`${other.folder}/`);
+    if (!isBelow && !isGround) faults.push(`${file} imports ${target}, which is in a folder above it`);
+    if (GROUND.includes(file) && own.folder !== '' && other.folder.startsWith(`${own.folder}/`) && !isType)
       faults.push(`${file} is a ground file: it may import ${target} for its types only`);
   }
 }
@@ -112,12 +111,12 @@ function circles() {
 }
 
 for (const circle of circles()) {
-  if (new Set(circle.map(dirname)).size > 1) faults.push(`a circle of imports through several rooms: ${circle.join(', ')}`);
+  if (new Set(circle.map(dirname)).size > 1) faults.push(`a circle of imports through several folders: ${circle.join(', ')}`);
 }
 
 const inPool = readdirSync(join(src, 'pool'));
-if (inPool.length > MOST_IN_POOL) faults.push(`src/pool has ${inPool.length} files and rooms, more than ${MOST_IN_POOL}`);
+if (inPool.length > MOST_IN_POOL) faults.push(`src/pool has ${inPool.length} files and folders, more than ${MOST_IN_POOL}`);
 
 for (const fault of faults) console.error(fault);
-console.log(`${files.length} files in ${ROOMS.length} rooms, ${faults.length} faults`);
+console.log(`${files.length} files in ${FOLDERS.length} folders, ${faults.length} faults`);
 process.exitCode = faults.length > 0 ? 1 : 0;
