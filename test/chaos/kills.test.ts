@@ -1,16 +1,34 @@
+/**
+ * A random worker is killed again and again: every task settles, and none starts too often (G1, G2,
+ * G3).
+ */
 import { WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/testing/random.js';
 import { expectUsable, linesOf, newFolder, newPool, useKit } from '../kit/pools.js';
 
 const isLong = process.env['EVERPOOL_CHAOS'] === 'long';
 const WAVE = isLong ? 3000 : 1200;
-/** How many kills there are depends on what the workers hold when a task settles, so tasks follow until there were enough. */
+/**
+ * The number of kills depends on what workers hold when a task settles, so tasks follow until there
+ * were enough.
+ */
 const LEAST_KILLS = isLong ? 60 : 20;
-/** About as many as two workers do in 50 ms, however fast the machine is; more, while no worker holds a task when they settle. */
+/**
+ * About the tasks of two workers in 50 ms, on any machine; more while no worker holds a task when
+ * one settles.
+ */
 const TASKS_BETWEEN_KILLS = { least: 5, most: 40 };
 
-/** Runs the tasks on two workers, with default options, while a worker that holds a task is SIGKILLed again and again. */
+const seed = Number(process.env['EVERPOOL_CHAOS_SEED'] ?? Date.now() % 2 ** 31);
+
+/**
+ * Runs the tasks on two workers, with default options, while a worker that holds a task is
+ * SIGKILLed again and again.
+ */
 async function underFire(retries: number): Promise<{ outcomes: PromiseSettledResult<unknown>[]; lines: string[] }> {
+  console.log(`EVERPOOL_CHAOS_SEED=${seed}`);
+  const random = new Random(seed);
   const file = `${newFolder()}/marks`;
   const pool = newPool();
   await pool.ready();
@@ -19,12 +37,14 @@ async function underFire(retries: number): Promise<{ outcomes: PromiseSettledRes
   pool.on('taskSettled', () => {
     left -= 1;
     if (left > 0) return;
-    // One that has finished nothing yet is no healthy worker that dies: some of those in a row break the pool, as they should.
+    // Only workers that have completed a task: deaths of unproven workers in a row would rightly
+    // break the pool.
     const busy = pool.workers().filter((worker) => worker.tasks.length > 0 && worker.completed > 0);
-    const victim = busy[Math.floor(Math.random() * busy.length)];
-    if (victim?.pid === undefined) return;
+    if (busy.length === 0) return;
+    const victim = random.pick(busy);
+    if (victim.pid === undefined) return;
     const { least, most } = TASKS_BETWEEN_KILLS;
-    left = least + Math.floor(Math.random() * (most - least));
+    left = random.integer(least, most - 1);
     process.kill(victim.pid, 'SIGKILL');
     kills += 1;
   });
@@ -48,7 +68,7 @@ describe('chaos: a SIGKILL after every few tasks', () => {
     expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toEqual([]);
   });
 
-  test('without retries every task settles, none started twice, and the rejected ones are WorkerDiedErrors', async () => {
+  test('without retries every task settles, none starts twice, and each rejection is a WorkerDiedError', async () => {
     const { outcomes, lines } = await underFire(0);
     expect(new Set(lines).size).toBe(lines.length);
     const rejected = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));

@@ -1,16 +1,17 @@
+/** Many respawns: memory and descriptors stay flat (G9, G12). */
 import { readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { expectUsable, newPool, rejection, useKit } from '../kit/pools.js';
 
-/** `npm run test:chaos` takes five thousand, `npm run test:long` two hundred. */
+/** `npm run test:chaos` does five thousand, `npm run test:long` two hundred. */
 const RESPAWNS = process.env['EVERPOOL_CHAOS'] === 'long' ? 5000 : 200;
 
 setFlagsFromString('--expose-gc');
 const gc: () => void = runInNewContext('gc');
 
-function hasStarted(): { heapBytes: number; descriptors: number } {
+function measured(): { heapBytes: number; descriptors: number } {
   gc();
   gc();
   return { heapBytes: process.memoryUsage().heapUsed, descriptors: readdirSync('/proc/self/fd').length };
@@ -26,9 +27,9 @@ describe('soak', () => {
       await pool.ready();
     };
     await die(RESPAWNS / 5);
-    const early = hasStarted();
+    const early = measured();
     await die((4 * RESPAWNS) / 5);
-    const late = hasStarted();
+    const late = measured();
     expect(pool.stats().deaths).toBe(RESPAWNS);
     expect(late.descriptors).toBeLessThanOrEqual(early.descriptors + 2);
     expect(late.heapBytes / early.heapBytes).toBeLessThan(1.1);

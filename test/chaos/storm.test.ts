@@ -1,11 +1,16 @@
+/** Pools made and ended under random faults, load and options: every promise of theirs holds. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Pool, PoolBrokenError, type PoolOptions, type Task } from 'everpool';
 import { chaos } from 'everpool/testing';
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/testing/random.js';
 import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, next, until, useKit } from '../kit/pools.js';
 
-/** `npm run test:chaos` runs five minutes, `npm test` a few seconds; both until enough tasks have succeeded and enough workers have died. */
+/**
+ * `npm run test:chaos` runs five minutes, `npm run test:long` a few seconds; both until enough
+ * tasks succeeded and workers died.
+ */
 const isLong = process.env['EVERPOOL_CHAOS'] === 'long';
 const SECONDS_A_SIZE = isLong ? 100 : 6;
 const KINDS = ['returns at once', 'sleeps', 'spins', 'listens', 'has a child'] as const;
@@ -13,7 +18,7 @@ const KINDS = ['returns at once', 'sleeps', 'spins', 'listens', 'has a child'] a
 setFlagsFromString('--expose-gc');
 const gc: () => void = runInNewContext('gc');
 
-/** Of the heap, after the timers of what is over have run out. */
+/** The size of the heap, once the timers of ended pools have run out. */
 async function settledHeap(): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, 500));
   gc();
@@ -28,10 +33,16 @@ interface Submitted {
   readonly task: Task<unknown>;
 }
 
-const random = (below: number): number => Math.floor(Math.random() * below);
+/** What the processes do in between is not drawn, so a seed repeats the choices and not the run. */
+const seed = Number(process.env['EVERPOOL_CHAOS_SEED'] ?? Date.now() % 2 ** 31);
+const choices = new Random(seed);
+const random = (below: number): number => choices.integer(0, below - 1);
 const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
 
-/** How much slower than on a quiet machine, where it takes some 60 ms, a worker boots here now: faults leave it time to do so. */
+/**
+ * How much slower a worker boots now than on a quiet machine (60 ms): the faults leave it time to
+ * boot.
+ */
 async function slowness(): Promise<number> {
   const pool = new Pool({ module: fixture('storm-tasks.js'), size: 1 });
   const { bootMs } = await next(pool, 'workerReady');
@@ -39,14 +50,14 @@ async function slowness(): Promise<number> {
   return Math.max(1, bootMs / 60);
 }
 
-/** One pool from its beginning to its end, under fire, with a user who ends tasks; everything that it promised is checked. */
+/** One pool from start to end, under fire, with a user who ends tasks. */
 async function stormyPool(
   options: PoolOptions,
   file: string,
   firstId: number,
   total: { kills: number; deaths: number },
 ): Promise<Submitted[]> {
-  // Not one of the kit's, which remembers them.
+  // Not a pool of the kit, which would keep a reference to it.
   const pool = new Pool<Record<string, never>>({
     module: fixture('storm-tasks.js'),
     stderr: 'pipe',
@@ -56,7 +67,11 @@ async function stormyPool(
     ...options,
   });
   const slow = await slowness();
-  const monkey = chaos(pool, { everyMs: { min: 5, max: 500 * slow }, faults: { kill: 6, term: 2, stop: 1, exit: 1, disconnect: 1 } });
+  const monkey = chaos(pool, {
+    seed: random(2 ** 31),
+    everyMs: { min: 5, max: 500 * slow },
+    faults: { kill: 6, term: 2, stop: 1, exit: 1, disconnect: 1 },
+  });
   const submitted: Submitted[] = [];
   const promises: Promise<unknown>[] = [];
   const end = performance.now() + (1000 + random(2000)) * slow;
@@ -78,7 +93,8 @@ async function stormyPool(
     }
     if (random(20) === 0) pool.restart({ rolling: random(2) === 0 }).catch(() => undefined);
     if (random(10) === 0) {
-      for (const { pid } of pool.workers()) if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL'); // all at once
+      // All at the same time.
+      for (const { pid } of pool.workers()) if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL');
     }
     await Promise.race([pool.idle(), new Promise((resolve) => setTimeout(resolve, 300))]);
   }
@@ -113,11 +129,12 @@ describe('chaos: a storm', () => {
 
   for (const size of [1, 2, 8]) {
     test(`${size} workers: every task settles, none starts too often, and nothing is left`, async () => {
+      console.log(`${size} workers: EVERPOOL_CHAOS_SEED=${seed}`);
       const file = `${newFolder()}/storm`;
       const total = { kills: 0, deaths: 0 };
       let nextId = 1;
       let succeeded = 0;
-      // A function of its own: what a round has seen is out of reach after it.
+      // A function of its own, so that the values of a round are out of reach after it.
       const round = async (): Promise<void> => {
         const options = {
           size: pick([size, { min: random(size), max: size }]),
@@ -134,7 +151,7 @@ describe('chaos: a storm', () => {
         nextId += submitted.length;
         succeeded += await checkLedger(file, submitted);
       };
-      // The first third warms everything up that stays: modules, code, the companion process.
+      // The first third loads everything that stays: modules, code, the orphan reaper.
       const start = performance.now();
       while (performance.now() < start + SECONDS_A_SIZE * 300) await round();
       const before = await settledHeap();
@@ -148,7 +165,7 @@ describe('chaos: a storm', () => {
     });
   }
 
-  test('booting workers are killed with the default intensity: the pool breaks, says why, and comes back by itself', async () => {
+  test('killing booting workers with the default intensity breaks the pool, which says why and recovers by itself', async () => {
     const pool = newPool({ size: 2, restart: { probeMs: 300 } });
     const broken = next(pool, 'broken');
     const killBooting = ({ pid }: { pid: number }): void => void process.kill(pid, 'SIGKILL');

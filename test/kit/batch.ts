@@ -1,4 +1,7 @@
-/** A pool's core as a batch sees it: what is submitted is noted, and settles when the test says so. */
+/**
+ * A pool's core as a batch sees it: it records what is submitted, which settles when the test says
+ * so.
+ */
 
 import { decode } from '../../src/ipc/codec/codec.js';
 import type { Batch } from '../../src/pool/batch/batch.js';
@@ -24,7 +27,10 @@ export interface FakeRecord {
 
 export class FakeCore {
   holds = 0;
-  /** Else no time passes, so that however slow the machine is, as much is pulled in a turn as may be. */
+  /**
+   * If false, no time passes, so that a turn reads as much input as it may, however slow the
+   * machine is.
+   */
   timePasses = false;
   timers = new Set<unknown>();
   readonly clock = {
@@ -54,7 +60,8 @@ export class FakeCore {
   readonly events = new Events(this.clock as never);
   readonly waiters = new Waiters(this.clock as never);
   readonly options = { name: 'fake', task: resolveTaskDefaults(undefined), concurrency: 1, queueLimit: Number.POSITIVE_INFINITY };
-  readonly supervisor = { state: 'open', max: 2 };
+  readonly poolState = { state: 'open' };
+  readonly supervisor = { max: 2 };
   readonly dispatcher = { freePlaces: 0 };
   readonly queue = { size: 0 };
   readonly names = { of: (name: string) => ({ name }) };
@@ -62,13 +69,13 @@ export class FakeCore {
   /** Everything that was ever submitted. */
   submitted: FakeRecord[] = [];
   endings: { item: unknown; how: string; reason: unknown }[] = [];
-  /** Settles each at once, in the middle of submit, if set. */
+  /** If set, settles each task immediately, within submit. */
   answer: ((item: unknown) => unknown) | undefined;
   /** Whether cancelled tasks settle by themselves. */
   obeys = true;
 
   refusal(): Error | undefined {
-    return this.supervisor.state === 'open' ? undefined : new PoolClosedError(`the pool is ${this.supervisor.state}`);
+    return this.poolState.state === 'open' ? undefined : new PoolClosedError(`the pool is ${this.poolState.state}`);
   }
 
   submit(
@@ -118,7 +125,7 @@ export class FakeCore {
   }
 
   close(): void {
-    this.supervisor.state = 'closing';
+    this.poolState.state = 'closing';
     this.waiters.check();
   }
 
@@ -146,7 +153,7 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A generator that tells how far it was pulled, and whether it was returned. */
+/** A generator that counts how far it was read, and whether it was returned. */
 export function counted(count = Number.POSITIVE_INFINITY): { items: Generator<number>; seen: { pulled: number; returned: number } } {
   const seen = { pulled: 0, returned: 0 };
   function* generate(): Generator<number> {

@@ -1,4 +1,7 @@
-/** Runs the command in a real shell, with pipes, files and signals. In a script `$E` is the command, `$T` the module of its tasks. */
+/**
+ * Runs the command in a real shell, with pipes, files and signals. In a script `$E` is the command,
+ * `$T` its task module.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { fixture, newFolder } from './pools.js';

@@ -1,4 +1,6 @@
-/** A clock that stands still until the test moves it. Nothing happens by itself, not even `soon`. */
+/**
+ * A clock that stands still until the test moves it. Nothing happens by itself, not even `soon`.
+ */
 import type { Clock, Timer } from '../../src/shared/platform.js';
 
 export class FakeClock implements Clock {

@@ -1,4 +1,4 @@
-/** What the handlers of a promise hear: one of each kind is attached, in the turn of the call. */
+/** What the handlers of a promise hear: one of each kind is attached in the turn of the call. */
 
 export interface Heard {
   readonly byThen: unknown[];
@@ -6,7 +6,9 @@ export interface Heard {
   readonly byFinally: unknown[];
 }
 
-/** Resolves when every handler has been called; what is heard later still lands in the same lists. */
+/**
+ * Resolves when every handler has been called; what is heard later still lands in the same lists.
+ */
 export async function handlersOf(promise: Promise<unknown>): Promise<Heard> {
   const heard: Heard = { byThen: [], byCatch: [], byFinally: [] };
   await Promise.all([

@@ -7,10 +7,10 @@ export class MemoryJournals implements JournalStore {
   readonly files = new Map<string, Buffer>();
   /** Every call, in order. */
   readonly calls: DiskCall[] = [];
-  /** Of the bytes of a journal, so many have survived the end of the machine. */
+  /** The number of bytes of a journal that survive a crash of the machine. */
   readonly synced = new Map<string, number>();
   readonly #open = new Set<string>();
-  /** Throws if this call, the nth of all, is to fail. */
+  /** Throws if this call, the nth of all, must fail. */
   onCall: (call: DiskCall, nth: number) => void = () => undefined;
   /** How many of the bytes one call writes. */
   portionOf: (length: number) => number = (length) => length;

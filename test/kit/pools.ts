@@ -1,10 +1,12 @@
 /**
- * What the tests with real processes share: pools that are always ended, and a look at what they left behind.
+ * What the tests with real processes share: pools that are always ended, and a check of what they
+ * left behind.
  *
- * Call `useKit()` once at the top of a test file. After each test every pool made by `newPool` is killed if it is still
- * open, and then nothing may be left: no child process, no descriptor, no timer.
+ * Call `useKit()` once at the top of a test file. After each test every pool made by `newPool` is
+ * killed if it is still open, and then nothing may be left: no child process, no descriptor, no
+ * timer.
  */
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool, type PoolOptions } from 'everpool';
@@ -21,7 +23,10 @@ let pools: Pool<object>[] = [];
 let folders: string[] = [];
 let before: { descriptors: number; timers: number; children: number[] } | undefined;
 
-/** A pool over test/fixtures/tasks.js (or another module), ended after the test. Its workers' output is not shown. */
+/**
+ * A pool over test/fixtures/tasks.js (or another module), ended after the test. The output of its
+ * workers is not shown.
+ */
 export function newPool<M extends object = TestTasks>(options: PoolOptions = {}): Pool<M> {
   const pool = new Pool<M>({ module: fixture('tasks.js'), size: 2, stderr: 'pipe', ...options });
   pools.push(pool as unknown as Pool<object>);
@@ -33,6 +38,12 @@ export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'everpool-test-'));
   folders.push(folder);
   return folder;
+}
+
+/** A file that tasks wait for (`untilFile` and `spinUntilFile` of tasks.js), and what makes it. */
+export function newGate(): { file: string; open: () => void } {
+  const file = join(newFolder(), 'gate');
+  return { file, open: () => writeFileSync(file, '') };
 }
 
 export function useKit(): void {
@@ -52,7 +63,7 @@ export function useKit(): void {
   });
 }
 
-/** Ten tasks run right, and the pool has its full size. */
+/** Ten tasks give the right results, and the pool has its full size. */
 export async function expectUsable(pool: Pool<TestTasks>, size = 2): Promise<void> {
   const sums = await Promise.all(Array.from({ length: 10 }, (_, index) => pool.run('add', [index, 1])));
   expect(sums).toEqual(Array.from({ length: 10 }, (_, index) => index + 1));
@@ -61,7 +72,10 @@ export async function expectUsable(pool: Pool<TestTasks>, size = 2): Promise<voi
   expect(working).toHaveLength(size);
 }
 
-/** Resolves once the condition holds; fails, saying what for, after `limitMs`: a limit for what never happens, not for what is slow. */
+/**
+ * Resolves once the condition holds; fails, saying what for, after `limitMs`: a limit for what
+ * never happens, not for what is slow.
+ */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await condition())) {
@@ -76,6 +90,17 @@ export function next<E extends Parameters<Pool['once']>[0]>(
   event: E,
 ): Promise<Parameters<Parameters<typeof pool.once<E>>[1]>[0]> {
   return new Promise((resolve) => pool.once(event, resolve));
+}
+
+/**
+ * How much slower than on a quiet machine a worker boots now, at least 1: for time limits that work
+ * must stay below.
+ */
+export async function slowness(): Promise<number> {
+  const pool = newPool({ size: 1 });
+  const { bootMs } = await next(pool, 'workerReady');
+  await pool.close();
+  return Math.max(1, bootMs / 100);
 }
 
 /** What a promise rejects with; fails if it resolves. */
@@ -94,7 +119,7 @@ export function isRunning(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
-/** The letter of its state in /proc (`T`: stopped); undefined if it is gone. */
+/** The letter of its state in /proc (`T`: stopped); undefined if it has ended. */
 function processState(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -114,7 +139,7 @@ function childrenOf(parent: number): number[] {
       const [state, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       if (Number(ppid) === parent && state !== 'Z') pids.push(Number(name));
     } catch {
-      // gone between the listing and the look
+      // it ended between the listing and the reading
     }
   }
   return pids;

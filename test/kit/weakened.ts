@@ -1,5 +1,6 @@
 /**
- * Pools whose protection is switched off, at their doors: to show that an experiment that finds no harm would find it.
+ * Pools with one protection switched off in their platform, which show that an experiment that
+ * finds no harm could find it.
  *
  * The pool is the same; it only learns less, as a pool without that protection would.
  */
@@ -7,19 +8,22 @@ import type { Pool } from 'everpool';
 import * as internals from '../../dist/pool/pool.js';
 import { FrameType, type Message } from '../../src/ipc/frame.js';
 import { FrameReader } from '../../src/ipc/frame-reader.js';
-import type { platformOf as DoorsOf } from '../../src/pool/pool.js';
+import type { platformOf as PlatformOf } from '../../src/pool/pool.js';
 import type { ControlFile, ProcessListener, WorkerProcess } from '../../src/shared/platform.js';
 import { isRunning } from './pools.js';
 
-/** The published types leave it out. */
-const { doorsOf } = internals as unknown as { doorsOf: typeof DoorsOf };
+/** Not in the published types. */
+const { platformOf } = internals as unknown as { platformOf: typeof PlatformOf };
 
 type Wrap = (process: WorkerProcess, answered: () => number) => Partial<WorkerProcess>;
 
-/** What `make` gives, its workers' processes seen through `wrap`, which is told how many attempts they have answered. */
+/**
+ * The pool of `make`, with `wrap` around the processes of its workers; `answered` is the last
+ * attempt that one answered.
+ */
 export function weakened<T extends Pool<object>>(make: () => T, wrap: Wrap): T {
-  const real = doorsOf.make;
-  doorsOf.make = (options) => {
+  const real = platformOf.make;
+  platformOf.make = (options) => {
     const platform = real(options);
     const { spawner } = platform;
     return {
@@ -54,7 +58,7 @@ export function weakened<T extends Pool<object>>(make: () => T, wrap: Wrap): T {
   try {
     return make();
   } finally {
-    doorsOf.make = real;
+    platformOf.make = real;
   }
 }
 
@@ -68,8 +72,8 @@ function overlaid(process: WorkerProcess, changes: Partial<WorkerProcess>): Work
   });
 }
 
-/** Without a note: what has started is only guessed from the answers, and nothing can be revoked. */
-export const withoutNote: Wrap = (_process, answered) => {
+/** Without a control file: starts are only guessed from the answers, and nothing can be revoked. */
+export const withoutControlFile: Wrap = (_process, answered) => {
   const controlFile: ControlFile = {
     started: () => answered() + 1,
     revoke: () => undefined,
@@ -80,7 +84,10 @@ export const withoutNote: Wrap = (_process, answered) => {
   return { controlFile };
 };
 
-/** With one socket for both directions: a write to a dead worker fails, and destroys what was still to be read. */
+/**
+ * With one socket for both directions: a write to a dead worker fails, and destroys what was not
+ * read yet.
+ */
 export const withSharedSocket: Wrap = (process) => ({
   send: (parts) => {
     if (process.pid !== undefined && !isRunning(process.pid)) process.disconnect();

@@ -1,3 +1,7 @@
+/**
+ * The stack of a task that timed out, by the inspector of its worker; and tasks that pose as an
+ * inspector.
+ */
 import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -7,20 +11,20 @@ import { expectUsable, newFolder, newPool, rejection, useKit } from '../kit/pool
 
 const HELLO = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: KEY\r\n\r\n';
 
-/** What a server makes of the key of a request (RFC 6455). */
+/** The key with which a server accepts a request (RFC 6455). */
 function accepted(request: string): string {
   const [, key] = /sec-websocket-key: (\S+)/i.exec(request) ?? [];
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }
 
-/** A message that says so many bytes follow, and the bytes. */
+/** A message that announces its number of bytes, then the bytes. */
 function message(text: string, length = text.length): Buffer {
   const head = Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
   head.writeBigUInt64BE(BigInt(length), 2);
   return Buffer.concat([head, Buffer.from(text)]);
 }
 
-/** What is no inspector, and what it answers. */
+/** Impostors that are no inspector, and their answers. */
 const IMPOSTORS: Record<string, string | readonly (string | Buffer)[]> = {
   'refuses the connection': 'HTTP/1.1 403 Forbidden\r\n\r\n',
   'sends what is no message': [HELLO, 'x'.repeat(1000)],
@@ -65,13 +69,13 @@ describe('a diagnosis', () => {
     },
   );
 
-  test('asks nobody but this machine', async () => {
+  test('connects to this machine only', async () => {
     const pool = newPool({ diagnose: true });
     expect(await rejection(pool.exec(pose, ['192.0.2.1:80'], { timeoutMs: 100 }))).toMatchObject({ code: 'ERR_EVERPOOL_TIMEOUT' });
     await expectUsable(pool);
   });
 
-  test('of a function without a name that spins says where', async () => {
+  test('names the place of a spinning function without a name', async () => {
     const pool = newPool({ diagnose: true });
     let stack: unknown;
     while (stack === undefined) {
@@ -88,7 +92,7 @@ describe('a diagnosis', () => {
   });
 });
 
-test('execPath: the workers run in the Node that it names', async () => {
+test('execPath names the Node that the workers run in', async () => {
   const wrapped = join(newFolder(), 'node');
   writeFileSync(wrapped, `#!/bin/sh\nWRAPPED=yes exec '${process.execPath}' "$@"\n`);
   chmodSync(wrapped, 0o755);
@@ -97,7 +101,7 @@ test('execPath: the workers run in the Node that it names', async () => {
   await pool.close();
 });
 
-/** Says again and again that its inspector listens there, and spins. */
+/** Reports again and again that its inspector listens at `place`, and spins. */
 function pose(place: string): void {
   const { writeSync } = process.getBuiltinModule('node:fs');
   for (;;) {

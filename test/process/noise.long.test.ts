@@ -1,4 +1,7 @@
-/** Bytes that are no message, on the channel of real workers, in both directions: one death at most, and nobody else's. */
+/**
+ * Bytes that are not messages, on the channels of real workers, both ways: they end that worker at
+ * most.
+ */
 import type { Death, Pool, PoolOptions } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/testing/random.js';
@@ -9,7 +12,7 @@ import { weakened } from '../kit/weakened.js';
 const HEADER_BYTES = 32;
 const MAGIC = 0xe9f1;
 
-/** A frame as a worker would write it, with a length that may be a lie. */
+/** A frame as a worker would write it, with a length that may be false. */
 function frameOf(random: Random): Buffer {
   const body = Buffer.from('x'.repeat(random.integer(0, 100)));
   const header = Buffer.alloc(HEADER_BYTES);
@@ -32,7 +35,7 @@ function flipped(bytes: Buffer, random: Random): Buffer {
   return copy;
 }
 
-/** More than a frame's header, so that the parent sees at once that it is none. */
+/** More than a frame's header, so that the parent sees immediately that this is not a frame. */
 function randomBytes(random: Random): Buffer {
   return Buffer.from(Array.from({ length: random.integer(HEADER_BYTES, 5000) }, () => random.integer(0, 255)));
 }
@@ -49,7 +52,7 @@ describe('noise on the channel', () => {
   const noisy = (options: PoolOptions = {}) =>
     newPool<typeof WritesFrames>({ module: fixture('writes-frames.js'), restart: { intensity: 1000 }, ...options });
 
-  test('bytes without sense end in exactly one protocol death, of the worker that wrote them', async () => {
+  test('random bytes end in exactly one protocol death, of the worker that wrote them', async () => {
     const random = new Random(11);
     const pool = noisy();
     const deaths = deathsOf(pool as never);
@@ -83,7 +86,7 @@ describe('noise on the channel', () => {
     await expectUsable(pool as never);
   });
 
-  test('what reaches a worker damaged ends that worker at most; every task settles', async () => {
+  test('damaged bytes to a worker end that worker at most, and every task settles', async () => {
     const random = new Random(13);
     let damaged = 0;
     const pool = weakened(

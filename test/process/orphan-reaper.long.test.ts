@@ -1,13 +1,14 @@
+/** The orphan reaper: a process that ends the workers of a parent that died (G8). */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { OrphanReaper } from '../../src/supervisor/node/orphan-reaper.js';
 import { clock, fixture, openDescriptors, runs, stateOf, until } from '../fixtures/spawner/kit.js';
 
-/** G8. */
-const GONE_WITHIN_MS = 2000;
+/** How soon nothing of a killed parent runs any more (G8). */
+const ENDED_WITHIN_MS = 2000;
 
-interface Told {
+interface Report {
   orphanReaper: number;
   entry: string;
   pid: number;
@@ -16,10 +17,10 @@ interface Told {
   answer?: string;
 }
 
-/** A real parent process, and what it and the parents inside of it tell. */
+/** A real parent process, and the reports of it and of the parents inside of it. */
 class Parent {
   readonly process: ChildProcess;
-  readonly told: Told[] = [];
+  readonly reports: Report[] = [];
 
   constructor(options: object) {
     const argv = ['--import', 'tsx', fixture('parent.js'), JSON.stringify({ ...options, listens: true })];
@@ -32,59 +33,59 @@ class Parent {
     });
   }
 
-  async tells(what: string, isSo: (told: readonly Told[]) => boolean): Promise<void> {
-    await until(what, () => isSo(this.told));
+  async reported(what: string, isSo: (reports: readonly Report[]) => boolean): Promise<void> {
+    await until(what, () => isSo(this.reports));
   }
 
-  /** Every worker, descendant and guard that has been told of, of the inner parents too. */
+  /** Every worker, descendant and orphan reaper that was reported, by inner parents too. */
   get pids(): number[] {
-    const grandchildren = this.told.filter(({ entry, said }) => entry === 'has-grandchild.js' && said).map(({ said }) => Number(said));
-    return [...new Set([...this.told.map(({ pid }) => pid), ...this.guards, ...grandchildren])].filter((pid) => pid > 0);
+    const grandchildren = this.reports.filter(({ entry, said }) => entry === 'has-grandchild.js' && said).map(({ said }) => Number(said));
+    return [...new Set([...this.reports.map(({ pid }) => pid), ...this.reapers, ...grandchildren])].filter((pid) => pid > 0);
   }
 
-  get guards(): number[] {
-    return [...new Set(this.told.map(({ orphanReaper }) => orphanReaper))].filter((pid) => pid !== undefined);
+  get reapers(): number[] {
+    return [...new Set(this.reports.map(({ orphanReaper }) => orphanReaper))].filter((pid) => pid !== undefined);
   }
 
-  /** Has it do something, and gives what it answers. */
-  async ask(command: string): Promise<Told> {
-    const answers = (): Told[] => this.told.filter(({ answer }) => answer === command);
+  /** Sends it a command, and resolves with the answer. */
+  async ask(command: string): Promise<Report> {
+    const answers = (): Report[] => this.reports.filter(({ answer }) => answer === command);
     const before = answers().length;
     this.process.stdin?.write(`${command}\n`);
     await until('an answer', () => answers().length > before);
-    return answers().at(-1) as Told;
+    return answers().at(-1) as Report;
   }
 
-  /** After SIGKILL all that depend on it must be gone in time. */
+  /** After SIGKILL everything that depends on it must end in time. */
   async diesWith(pids: readonly number[]): Promise<void> {
     for (const pid of pids) expect(runs(pid), `${pid} before`).toBe(true);
     this.process.kill('SIGKILL');
-    const deadline = performance.now() + GONE_WITHIN_MS;
-    for (const pid of pids) await until(`${pid} is gone`, () => !runs(pid), Math.max(0, deadline - performance.now()));
+    const deadline = performance.now() + ENDED_WITHIN_MS;
+    for (const pid of pids) await until(`${pid} has ended`, () => !runs(pid), Math.max(0, deadline - performance.now()));
   }
 
-  #take(event: Told): void {
-    this.told.push(event);
-    // What an inner parent says comes as what its worker said.
+  #take(event: Report): void {
+    this.reports.push(event);
+    // The reports of an inner parent arrive as the output of the worker that it runs in.
     if (event.entry === 'nests.js' && event.said) for (const line of event.said.trim().split('\n')) this.#take(JSON.parse(line));
   }
 }
 
-describe('the guard', () => {
+describe('the orphan reaper', () => {
   const parents: Parent[] = [];
 
   afterEach(async () => {
     for (const parent of parents.splice(0)) {
       parent.process.kill('SIGKILL');
-      for (const pid of parent.pids) await until(`${pid} is gone`, () => !runs(pid));
+      for (const pid of parent.pids) await until(`${pid} has ended`, () => !runs(pid));
     }
   });
 
   async function startParent(options: { entries: string[]; [name: string]: unknown }, workers: number): Promise<Parent> {
     const parent = new Parent(options);
     parents.push(parent);
-    await parent.tells('all have started', (told) => {
-      const done = (key: 'said' | 'spawned') => new Set(told.filter((event) => event[key]).map(({ pid }) => pid)).size;
+    await parent.reported('all have started', (reports) => {
+      const done = (key: 'said' | 'spawned') => new Set(reports.filter((event) => event[key]).map(({ pid }) => pid)).size;
       return done('said') === workers && done('spawned') === workers;
     });
     return parent;
@@ -96,65 +97,65 @@ describe('the guard', () => {
     await parent.diesWith(parent.pids);
   });
 
-  test('ends those of a parent in a worker, too', async () => {
+  test('ends the workers of a parent that is itself a worker', async () => {
     const parent = await startParent({ entries: ['nests.js', 'spins.js'] }, 4);
     expect(parent.pids).toHaveLength(7);
     await parent.diesWith(parent.pids);
   });
 
-  test('of an inner parent does its work when only the worker is killed', async () => {
+  test('of an inner parent does its work if only its worker is killed', async () => {
     const parent = await startParent({ entries: ['nests.js'] }, 3);
-    const inner = parent.pids.filter((pid) => pid !== parent.told[0]?.orphanReaper);
-    const nest = parent.told.find(({ entry }) => entry === 'nests.js') as Told;
+    const inner = parent.pids.filter((pid) => pid !== parent.reports[0]?.orphanReaper);
+    const nest = parent.reports.find(({ entry }) => entry === 'nests.js') as Report;
     process.kill(-nest.pid, 'SIGKILL');
-    for (const pid of inner) await until(`${pid} is gone`, () => !runs(pid), GONE_WITHIN_MS);
+    for (const pid of inner) await until(`${pid} has ended`, () => !runs(pid), ENDED_WITHIN_MS);
   });
 
   test('knows a worker before the parent knows that it runs', async () => {
     const parent = new Parent({ entries: ['spins.js'] });
     parents.push(parent);
-    await parent.tells('it was spawned', (told) => told.some(({ spawned }) => spawned));
+    await parent.reported('it was spawned', (reports) => reports.some(({ spawned }) => spawned));
     await parent.diesWith(parent.pids);
   });
 
-  test('that was killed by hand is replaced by one that knows as much', async () => {
+  test('killed from outside is replaced by one that knows as much', async () => {
     const parent = await startParent({ entries: ['spins.js', 'spins.js'] }, 2);
-    const [first] = parent.guards as [number];
+    const [first] = parent.reapers as [number];
     process.kill(first, 'SIGKILL');
-    await until('it is gone', () => !runs(first));
+    await until('it has ended', () => !runs(first));
     let second = first;
-    while (second === first || second === undefined) second = (await parent.ask('which guard?')).orphanReaper;
+    while (second === first || second === undefined) second = (await parent.ask('which reaper?')).orphanReaper;
     await parent.diesWith([...parent.pids.filter((pid) => pid !== first), second]);
   });
 
   test.each<[string, object]>([
-    ['the system tells', {}],
-    ['it has to be asked', { asks: true }],
-    ['it has to be asked, and there is no shell', { asks: true, shell: '/nowhere/sh' }],
-  ])('that is stopped is replaced by one that knows as much, and that goes well again and again (%s)', async (_, options) => {
+    ['the system reports it', {}],
+    ['it must be polled', { asks: true }],
+    ['it must be polled, and there is no shell', { asks: true, shell: '/nowhere/sh' }],
+  ])('stopped twice is replaced each time by one that knows as much (%s)', async (_, options) => {
     const parent = await startParent({ entries: ['spins.js', 'spins.js'], ...options }, 2);
-    const gone: number[] = [];
-    let [orphanReaper] = parent.guards as [number];
+    const ended: number[] = [];
+    let [orphanReaper] = parent.reapers as [number];
     for (let round = 0; round < 2; round += 1) {
       process.kill(orphanReaper, 'SIGSTOP');
-      gone.push(orphanReaper);
-      while (orphanReaper === undefined || gone.includes(orphanReaper)) orphanReaper = (await parent.ask('which guard?')).orphanReaper;
-      for (const pid of gone) await until(`${pid} is gone`, () => !runs(pid));
+      ended.push(orphanReaper);
+      while (orphanReaper === undefined || ended.includes(orphanReaper)) orphanReaper = (await parent.ask('which reaper?')).orphanReaper;
+      for (const pid of ended) await until(`${pid} has ended`, () => !runs(pid));
     }
-    await parent.diesWith([...parent.pids.filter((pid) => !gone.includes(pid)), orphanReaper]);
+    await parent.diesWith([...parent.pids.filter((pid) => !ended.includes(pid)), orphanReaper]);
   });
 
-  test.each([{}, { asks: true }])('that runs is left alone, however long it is looked at (%o)', async (options) => {
+  test.each([{}, { asks: true }])('that runs is never replaced (%o)', async (options) => {
     const parent = await startParent({ entries: ['sleeps.js'], ...options }, 1);
-    const [orphanReaper] = parent.guards;
+    const [orphanReaper] = parent.reapers;
     const since = performance.now();
-    while (performance.now() - since < 3500) expect((await parent.ask('which guard?')).orphanReaper).toBe(orphanReaper);
+    while (performance.now() - since < 3500) expect((await parent.ask('which reaper?')).orphanReaper).toBe(orphanReaper);
     await parent.diesWith(parent.pids);
   });
 
   test('does not end by signals', async () => {
     const parent = await startParent({ entries: ['spins.js'] }, 1);
-    const [orphanReaper] = parent.guards as [number];
+    const [orphanReaper] = parent.reapers as [number];
     for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM'] as const) {
       process.kill(orphanReaper, signal);
     }
@@ -166,34 +167,34 @@ describe('the guard', () => {
     await parent.diesWith(parent.pids);
   });
 
-  test('leaves alone what it was told to forget', async () => {
+  test('leaves removed pids alone', async () => {
     const parent = await startParent({ entries: ['sleeps.js', 'sleeps.js'] }, 2);
-    const [orphanReaper] = parent.guards as [number];
+    const [orphanReaper] = parent.reapers as [number];
     await parent.ask('drop');
     parent.process.kill('SIGKILL');
-    await until('the guard has gone', () => !runs(orphanReaper));
+    await until('the orphan reaper has ended', () => !runs(orphanReaper));
     const survivors = parent.pids.filter(runs);
     for (const pid of survivors) process.kill(pid, 'SIGKILL');
     expect(survivors).toHaveLength(2);
   });
 });
 
-describe('the guard of this process', () => {
-  const told = (orphanReaper: OrphanReaper, pid: number): Promise<void> => new Promise((resolve) => orphanReaper.add(pid, resolve));
+describe('the orphan reaper of this process', () => {
+  const added = (orphanReaper: OrphanReaper, pid: number): Promise<void> => new Promise((resolve) => orphanReaper.add(pid, resolve));
   const rssKb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
-  test('stays small over thousands of pids, forgets each, and goes with the last user', async () => {
+  test('stays small over thousands of pids, forgets each, and ends with the last user', async () => {
     clock.hold();
     const before = openDescriptors();
     const orphanReaper = new OrphanReaper();
     orphanReaper.join();
     orphanReaper.join();
     const asleep = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60000)'], { detached: true, stdio: 'ignore' });
-    await told(orphanReaper, asleep.pid as number);
+    await added(orphanReaper, asleep.pid as number);
     const { pid } = orphanReaper as { pid: number };
-    // Beyond any pid: nobody is hit by a mistake.
+    // Beyond any pid, so that no mistake hits a process.
     for (let i = 0; i < 5000; i++) {
-      await told(orphanReaper, 500_000_000 + i);
+      await added(orphanReaper, 500_000_000 + i);
       orphanReaper.remove(500_000_000 + i);
     }
     await until('it has read all', () => stateOf(pid) === 'S');
@@ -204,19 +205,19 @@ describe('the guard of this process', () => {
     expect(runs(pid)).toBe(true);
     orphanReaper.leave();
     expect(orphanReaper.pid).toBeUndefined();
-    await until('it is gone', () => stateOf(pid) === undefined);
+    await until('it has ended', () => stateOf(pid) === undefined);
     await until('its pipe is closed', () => openDescriptors().length <= before.length);
     expect(runs(asleep.pid as number)).toBe(true);
     asleep.kill('SIGKILL');
     clock.release();
   });
 
-  test('that cannot live holds nobody up, and ends with the last user', async () => {
+  test('that cannot start delays nobody, and ends with the last user', async () => {
     clock.hold();
     const orphanReaper = new OrphanReaper({ shell: '/bin/false' });
     orphanReaper.join();
     for (let i = 0; i < 4; i++) {
-      await told(orphanReaper, 500_000_000 + i);
+      await added(orphanReaper, 500_000_000 + i);
       await until('it has died', () => orphanReaper.pid === undefined);
     }
     for (let i = 0; i < 4; i++) orphanReaper.remove(500_000_000 + i);
@@ -225,18 +226,18 @@ describe('the guard of this process', () => {
     clock.release();
   });
 
-  test('that is stopped holds nobody up, and is gone after the last user all the same', async () => {
+  test('that is stopped delays nobody, and still ends after the last user', async () => {
     clock.hold();
     const orphanReaper = new OrphanReaper();
     orphanReaper.join();
-    await told(orphanReaper, 500_000_000);
+    await added(orphanReaper, 500_000_000);
     const { pid } = orphanReaper as { pid: number };
     process.kill(pid, 'SIGSTOP');
-    // More than a pipe holds: it is replaced, or each of them waits no longer than the bound.
-    await Promise.all(Array.from({ length: 1000 }, (_, i) => told(orphanReaper, 500_000_001 + i)));
+    // More than a pipe holds: the reaper is replaced, or each wait ends at its bound.
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => added(orphanReaper, 500_000_001 + i)));
     for (let i = 0; i < 1001; i++) orphanReaper.remove(500_000_000 + i);
     orphanReaper.leave();
-    await until('it is gone', () => stateOf(pid) === undefined);
+    await until('it has ended', () => stateOf(pid) === undefined);
     clock.release();
   });
 });

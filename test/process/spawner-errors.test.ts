@@ -1,3 +1,4 @@
+/** Spawns that fail, and parents without descriptors or readers. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +49,7 @@ describe('a failing spawn', () => {
     expect(worker.pid).toBeUndefined();
     await watcher.seesEvent('spawnError');
     expect(watcher.error?.code).toBe(code);
-    // None of it throws without a process.
+    // None of these calls throws without a process.
     expect(worker.send([Buffer.from('x')])).toBe(true);
     expect(worker.unsentBytes).toBe(0);
     expect(worker.signal('SIGKILL')).toBe(false);
@@ -63,7 +64,7 @@ describe('a failing spawn', () => {
     expect(watcher.events).toEqual(['spawnError']);
   });
 
-  test('that has been released first is not reported', async () => {
+  test('is not reported if the worker was released first', async () => {
     const { worker, watcher } = bench.spawn('echoes.js', { execPath: '/nowhere/node' });
     worker.release();
     await until('every descriptor has been given back', () => openDescriptors().length <= before.length);
@@ -88,7 +89,8 @@ describe('a parent', () => {
   });
 
   test('without descriptors left gets error events, and goes on', async () => {
-    // Each worker needs at least three descriptors, so that one of the first thirty fails in the note or in the spawn.
+    // Each worker needs at least three descriptors, so that one of the first thirty fails in its
+    // control file or in the spawn.
     const entries = Array.from({ length: 30 }, () => 'echoes.js');
     const parent = startParent({ entries, hold: false }, ['ignore', 'pipe', 'pipe'], 'ulimit -n 64;');
     const [output, errors] = await Promise.all([text(parent.stdout as never), text(parent.stderr as never)]);
@@ -104,16 +106,16 @@ describe('a parent', () => {
     expect(events.filter((event) => event.spawned).length + failed.length).toBeLessThanOrEqual(30);
   });
 
-  test('with idle workers ends by itself, and they with it', async () => {
+  test('with idle workers exits by itself, and they end with it', async () => {
     const parent = startParent({ entries: ['sleeps.js', 'echoes.js'], hold: false }, ['ignore', 'pipe', 'ignore']);
     const closed = once(parent, 'close');
     const output = await text(parent.stdout as never);
     expect(await closed).toEqual([0, null]);
     const pids = [...output.matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1]));
-    for (const pid of pids) await until(`worker ${pid} has gone`, () => !runs(pid));
+    for (const pid of pids) await until(`worker ${pid} has ended`, () => !runs(pid));
   });
 
-  test('survives that nobody reads the stderr that its workers inherit', async () => {
+  test('survives if nobody reads the stderr that its workers inherit', async () => {
     const parent = startParent({ entries: ['talks.js', 'talks.js'], stderr: 'inherit' }, ['ignore', 'pipe', 'pipe']);
     parent.stderr?.destroy();
     let output = '';
@@ -125,7 +127,7 @@ describe('a parent', () => {
     expect(parent.signalCode).toBeNull();
   });
 
-  test('is not blocked by a stderr that is read late, and loses nothing of it', async () => {
+  test('is not blocked by a stderr that is read late, and loses none of it', async () => {
     const options = { entries: ['floods-stderr.js'], stderr: 'inherit', listens: true };
     const parent = startParent(options, ['pipe', 'pipe', 'pipe']);
     let output = '';
@@ -133,7 +135,7 @@ describe('a parent', () => {
       output += chunk;
     });
     const reported = (): number => [...output.matchAll(/"output":(\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
-    // Nothing more is read of the worker once nothing more can be written.
+    // The parent reads no more of the worker once it can write no more.
     let last = 0;
     let same = 0;
     await until('its stderr is full', () => {
@@ -153,7 +155,7 @@ describe('a parent', () => {
     expect(errors).toBe(`${Array.from({ length: 20_000 }, (_, i) => `${i}`.padStart(99, '.')).join('\n')}\nlast\n`);
   });
 
-  test('passes the stderr of its workers on', async () => {
+  test('passes on the stderr of its workers', async () => {
     const parent = startParent({ entries: ['talks.js'], stderr: 'inherit' }, ['ignore', 'pipe', 'pipe']);
     let errors = '';
     parent.stderr?.on('data', (chunk) => {

@@ -1,3 +1,4 @@
+/** One real process and its channel, signals, descendants and control file, without a pool. */
 import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -21,7 +22,7 @@ afterEach(async () => {
   clock.release();
 });
 
-/** Blocks the event loop, so that everything that happens meanwhile waits in the kernel. */
+/** Blocks the event loop, so that all events wait in the kernel meanwhile. */
 function blockUntil(isSo: () => boolean): void {
   const deadline = performance.now() + 10_000;
   while (!isSo()) {
@@ -31,7 +32,7 @@ function blockUntil(isSo: () => boolean): void {
 }
 
 describe('the channel', () => {
-  test('carries bytes both ways, and nothing is reported from within spawn', async () => {
+  test('carries bytes both ways, and spawn itself reports nothing', async () => {
     const { worker, watcher } = bench.spawn('echoes.js');
     expect(watcher.events).toEqual([]);
     expect(worker.send([Buffer.from('one '), Buffer.alloc(0), Buffer.from('two')])).toBe(true);
@@ -41,7 +42,7 @@ describe('the channel', () => {
     expect(watcher.count('drain')).toBe(0);
   });
 
-  test('says when it has to buffer, and once when that has been written', async () => {
+  test('reports that it buffers, and once that the buffer was written', async () => {
     const total = 64 << 20;
     const { worker, watcher, pid } = bench.spawn('reads-late.js', { argv: [String(total + 4)] });
     await watcher.says('ready');
@@ -54,7 +55,7 @@ describe('the channel', () => {
     expect(watcher.count('drain')).toBe(1);
   });
 
-  test('delivers the twenty results of a dead worker also when a write to it fails first', async () => {
+  test('delivers the twenty results of a dead worker even if a write to it fails first', async () => {
     const { worker, watcher, pid } = bench.spawn('answers-and-dies.js');
     blockUntil(() => stateOf(pid) === 'Z');
     worker.send([Buffer.from('for nobody')]);
@@ -65,7 +66,7 @@ describe('the channel', () => {
     expect(worker.unsentBytes).toBe(0);
   });
 
-  test('ends after the last byte, also of a worker that exits with a full pipe, and once', async () => {
+  test('ends once, after the last byte, even of a worker that exits with a full pipe', async () => {
     const { watcher } = bench.spawn('floods-and-leaves.js');
     await watcher.ends();
     expect(watcher.exit).toEqual({ code: 7, signal: null });
@@ -75,7 +76,7 @@ describe('the channel', () => {
     expect(watcher.count('exit')).toBe(1);
   });
 
-  test('has given the last words on stderr when the worker has exited and its channel has ended', async () => {
+  test('has delivered the last words on stderr when the worker has exited and its channel has ended', async () => {
     for (let round = 0; round < 5; round++) {
       const { watcher, pid } = bench.spawn('floods-and-leaves.js');
       await watcher.sees('some of the flood', () => Buffer.concat(watcher.chunks).length > 4 << 20);
@@ -86,7 +87,7 @@ describe('the channel', () => {
     }
   });
 
-  test('reports one end when it is closed from this side, and the process lives on', async () => {
+  test('reports one end if this side closes it, and the process lives on', async () => {
     const { worker, watcher, pid } = bench.spawn('sleeps.js');
     await watcher.says('sleeping');
     worker.disconnect();
@@ -99,7 +100,7 @@ describe('the channel', () => {
     expect(watcher.count('readEnd')).toBe(1);
   });
 
-  test('of a worker that closed its ears and lives counts as ended', async () => {
+  test('counts as ended if the worker closes its reading side and lives on', async () => {
     const { worker, watcher, pid } = bench.spawn('closes-its-ears.js');
     await watcher.says('deaf');
     worker.send([Buffer.from('hello')]);
@@ -109,14 +110,14 @@ describe('the channel', () => {
 });
 
 describe('output', () => {
-  test('comes from the pipes that were asked for', async () => {
+  test('arrives from the pipes that were requested', async () => {
     const { watcher } = bench.spawn('talks.js', { stdout: 'pipe', stderr: 'pipe' });
     await watcher.sees('both lines', () => watcher.stdout.length > 0 && watcher.stderr.length > 0);
     expect(Buffer.concat(watcher.stdout).toString()).toBe('to stdout\n');
     expect(Buffer.concat(watcher.stderr).toString()).toBe('to stderr\n');
   });
 
-  test('that is ignored is not reported', async () => {
+  test('is not reported if it is ignored', async () => {
     const { worker, watcher } = bench.spawn('talks.js', { stdout: 'ignore', stderr: 'ignore' });
     await watcher.seesEvent('spawned');
     worker.disconnect();
@@ -147,7 +148,7 @@ describe('signals', () => {
     expect(watcher.exit?.signal).toBe('SIGTERM');
   });
 
-  test('reach nobody after the worker has been reaped', async () => {
+  test('reach no process after the worker was reaped', async () => {
     const { worker, watcher } = bench.spawn('talks.js');
     worker.disconnect();
     await watcher.seesEvent('exit');
@@ -166,7 +167,7 @@ describe('signals', () => {
 });
 
 describe('sweep', () => {
-  test('ends what a worker that left has left behind', async () => {
+  test('ends the processes that a worker left behind', async () => {
     const { worker, watcher } = bench.spawn('has-grandchild.js', { argv: ['leaves'] });
     await watcher.ends();
     const grandchild = Number(watcher.text);
@@ -192,13 +193,13 @@ describe('sweep', () => {
     process.kill(grandchild, 'SIGKILL');
   });
 
-  test.skipIf(!mayUnshare)('confirms an end also where nobody reaps (skipped where no namespace may be made)', async () => {
+  test.skipIf(!mayUnshare)('confirms an end even where nobody reaps (skipped where no namespace may be made)', async () => {
     const argv = [...namespace, process.execPath, '--import', 'tsx', fixture('sweeps-as-init.js')];
     const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 10_000 });
     expect(JSON.parse(stdout)).toEqual({ pid: 1, confirmed: true, runs: false, state: 'Z' });
   });
 
-  test('of a worker that left nothing takes no time', async () => {
+  test('takes no time if the worker left nothing behind', async () => {
     const { worker, watcher } = bench.spawn('talks.js');
     worker.disconnect();
     await watcher.ends();
@@ -215,20 +216,21 @@ describe('descriptors', () => {
   const links = (pid: number): Map<string, string> =>
     new Map(readdirSync(`/proc/${pid}/fd`).map((fd) => [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)]));
 
-  test('no worker holds anything of another, of the guard, or of its own more than it should', async () => {
+  test('no worker holds a descriptor of another or of the orphan reaper, nor more of its own than it needs', async () => {
     const workers = [1, 2, 3].map(() => bench.spawn('sleeps.js', { stdout: 'pipe' }));
     for (const { watcher } of workers) await watcher.says('sleeping');
     const all = workers.map(({ pid }) => links(pid));
     const guarded = bench.orphanReaper.pid as number;
     const held = [...all, links(guarded)].map((fds) => [...fds.values()].filter((link) => /socket|pipe|everpool/.test(link)));
     const sockets = held.flat().filter((link) => link.startsWith('socket'));
-    // stdout, stderr and the two directions of each worker, and the guard's stdin: no socket twice.
+    // stdout, stderr and the two directions of each worker, and the stdin of the orphan reaper: no
+    // socket twice.
     expect(sockets).toHaveLength(3 * 4 + 1);
     expect(new Set(sockets).size).toBe(sockets.length);
-    const notes = held.flat().filter((link) => link.includes('everpool-'));
-    expect(new Set(notes).size).toBe(3);
-    expect(notes).toHaveLength(3);
-    for (const controlFile of notes) expect(controlFile).toMatch(/\(deleted\)$/);
+    const controlFiles = held.flat().filter((link) => link.includes('everpool-'));
+    expect(new Set(controlFiles).size).toBe(3);
+    expect(controlFiles).toHaveLength(3);
+    for (const controlFile of controlFiles) expect(controlFile).toMatch(/\(deleted\)$/);
     for (const fds of all) {
       expect(fds.get('0')).toBe('/dev/null');
       expect(fds.get('5')).toMatch(/everpool-/);
@@ -239,18 +241,18 @@ describe('descriptors', () => {
     const { watcher } = bench.spawn('lists-descriptors.js');
     await watcher.sees('the list', () => watcher.text !== '');
     expect(watcher.text).not.toContain('everpool-');
-    // stdout is the pipe that was asked for; stderr is the worker's.
+    // stdout is the requested pipe; stderr is the worker's.
     expect(watcher.text.split('\n').filter((link) => link.startsWith('socket')).length).toBeLessThanOrEqual(2);
   });
 
-  test('resident memory is that of the process, as long as it lives', async () => {
+  test('resident memory is that of the process, while it lives', async () => {
     const { worker, watcher } = bench.spawn('sleeps.js');
     await watcher.says('sleeping');
     expect(worker.vitals()?.rssBytes).toBeGreaterThan(10 << 20);
     expect(worker.vitals()?.rssBytes).toBeLessThan(500 << 20);
   });
 
-  test('after release nothing is called, and a second release does nothing', async () => {
+  test('after release no listener is called, and a second release does nothing', async () => {
     const { worker, watcher } = bench.spawn('echoes.js');
     await watcher.seesEvent('spawned');
     worker.send([Buffer.alloc(32 << 20)]);
@@ -263,13 +265,13 @@ describe('descriptors', () => {
     expect(worker.controlFile.started()).toBe(0);
     worker.controlFile.revoke(1, 5);
     const pid = worker.pid as number;
-    await until('the worker has left', () => stateOf(pid) === undefined);
+    await until('the worker has ended', () => stateOf(pid) === undefined);
     expect(watcher.events.length).toBe(seen);
   });
 });
 
-describe('the note', () => {
-  test('is descriptor 5 of the worker, and tells after its death what it had started', async () => {
+describe('the control file', () => {
+  test('is descriptor 5 of the worker, and has its starts after its death', async () => {
     const write = `const b = Buffer.alloc(16); b.writeDoubleLE(42); b.writeDoubleLE(-1 - 42, 8); fs.writeSync(5, b, 0, 16, 0); process.kill(process.pid, 'SIGKILL')`;
     const { worker, watcher } = bench.spawn('sleeps.js', { execArgv: ['-e', write], entry: ['--'] });
     await watcher.ends();

@@ -1,3 +1,4 @@
+/** How a worker writes to a pipe that is full. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
@@ -18,7 +19,7 @@ describe.skipIf(process.platform === 'win32')('writing to a descriptor that refu
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('waits until somebody reads, and loses and reorders nothing', async () => {
+  it('waits for a reader, and loses and reorders nothing', async () => {
     const parts: Buffer[] = [];
     for (let size = 1; size < 400_000; size = size * 3 + 1) {
       const part = Buffer.allocUnsafe(size);
@@ -35,7 +36,7 @@ describe.skipIf(process.platform === 'win32')('writing to a descriptor that refu
     expect(readFileSync(output).equals(Buffer.concat(parts))).toBe(true);
   });
 
-  it('gives up after the limit it was given', () => {
+  it('gives up after its limit', () => {
     expect(() => {
       for (;;) writeSync(fd, Buffer.alloc(65_536));
     }).toThrow('EAGAIN');

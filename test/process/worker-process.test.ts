@@ -1,9 +1,10 @@
+/** A real worker process without a pool: its tasks, its boot and its end. */
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encode } from '../../src/ipc/codec/codec.js';
-import { ABORT_CANCEL } from '../../src/ipc/control-file-layout.js';
 import { Flag, FrameType } from '../../src/ipc/frame.js';
+import { abortMessage } from '../../src/ipc/messages.js';
 import { context, isWorker, onStart, onStop } from '../../src/worker/index.js';
 import { type Start, WorkerProcess } from '../fixtures/worker/worker-process.js';
 
@@ -48,18 +49,18 @@ describe('a worker process', () => {
     const second = worker.run('spins');
     const third = worker.run('echo', [1]);
     worker.revoke(second);
-    worker.give({ type: FrameType.Abort, seq: first, b: ABORT_CANCEL });
+    worker.give(abortMessage(0, first, 'cancel', 0));
     await worker.reply(second, FrameType.Dropped);
     expect((await worker.reply(third)).value).toEqual([1]);
   });
 
-  it('sees an abort in the note while it spins, and one on the channel while it waits', async () => {
+  it('sees an abort in the control file while it spins, and one on the channel while it waits', async () => {
     const spins = worker.run('spinsUntilAborted', [], Flag.WantStarted);
     await worker.reply(spins, FrameType.Started);
-    worker.noteAbort(spins, 'soft-timeout');
+    worker.recordAbort(spins, 'soft-timeout');
     expect((await worker.reply(spins)).value).toBe('ERR_EVERPOOL_TIMEOUT');
     const waits = worker.run('waitsForAbort');
-    worker.give({ type: FrameType.Abort, seq: waits, b: ABORT_CANCEL }, encode('enough'));
+    worker.give(abortMessage(0, waits, 'cancel', 0), encode('enough'));
     expect((await worker.reply(waits)).value).toBe('enough');
   });
 
@@ -68,7 +69,7 @@ describe('a worker process', () => {
     expect((await worker.reply(seq)).value).toBe('b');
   });
 
-  it('sends a big result whole to a parent that reads late', async () => {
+  it('sends a large result whole to a parent that reads late', async () => {
     worker.output.pause();
     const first = worker.run('big', [5_000_000]);
     let last = first;
@@ -81,11 +82,12 @@ describe('a worker process', () => {
     expect(order).toEqual(Array.from({ length: 501 }, (_, index) => first + index));
   });
 
-  it('receives big arguments whole, and keeps what it decoded', async () => {
+  it('receives large arguments whole, and keeps them', async () => {
     const values = [Buffer.alloc(3_000_000, 1), 'x'.repeat(200_000), Buffer.alloc(100_000, 2)];
     const big = worker.run('echo', values);
     const small = worker.run('echo', ['small']);
-    expect(isDeepStrictEqual((await worker.reply(big)).value, values)).toBe(true); // toEqual takes seconds for megabytes
+    // ToEqual takes seconds for megabytes.
+    expect(isDeepStrictEqual((await worker.reply(big)).value, values)).toBe(true);
     expect((await worker.reply(small)).value).toEqual(['small']);
   });
 
@@ -117,28 +119,28 @@ describe('the boot of a worker process', () => {
 describe('the end of a worker process', () => {
   const withHook = (): Promise<WorkerProcess> => started({ module: 'process-tasks.ts', hasStopHook: true });
 
-  it('runs the stop hooks and exits with 0 when it is told to leave', async () => {
+  it('runs the stop hooks and exits with 0 when the parent asks it to leave', async () => {
     const worker = await withHook();
     worker.give({ type: FrameType.Leave });
     expect(await worker.ended).toEqual({ code: 0, signal: null });
     expect(existsSync(worker.stopFile)).toBe(true);
   });
 
-  it('runs the stop hooks on SIGTERM and then ends of it', async () => {
+  it('runs the stop hooks on SIGTERM and then ends by it', async () => {
     const worker = await withHook();
     worker.child.kill('SIGTERM');
     expect(await worker.ended).toEqual({ code: null, signal: 'SIGTERM' });
     expect(existsSync(worker.stopFile)).toBe(true);
   });
 
-  it('runs the stop hooks when the parent is gone', async () => {
+  it('runs the stop hooks when the parent has ended', async () => {
     const worker = await withHook();
     worker.input.destroy();
     expect(await worker.ended).toEqual({ code: 0, signal: null });
     expect(existsSync(worker.stopFile)).toBe(true);
   });
 
-  it('comes at once when the parent is gone and a task waits', async () => {
+  it('follows immediately when the parent has ended and a task waits', async () => {
     const worker = await withHook();
     await worker.reply(worker.run('waitsForAbort', [], Flag.WantStarted), FrameType.Started);
     worker.input.destroy();
@@ -146,7 +148,7 @@ describe('the end of a worker process', () => {
     expect(existsSync(worker.stopFile)).toBe(false);
   });
 
-  it('comes of SIGTERM while it spins without a stop hook, and its note tells what had started', async () => {
+  it('is by SIGTERM while it spins without a stop hook, and its control file has the start', async () => {
     const worker = await started();
     const spins = worker.run('spins', [], Flag.WantStarted);
     worker.run('echo');
@@ -156,7 +158,7 @@ describe('the end of a worker process', () => {
     expect(worker.started()).toBe(spins);
   });
 
-  it('comes of an unhandled rejection, as in every Node process', async () => {
+  it('follows an unhandled rejection, as in every Node process', async () => {
     const worker = await started();
     const seq = worker.run('rejectsLater');
     expect(await worker.ended).toEqual({ code: 1, signal: null });
@@ -164,14 +166,14 @@ describe('the end of a worker process', () => {
     expect((await worker.reply(seq)).message.type).toBe(FrameType.Result);
   });
 
-  it('comes when its task closes the channel', async () => {
+  it('follows when its task closes the channel', async () => {
     const worker = await started();
     worker.run('closesTheChannel');
     expect((await worker.ended).code).toBe(1);
     expect(worker.stderr).toContain('EBADF');
   });
 
-  it('comes when nobody reads its results any more', async () => {
+  it('follows when nobody reads its results any more', async () => {
     const worker = await started();
     worker.output.destroy();
     worker.run('echo');
@@ -187,6 +189,6 @@ describe('everpool/worker outside of a worker', () => {
     expect(() => onStop(() => undefined)).not.toThrow();
     expect(() => onStart('x' as never)).toThrow(expect.objectContaining({ code: 'ERR_EVERPOOL_OPTIONS' }));
     expect(() => onStop(null as never)).toThrow('expected a function, got null');
-    expect(() => context()).toThrow('no everpool worker');
+    expect(() => context()).toThrow('not an everpool worker');
   });
 });

@@ -1,3 +1,4 @@
+/** `everpool/worker` of a task module beside a worker of another version. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 const KEY = Symbol.for('everpool.worker');
@@ -6,7 +7,10 @@ afterEach(() => {
   Reflect.deleteProperty(globalThis, KEY);
 });
 
-/** `everpool/worker` as a task module sees it in a worker whose runtime hung this there. */
+/**
+ * `everpool/worker` as a task module sees it in a worker whose runtime put `link` on the global
+ * object.
+ */
 async function workerBeside(link: unknown): Promise<typeof import('../../src/worker/index.js')> {
   Object.defineProperty(globalThis, KEY, { value: link, configurable: true });
   vi.resetModules();
@@ -14,7 +18,7 @@ async function workerBeside(link: unknown): Promise<typeof import('../../src/wor
 }
 
 describe('everpool/worker of another version than the worker', () => {
-  test('works with what the worker offers', async () => {
+  test('works with everything that the worker offers', async () => {
     const context = { taskId: 7 };
     const hooks: unknown[] = [];
     const { context: ask, isWorker, onStop } = await workerBeside({ context: () => context, onStop: (hook: unknown) => hooks.push(hook) });
@@ -25,13 +29,13 @@ describe('everpool/worker of another version than the worker', () => {
     expect(hooks).toEqual([hook]);
   });
 
-  test('says so when the worker does not know what it is asked for', async () => {
+  test('throws if the worker does not know a function', async () => {
     const { context, onStart } = await workerBeside({});
     expect(() => context()).toThrow(expect.objectContaining({ code: 'ERR_EVERPOOL_VERSION' }));
     expect(() => onStart(() => undefined)).toThrow(/another version of everpool/);
   });
 
-  test.each([5, null, 'text'])('takes %s for no worker', async (value) => {
+  test.each([5, null, 'text'])('does not take %s for a worker', async (value) => {
     const { isWorker, onStart } = await workerBeside(value);
     expect(isWorker).toBe(false);
     onStart(() => undefined);

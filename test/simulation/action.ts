@@ -2,13 +2,16 @@
 import type { TaskOptions } from '../../src/pool/options/option-types.js';
 import type { SimTaskName } from './tasks.js';
 
-/** How the user ends a task soon after its submission: about when it ends by itself. */
+/** How the user ends a task soon after its submission, about when the task ends by itself. */
 export interface End {
   readonly how: 'cancel' | 'kill';
   readonly afterMs: number;
 }
 
-/** What the user does at some time. `which` chooses among the tasks, workers … that there are by then: from 0 to 1. */
+/**
+ * One act of the user, and its time. `which`, from 0 to 1, chooses among the tasks or workers of
+ * that moment.
+ */
 export type Action =
   | {
       at: number;
@@ -34,11 +37,11 @@ export type Action =
     }
   | { at: number; do: 'stream'; count: number; takes: number; pauseMs: number; stepMs: number; retries: number }
   | { at: number; do: 'scope'; names: readonly SimTaskName[]; leaveAfterMs: number }
-  /** `poison`: the item that ends its process whenever it is called. */
+  /** `poison`: the item that ends its process each time it is called. */
   | { at: number; do: 'chunks'; count: number; chunkSize: number | 'auto'; retries: number; stepMs: number; poison: number | undefined }
   /** A map with a journal, twice. */
   | { at: number; do: 'journal'; count: number; stepMs: number; use: number }
-  /** A long task, and more short ones than a worker can be sent: the long one ends when they have. */
+  /** A long task, and more short ones than a worker can be sent. The long one ends after them. */
   | { at: number; do: 'flood'; count: number }
   | { at: number; do: 'restart'; rolling: boolean }
   | { at: number; do: 'pause' | 'resume' | 'revive' | 'ready' | 'idle' | 'room' };

@@ -1,8 +1,8 @@
-/** What is to happen, by time; at one time, in the order in which it was added. */
+/** The events to come, by time. Events of one time keep the order in which they were added. */
 export interface Entry {
   readonly at: number;
   readonly order: number;
-  /** Undefined once it was taken or struck off. */
+  /** Undefined once it was taken or removed. */
   run: (() => void) | undefined;
 }
 
@@ -11,7 +11,7 @@ export class Agenda {
   #order = 0;
   #size = 0;
 
-  /** Entries that were neither taken nor struck off. */
+  /** The number of entries that were neither taken nor removed. */
   get size(): number {
     return this.#size;
   }

@@ -11,7 +11,9 @@ export type MapAction = Extract<Action, { do: 'map' }>;
 
 export type StreamAction = Extract<Action, { do: 'stream' }>;
 
-/** Reads a stream, to its end or for so many values, and looks that each comes once and in order. */
+/**
+ * Reads a stream, to its end or `takes` values of it, and checks that each comes once and in order.
+ */
 export async function stream(pool: Pool<SimModule>, world: World, ledger: Ledger, action: StreamAction): Promise<void> {
   const { count, takes, pauseMs, retries } = action;
   const values = pool.stream('yields', [count, action.stepMs], { retries });
@@ -41,7 +43,7 @@ export function map(
   function* items(): Generator<number> {
     for (; isEndless || pulled < action.count; ) {
       pulled += 1;
-      // One more has been handed over, and is counted a moment later.
+      // One more has been handed over; it is counted a moment later.
       if (bufferSize !== undefined && pulled > taken + 1 + bufferSize)
         world.fault(`G12: a map has pulled ${pulled} items, ${taken} taken, bufferSize ${bufferSize}`);
       yield pulled % 7;
@@ -68,7 +70,7 @@ export function map(
 
 export type ScopeAction = Extract<Action, { do: 'scope' }>;
 
-/** Starts tasks in a scope and leaves it: then all of them are gone. */
+/** Starts tasks in a scope and leaves it: then all of them have ended. */
 export async function leaveScope(pool: Pool<SimModule>, world: World, ledger: Ledger, action: ScopeAction): Promise<void> {
   const scope = pool.scope();
   const entries: TaskEntry[] = [];
@@ -77,15 +79,18 @@ export async function leaveScope(pool: Pool<SimModule>, world: World, ledger: Le
     if (task.id > 0) entries.push(ledger.submitted(task.id, name, 1, true));
   }
   await new Promise<void>((resolve) => world.at(world.now() + action.leaveAfterMs, () => world.arrive(resolve)));
-  const gone = scope.kill('the scope was left');
+  const ended = scope.kill('the scope was left');
   for (const entry of entries) ledger.ended(entry);
-  await gone;
-  for (const entry of entries) ledger.checkGone(entry, 'leaving the scope');
+  await ended;
+  for (const entry of entries) ledger.checkEnded(entry, 'leaving the scope');
 }
 
 export type ChunksAction = Extract<Action, { do: 'chunks' }>;
 
-/** A map whose items go together: each gets its own result, and starts no more often than it may (G2, G3). */
+/**
+ * A map whose items travel in chunks: each gets its own result, and starts no more often than it
+ * may (G2, G3).
+ */
 export async function chunks(pool: Pool<SimModule>, world: World, ledger: Ledger, action: ChunksAction): Promise<void> {
   const { count, chunkSize, retries, stepMs, poison } = action;
   const keys = ledger.newItems(count, 1 + retries, poison);
@@ -99,7 +104,10 @@ export async function chunks(pool: Pool<SimModule>, world: World, ledger: Ledger
   }
 }
 
-/** A long task that waits for more short ones than a worker can be sent: beside it they go on, in its worker too (G11). */
+/**
+ * A long task that waits for more short ones than a worker can be sent: they run beside it, in its
+ * worker too (G11).
+ */
 export async function flood(pool: Pool<SimModule>, world: World, ledger: Ledger, count: number): Promise<void> {
   ledger.floodLeft = count;
   const long = pool.run('waitsForOthers', []);
@@ -114,5 +122,5 @@ export async function flood(pool: Pool<SimModule>, world: World, ledger: Ledger,
     }
   });
   await Promise.allSettled([long, ...shorts]);
-  world.tell('the flood is over', count);
+  world.log('the flood is over', count);
 }

@@ -1,9 +1,10 @@
 /**
- * What a simulated process runs: the real runner, over doors that take virtual time.
+ * The program of a simulated process: the real runner, on a platform whose calls take virtual time.
  *
- * JavaScript that spins cannot be suspended here. So a task that spins returns at once, its process is
- * deaf until its time is over, and what it says is heard only then. Where the runner would go on to
- * the next attempt at once, the task returns a promise instead, which nobody outside can tell apart.
+ * JavaScript that spins cannot be suspended here. So a task that spins returns immediately; its
+ * process reads nothing until the time is over, and what it writes arrives only then. Where the
+ * runner would start the next attempt immediately, the task returns a promise instead. No observer
+ * outside the process can see the difference.
  */
 import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
 import type { Random } from '../../src/testing/random.js';
@@ -11,36 +12,36 @@ import type { WorkerPlatform } from '../../src/worker/platform.js';
 import { Runner } from '../../src/worker/runner.js';
 import { Forger, type Forgery } from './forger.js';
 import type { Ledger, Witnessed } from './ledger.js';
-import type { SimNote } from './sim-note.js';
-import { type TaskHost, tasksOf } from './tasks.js';
+import type { SimControlFile } from './sim-control-file.js';
+import { type TaskProcess, tasksOf } from './tasks.js';
 import type { World } from './world.js';
 
-/** The process around it, as the kernel gives it to its program. */
-export interface ChildHost extends Witnessed {
+/** The process of this program, as its kernel offers it. */
+export interface ChildPlatform extends Witnessed {
   readonly world: World;
   readonly ledger: Ledger;
   readonly random: Random;
-  readonly controlFile: SimNote;
+  readonly controlFile: SimControlFile;
   readonly isStopped: boolean;
-  /** It has read so many bytes. */
+  /** It has read this number of bytes. */
   taken(count: number): void;
-  /** When it arrives at the parent; undefined: nobody can hear it any more. */
+  /** When it arrives at the parent; undefined if the parent can no longer read it. */
   write(bytes: Buffer): number | undefined;
   print(text: string): void;
   die(exitCode: number | null, signal: NodeJS.Signals | null): void;
 }
 
-export class Child implements TaskHost {
-  readonly process: ChildHost;
+export class Child implements TaskProcess {
+  readonly process: ChildPlatform;
   readonly runner: Runner;
   #state: 'loading' | 'running' | 'over' = 'loading';
   #bytes: Buffer = Buffer.alloc(0);
   #isFeeding = false;
-  /** Its own time, which a spinning task takes ahead of the world's. */
+  /** The time of the process: while a task spins, ahead of the world's. */
   #time = 0;
   readonly #bornAt: number;
   #doorsUsed = 0;
-  #runsTaken = 0; // Run frames given to the runner, and those it has noted: the difference waits in it
+  #runsTaken = 0; // Run frames given to the runner, and those it has recorded; the difference waits in it
   #runsNoted = 0;
   readonly #waiting: (() => void)[] = []; // while it is stopped, or spins without end
   #isHungUp = false;
@@ -50,10 +51,10 @@ export class Child implements TaskHost {
   #isLazy = false;
   #forgery: Forgery | undefined;
   readonly #forger: Forger;
-  /** What each Run frame that it was given is about. */
+  /** The subject of each Run frame that it was given. */
   readonly #taskIds = new Map<number, number>();
 
-  constructor(process: ChildHost) {
+  constructor(process: ChildPlatform) {
     this.process = process;
     this.#bornAt = process.world.now();
     this.#forger = new Forger(process.random.fork(1));
@@ -78,7 +79,7 @@ export class Child implements TaskHost {
     this.#feed();
   }
 
-  parentGone(): void {
+  parentDied(): void {
     this.later(0, () => this.runner.onParentLost());
   }
 
@@ -129,20 +130,20 @@ export class Child implements TaskHost {
     this.#isLazy = true;
   }
 
-  /** Its task code writes where it should not, from now on and for a while. */
+  /** From now on, for a while, its task code writes where it should not. */
   forge(forgery: Forgery): void {
     this.#forgery = forgery;
-    if (forgery !== 'frame' && forgery !== 'note') return;
+    if (forgery !== 'frame' && forgery !== 'control-file') return;
     const { process } = this;
     for (let count = process.random.integer(1, 8); count > 0; count -= 1) {
       this.within(process.random.skewed(500), () => {
-        if (forgery === 'note') this.#scribble();
+        if (forgery === 'control-file') this.#scribble();
         else this.#sayForged(this.#forger.invented(this.#lastSeq, process.world.now()));
       });
     }
   }
 
-  /** Now and then it is its last word. */
+  /** Sometimes that is the last thing it does. */
   #scribble(): void {
     this.#forger.scribble(this.process.controlFile);
     if (!this.process.ledger.isCalm && this.process.random.chance(0.1)) this.exit(1);
@@ -153,7 +154,10 @@ export class Child implements TaskHost {
     if (!this.#isHungUp) this.process.write(bytes);
   }
 
-  /** Gives the runner what has come, cut anywhere, but never beyond a whole message: it would run two tasks in no time. */
+  /**
+   * Gives the runner what has arrived, cut anywhere, but at most one whole message: it would run
+   * two tasks in no time.
+   */
   #feed(): void {
     if (this.#isFeeding || this.#state !== 'running' || this.#bytes.length === 0) return;
     this.#isFeeding = true;
@@ -169,7 +173,7 @@ export class Child implements TaskHost {
     });
   }
 
-  /** Of a lazy one, whole messages: those that ask it to work it does not hear. */
+  /** A lazy process reads whole messages, and ignores those that ask it to work. */
   #isSwallowed(piece: Buffer): boolean {
     if (!this.#isLazy) return false;
     const isHead = piece.length >= HEADER_BYTES && piece.readUInt16LE(0) === MAGIC;
@@ -210,7 +214,10 @@ export class Child implements TaskHost {
     return piece;
   }
 
-  /** Called by each door. True: the process dies here, and the door does nothing. */
+  /**
+   * Every call of the platform asks here first. True: the process dies here, and the call does
+   * nothing.
+   */
   #passes(): boolean {
     const { process } = this;
     if (!process.isAlive || this.#state === 'over') return true;
@@ -248,15 +255,15 @@ export class Child implements TaskHost {
           this.#runsNoted += 1;
           if (this.#passes()) return;
           controlFile.start(seq);
-          ledger.noted(process, seq, this.#taskIds.get(seq) as number, controlFile.isRevoked(seq));
-          this.#passes(); // noted, and dead before anything else
-          if (this.#forgery === 'note' && process.random.chance(0.3)) this.later(0, () => this.#scribble());
+          ledger.recorded(process, seq, this.#taskIds.get(seq) as number, controlFile.isRevoked(seq));
+          this.#passes(); // recorded, and dead before anything else happens
+          if (this.#forgery === 'control-file' && process.random.chance(0.3)) this.later(0, () => this.#scribble());
         },
         startItems: (seq, count) => {
           if (this.#passes()) return;
           controlFile.startItems(seq, count);
           ledger.itemNoted(process, seq);
-          this.#passes(); // noted, and dead before the item is called
+          this.#passes(); // recorded, and dead before the item is called
         },
         isRevoked: (seq) => {
           const isRevoked = controlFile.isRevoked(seq);

@@ -1,10 +1,10 @@
 /**
  * npm run sim                      seeds 1 to 80,000: some ten million tasks
  * npm run sim -- --seeds 500 --seed 7   seeds 7 to 506
- * npm run sim -- --seed 7          replays one seed and tells its story; a failing one is shrunk first to what it needs
- * npm run sim -- --minutes 30      fresh seeds for that long
+ * npm run sim -- --seed 7          replays one seed and prints its story; a failing seed is shrunk to what the fault needs
+ * npm run sim -- --minutes 30      fresh seeds for half an hour
  *
- * With --first it stops at the first seed that fails.
+ * `--first` stops at the first seed that fails.
  */
 import { parseArgs } from 'node:util';
 import { planOfSeed, runSeed, type Verdict } from './run-seed.js';
@@ -29,7 +29,7 @@ const seeds = number('seeds');
 const seed = number('seed');
 const minutes = number('minutes');
 
-function tell(verdict: Verdict): void {
+function print(verdict: Verdict): void {
   const { story, faults, digest } = verdict;
   console.log(story.slice(-60).join('\n'));
   console.log(`seed ${verdict.seed}: ${verdict.tasks} tasks, ${verdict.starts} starts, ${verdict.deaths} deaths; story ${digest}`);
@@ -70,7 +70,7 @@ if (seed !== undefined && seeds === undefined && minutes === undefined) {
     console.log(`shrunk in ${tries} runs to:\n${describePlan(plan)}\n`);
     verdict = await runSeed(seed, true, plan);
   }
-  tell(verdict);
+  print(verdict);
   if (verdict.faults.length > 0) process.exitCode = 1;
 } else {
   const untilMs = minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000;

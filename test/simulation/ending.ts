@@ -2,12 +2,12 @@
 import type { Pool } from '../../src/pool/pool.js';
 import type { Ending } from './action.js';
 
-/** Whatever runs is a target then. */
+/** These target whatever runs. */
 export function isForced(ending: Ending): boolean {
   return ending.includes('terminate') || ending.includes('kill') || ending === 'close in time';
 }
 
-/** Calls what the ending consists of, in order, and gives what was promised. */
+/** Makes the calls of this ending, in order, and returns their promises. */
 export function endPool(pool: Pool<object>, ending: Ending): { readonly how: string; readonly promise: Promise<void> }[] {
   switch (ending) {
     case 'close':

@@ -1,40 +1,42 @@
-/** What will happen to one process, apart from what the pool does to it. Times are since its spawn. */
+/** What happens to one process, apart from what the pool does to it. Times count from its spawn. */
 
 import type { Random } from '../../src/testing/random.js';
 import { FORGERIES, type Forgery } from './forger.js';
 
 export interface FaultRates {
-  /** That a spawn fails: ENOENT, EAGAIN. */
+  /** A spawn fails: ENOENT, EAGAIN. */
   readonly spawnFails: number;
-  /** That a boot ends otherwise than well: it throws, exits, hangs. */
+  /** A boot fails: it throws, exits or hangs. */
   readonly bootFails: number;
-  /** That it dies at some call of its doors: before or after a start is noted, within a reply, … */
+  /**
+   * It dies at some call of its platform: before or after a start is recorded, within a reply, …
+   */
   readonly diesAtDoor: number;
-  /** That it is killed from outside at some time. */
+  /** It is killed from outside at some time. */
   readonly killed: number;
-  /** That it is stopped (SIGSTOP), and goes on later, or never. */
+  /** It is stopped (SIGSTOP), and continues later or never. */
   readonly stopped: number;
-  /** That it writes bytes that are no frame. */
+  /** It writes bytes that are not a frame. */
   readonly garbage: number;
-  /** That it closes its end of the channel and lives on. */
+  /** It closes its end of the channel and lives on. */
   readonly disconnects: number;
-  /** That it ignores SIGTERM. */
+  /** It ignores SIGTERM. */
   readonly ignoresTerm: number;
-  /** That not even SIGKILL ends it for a while: uninterruptible sleep. */
+  /** Not even SIGKILL ends it for a while: uninterruptible sleep. */
   readonly undying: number;
-  /** That a child of it holds its pipes open. */
+  /** A child of it holds its pipes open. */
   readonly grandchild: number;
-  /** That nobody is told of its exit. */
+  /** Its exit is never reported. */
   readonly losesExit: number;
-  /** That its clock stands still for a while. */
+  /** Its clock stands still for a while. */
   readonly clockStalls: number;
-  /** That it takes more memory than it may. */
+  /** It takes more memory than it may. */
   readonly swells: number;
-  /** That the news of its end, or of its beginning, come late, and as far from each other as can be. */
+  /** The reports of its start or its end are late, and far apart from each other. */
   readonly lateNews: number;
-  /** That its task code writes into its channel, or its note. */
+  /** Its task code writes into its channel, or its control file. */
   readonly forges: number;
-  /** That from some time on it answers, and starts nothing. */
+  /** From some time on it answers and starts nothing. */
   readonly lazy: number;
 }
 
@@ -62,11 +64,11 @@ export interface Fate {
   readonly spawnMs: number;
   readonly bootMs: number;
   readonly boot: 'works' | 'throws' | 'exits' | 'hangs' | 'crashes';
-  /** At which call of its doors it dies; Infinity: at none. */
+  /** The number of the platform call at which it dies; Infinity: at none. */
   readonly lastDoor: number;
   readonly killedAt: number;
   readonly stoppedAt: number;
-  /** For how long; Infinity: for ever. */
+  /** Its duration; Infinity: for ever. */
   readonly stoppedMs: number;
   readonly garbageAt: number;
   readonly disconnectsAt: number;
@@ -78,7 +80,10 @@ export interface Fate {
   readonly clockStallsAt: number;
   readonly clockStallsMs: number;
   readonly swellsAt: number;
-  /** After its death: when the parent hears of the exit, and when the read side ends. Each may take minutes. */
+  /**
+   * After its death: when the parent learns of the exit, and when the read side ends. Each may take
+   * minutes.
+   */
   readonly exitMs: number;
   readonly endMs: number;
   readonly forgesAt: number;
@@ -87,10 +92,13 @@ export interface Fate {
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** At most: a moment, some time, minutes. */
+/** Upper limits: a moment, some time, minutes. */
 const LATE_MS: readonly number[] = [50, 400, 3000, 180_000];
 
-/** Always draws the same number of numbers, so that one rate does not change what the others do. */
+/**
+ * Always draws the same number of random numbers, so that one rate does not change the effect of
+ * the others.
+ */
 export function fateOf(random: Random, rates: FaultRates): Fate {
   const roll = (probability: number): boolean => random.chance(probability);
   const spawnError = roll(rates.spawnFails) ? random.pick(['ENOENT', 'EAGAIN', 'EMFILE']) : undefined;
@@ -109,7 +117,7 @@ export function fateOf(random: Random, rates: FaultRates): Fate {
     disconnectsAt: at(roll(rates.disconnects), random.between(1, 2000)),
     ignoresTerm: roll(rates.ignoresTerm),
     undyingMs: roll(rates.undying) ? random.between(100, 20_000) : 0,
-    // With neither an exit nor the end of its output nobody could know of its death.
+    // Without an exit and without the end of its output, its death could not be known.
     grandchild: roll(rates.grandchild) && !losesExit ? random.pick(['grouped', 'escaped'] as const) : 'none',
     losesExit,
     clockStallsAt: at(roll(rates.clockStalls), random.skewed(2000)),

@@ -1,14 +1,17 @@
-/** A worker whose task code writes where it should not: into the channel, in frames of its own, and into the note. */
+/**
+ * A worker whose task code writes where it should not: frames of its own into the channel, and into
+ * the control file.
+ */
 import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
 import type { Random } from '../../src/testing/random.js';
-import type { SimNote } from './sim-note.js';
+import type { SimControlFile } from './sim-control-file.js';
 
-export type Forgery = 'header' | 'frame' | 'note' | 'values';
-export const FORGERIES: readonly Forgery[] = ['header', 'header', 'frame', 'note', 'note', 'values'];
+export type Forgery = 'header' | 'frame' | 'control-file' | 'values';
+export const FORGERIES: readonly Forgery[] = ['header', 'header', 'frame', 'control-file', 'control-file', 'values'];
 
 const TYPES: readonly number[] = Object.values(FrameType).filter((type) => type >= FrameType.Ready);
 const ODD: readonly number[] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -1, 1e300, 0.5, 2 ** 53];
-/** More than any window holds. */
+/** More values than any window holds. */
 const FLOOD = 60;
 
 export class Forger {
@@ -18,7 +21,7 @@ export class Forger {
     this.#random = random;
   }
 
-  /** Any field of its header is another. */
+  /** Changes one field of a header. */
   altered(bytes: Buffer, now: number): Buffer {
     const random = this.#random;
     const forged = Buffer.from(bytes);
@@ -54,7 +57,7 @@ export class Forger {
     return forged;
   }
 
-  /** One of its own, about an attempt that is, was or will be there. */
+  /** Makes a frame of its own, about a present, past or future attempt. */
   invented(lastSeq: number, now: number): Buffer {
     const random = this.#random;
     const body = random.chance(0.5) ? Buffer.alloc(0) : Buffer.from(random.pick(['1', '"text"', '{}', '[]', 'null', '[0,3,[]]', '\xff']));
@@ -71,13 +74,16 @@ export class Forger {
     return frame;
   }
 
-  /** A value of a stream, again and again, whether anybody takes it or not. */
+  /** Sends a value of a stream again and again, though nobody takes it. */
   flood(value: Buffer): Buffer[] {
     return Array.from({ length: FLOOD }, () => Buffer.from(value));
   }
 
-  /** Other bytes where the worker notes what it has started; most of them cannot be its own. */
-  scribble(controlFile: SimNote): void {
+  /**
+   * Writes other bytes where the worker records its starts; the worker could not have written most
+   * of them.
+   */
+  scribble(controlFile: SimControlFile): void {
     const random = this.#random;
     switch (random.integer(0, 4)) {
       case 0:
@@ -87,7 +93,8 @@ export class Forger {
       case 2:
         controlFile.overwrite(random.pick([Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53, controlFile.lastRead + 0.25]));
         return;
-      // A number that the worker could have written, but for what the parent has read before, or has not sent yet.
+      // A number that the worker could have written, except that the parent has read a later one,
+      // or has yet to send it.
       case 3:
         controlFile.overwrite(controlFile.lastRead > 0 ? random.integer(0, controlFile.lastRead - 1) : Number.NaN);
         return;
@@ -102,7 +109,7 @@ export class Forger {
   }
 }
 
-/** What says no more than that the attempt has started, and when: it has no body. */
+/** The frames that say only that the attempt has started, and when: they have no body. */
 function startOf(frame: Buffer): Buffer {
   const start = Buffer.from(frame.subarray(0, HEADER_BYTES));
   start[2] = FrameType.Started;

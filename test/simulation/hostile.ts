@@ -1,6 +1,6 @@
 /**
- * The program's own code, wherever the pool calls it: it throws whatever can be thrown, and calls any method of the pool,
- * also one that ends it, in the middle of what the pool does.
+ * The program's own code, wherever the pool calls it. It throws anything, and calls any method of
+ * the pool, even one that ends the pool, in the middle of what the pool does.
  */
 import type { Random } from '../../src/testing/random.js';
 import type { Action, Ending } from './action.js';
@@ -23,13 +23,13 @@ export type Place = (typeof PLACES)[number];
 
 export interface Hostility {
   readonly places: readonly Place[];
-  /** How often it does something, where it could. */
+  /** The probability that it acts where it could. */
   readonly chance: number;
-  /** It may also end the pool. */
+  /** Whether it may end the pool. */
   readonly mayEnd: boolean;
 }
 
-/** What it acts through: the user, who keeps the books of it. */
+/** The user, through whom it acts, and who keeps account of it. */
 export interface Accomplice {
   readonly isFinishing: boolean;
   perform(action: Action): void;
@@ -39,10 +39,10 @@ export interface Accomplice {
 const ENDINGS: readonly Ending[] = ['close', 'close and cancel', 'terminate', 'kill', 'close, terminate', 'terminate, kill'];
 
 export class Hostile {
-  /** So many times it did something. */
+  /** The number of times it acted. */
   calls = 0;
   accomplice: Accomplice | undefined;
-  /** No more of it. */
+  /** From now on it is harmless. */
   isCalm = false;
   readonly #world: World;
   readonly #random: Random;
@@ -59,12 +59,12 @@ export class Hostile {
     return this.#hostility.places.includes(place);
   }
 
-  /** The program's code at that place. @throws anything, unless it may not */
+  /** Runs the program's code of that place. @throws anything, unless it may not */
   at(place: Place, mayThrow = true): void {
     if (this.#isBusy || this.isCalm || this.accomplice === undefined || !this.#world.isParentsTurn || !this.has(place)) return;
     if (!this.#random.chance(this.#hostility.chance)) return;
     this.calls += 1;
-    this.#world.tell('hostile:', place);
+    this.#world.log('hostile:', place);
     this.#isBusy = true;
     try {
       if (!mayThrow || this.#random.chance(0.6)) this.#act(this.accomplice);
@@ -138,9 +138,9 @@ export class Hostile {
     return random.pick(made)();
   }
 
-  // ---- what is put where the pool finds it
+  // ---- values that the pool reads
 
-  /** Arguments with one more, that nobody looks at but who encodes it. */
+  /** The arguments and one more, which only the encoder reads. */
   arguments(args: unknown[], also?: () => void): unknown[] {
     return this.has('argument') ? [...args, this.#trap('argument', also)] : args;
   }
@@ -168,7 +168,7 @@ export class Hostile {
     });
   }
 
-  /** `also`: it ends the very task. */
+  /** `also`: something that it does too, such as ending the task itself. */
   delayOf(delayMs: number, also: () => void): number | (() => number) {
     if (!this.has('delayMs')) return delayMs;
     return () => {
@@ -178,7 +178,7 @@ export class Hostile {
     };
   }
 
-  /** The input of a map, through an iterator that is the program's own. */
+  /** The input of a map, through an iterator of the program's own. */
   items(items: () => Iterator<unknown>): Iterable<unknown> | AsyncIterable<unknown> {
     if (!this.has('iterator') && !this.has('argument')) return { [Symbol.iterator]: items } as Iterable<unknown>;
     const step = (result: IteratorResult<unknown>): IteratorResult<unknown> => {
@@ -226,7 +226,10 @@ export class Hostile {
     });
   }
 
-  /** `Error.prepareStackTrace`, for everybody in this process. Gives what takes it back. */
+  /**
+   * Sets `Error.prepareStackTrace` for the whole process, and returns a function that takes it
+   * back.
+   */
   replaceStacks(): () => void {
     const before = Error.prepareStackTrace;
     if (!this.has('stack')) return () => undefined;

@@ -1,4 +1,4 @@
-/** What must be true of a pool's inside after every step, and of every choice that it makes. */
+/** Checks the inside of a pool after every step, and every choice that it makes. */
 import { WINDOW_VALUES } from '../../src/ipc/stream-window.js';
 import { WorkerLeases } from '../../src/pool/dispatch/worker-leases.js';
 import { StreamSink } from '../../src/pool/handles/stream.js';
@@ -36,7 +36,8 @@ export class Invariants {
       send.apply(this, args);
     };
     const { failInternally } = Settlement.prototype;
-    // The net below the decisions: a task that falls into it harms no other, but nothing here may fall.
+    // The safety net below the decisions: a task that falls into it harms no other, but here none
+    // may fall.
     Settlement.prototype.failInternally = function (this: Settlement, record, cause) {
       world.fault(`G9: task ${record.id} has failed within the pool: ${textOf(cause)}`);
       failInternally.call(this, record, cause);
@@ -44,7 +45,7 @@ export class Invariants {
     this.#watchStreams();
   }
 
-  /** G12: what came of a stream and was not taken is no more than its window. */
+  /** G12: values of a stream that arrived and were not taken fit into its window. */
   #watchStreams(): void {
     const { put, next, lost, close } = this.#sink;
     const world = this.#world;
@@ -69,26 +70,29 @@ export class Invariants {
       },
       close(this: StreamSink): void {
         close.call(this);
-        held.set(this, Number.NEGATIVE_INFINITY); // what comes still is let go
+        held.set(this, Number.NEGATIVE_INFINITY); // later values are dropped
       },
     });
   }
 
-  /** Every change of the pool's code is taken back. */
+  /** Takes every change of the pool's code back. */
   stop(): void {
     WorkerLeases.prototype.send = this.#send;
     Settlement.prototype.failInternally = this.#torn;
     Object.assign(StreamSink.prototype, this.#sink);
   }
 
-  /** G14: of those that wait, the first is sent; one that was sent and never started waits before all that were not sent. */
+  /**
+   * G14: the first of the waiting tasks is sent; one that was sent and never started waits before
+   * all that were not sent.
+   */
   #onSend(record: TaskRecord): void {
     for (const other of coreOf(this.#pool).queue) {
       if (other.priority > record.priority)
         this.#world.fault(`G14: task ${record.id} of priority ${record.priority} is sent before task ${other.id} of ${other.priority}`);
       if (isRetry(record) || isRetry(other) || other.priority < record.priority) continue;
       if (this.#sent.has(record) || record.isBack) {
-        // Both were sent before, alone or in a chunk: they keep the order in which they were submitted.
+        // Both were sent before, alone or in a chunk, so they keep the order of their submission.
         if (other.isBack && other.id < record.id) this.#world.fault(`G14: task ${record.id} is sent again before task ${other.id}`);
       } else if (this.#sent.has(other))
         this.#world.fault(`G14: task ${record.id} is sent before task ${other.id}, which had been sent, and had not started`);
@@ -111,7 +115,7 @@ export class Invariants {
     for (const record of core.waiting) is(record, record.state === 'waiting' && record.heapIndex >= 0, 'waits for its retry');
     const slots = new Set<number>();
     for (const { worker, slot } of core.supervisor.living()) {
-      if (slot < 0 || worker.state !== 'ready') continue; // a replacement boots, or is ended, beside it
+      if (slot < 0 || worker.state !== 'ready') continue; // a replacement boots, or ends, beside it
       if (slots.has(slot)) this.#world.fault(`state: two workers have the slot ${slot}`);
       slots.add(slot);
     }
@@ -134,7 +138,7 @@ export class Invariants {
     if (found.size !== core.outstanding) this.#world.fault(`G1: ${core.outstanding} tasks are to settle, ${found.size} are somewhere`);
   }
 
-  /** G12: a pool that is over holds nothing, and a task that is over nothing that it was given. */
+  /** G12: a closed pool holds nothing, and a settled task holds nothing that it was given. */
   checkEnd(): void {
     const { queue, waiting, dispatcher, deadlines, outstanding } = coreOf(this.#pool);
     const left = { outstanding, queued: queue.size, waiting: waiting.size, workers: dispatcher.workers.size, deadlines: deadlines.size };
@@ -146,7 +150,7 @@ export class Invariants {
   }
 }
 
-/** It goes to the back, unless the death was asked for. */
+/** A task of a dead worker goes to the back, unless the death was requested. */
 function isRetry(record: TaskRecord): boolean {
   return record.starts > 0 || record.past !== undefined;
 }

@@ -1,4 +1,6 @@
-/** How the user of the simulated pool maps with a journal, twice, and what must be true of it whatever the disk does. */
+/**
+ * The user of the simulated pool maps with a journal, twice. Its rules hold whatever the disk does.
+ */
 import type { Pool } from '../../src/pool/pool.js';
 import type { Action } from './action.js';
 import type { Ledger } from './ledger.js';
@@ -9,7 +11,7 @@ import type { World } from './world.js';
 
 export type JournalAction = Extract<Action, { do: 'journal' }>;
 
-interface Told {
+interface Reported {
   readonly index: number;
   readonly status: 'fulfilled' | 'rejected';
   readonly value?: unknown;
@@ -18,7 +20,7 @@ interface Told {
 
 const ROUNDS = 2;
 
-/** The same map twice: what was reported is on the disk, and never runs again. */
+/** Runs the same map twice: an item that was reported is on the disk, and never runs again. */
 export async function journal(pool: Pool<SimModule>, world: World, ledger: Ledger, disk: SimDisk, action: JournalAction): Promise<void> {
   const { count, stepMs, use } = action;
   const keys = ledger.newItems(count, ROUNDS, undefined);
@@ -28,10 +30,10 @@ export async function journal(pool: Pool<SimModule>, world: World, ledger: Ledge
     const items = keys.map((key): [number, number] => [key, stepMs]);
     const batch = pool.starmap('item', items, { journal: path, onError: 'continue' });
     let error: unknown;
-    const onReported = ({ index, status, value, reason }: Told): void => {
+    const onReported = ({ index, status, value, reason }: Reported): void => {
       const key = keys[index] as number;
       if (status !== 'fulfilled') {
-        error = reason ?? error; // one that does not reject tells it as an outcome
+        error = reason ?? error; // a map that does not reject reports it as an outcome
         return;
       }
       if (!disk.holds(path, index)) world.fault(`journal: item ${key} is reported, and is not on the disk`);

@@ -1,4 +1,4 @@
-/** What the user makes of how a task ended: of what the pool says, beside what the processes have written down. */
+/** Compares the end of a task, as the pool reports it, with the records of the processes. */
 
 import type { Task } from '../../src/pool/handles/task.js';
 import type { Pool } from '../../src/pool/pool.js';
@@ -14,9 +14,9 @@ export interface Submitted {
   settled: number;
 }
 
-/** The longest that a finished result may wait for its caller (G11). */
+/** The longest time that a finished result may wait for its caller (G11). */
 const HOSTAGE_MS = 10;
-/** How long after its queue timeout a task may still wait, but for what the parent stalls. */
+/** How long a task may wait past its queue timeout, stalls of the parent not counted. */
 const QUEUE_SLACK_MS = 500;
 
 export class Judge {
@@ -57,9 +57,9 @@ export class Judge {
     const isTainted = this.#ledger.isTainted(entry);
     if (reason instanceof WorkerDiedError && entry.hasReplied)
       this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
-    if (reason instanceof WorkerDiedError && entry.noted === 0 && !isTainted)
+    if (reason instanceof WorkerDiedError && entry.recorded === 0 && !isTainted)
       this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);
-    const isAskedFor = entry.endedAtNoted !== undefined || this.#ledger.isEnding || this.#ledger.cancelsQueued;
+    const isAskedFor = entry.endedAtRecorded !== undefined || this.#ledger.isEnding || this.#ledger.cancelsQueued;
     if (reason instanceof TaskCancelledError && !isAskedFor)
       this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
     if (reason instanceof TaskTimeoutError && entry.timeoutMs === undefined && reason.kind === 'run' && entry.name !== 'untilAborted')
@@ -67,7 +67,7 @@ export class Judge {
     if (reason instanceof PoolBrokenError && this.#pool.state === 'open') this.#checkBroken(entry);
   }
 
-  /** It may have recovered a moment before this was heard. */
+  /** The pool may have recovered a moment before the rejection was heard. */
   #checkBroken({ id }: TaskEntry): void {
     const now = this.#world.now();
     this.#world.at(now, () => {
@@ -77,18 +77,18 @@ export class Judge {
 
   #settled(each: Submitted, how: string): void {
     each.settled += 1;
-    this.#world.tell('settles', each.entry.id, how);
+    this.#world.log('settles', each.entry.id, how);
     if (each.settled > 1) this.#world.fault(`G1: task ${each.entry.id} settled twice`);
     this.#ledger.settled(each.entry, each.task.attempts.length);
   }
 
-  /** A queue timeout holds wherever the task waits: also with a worker that does not start it. */
+  /** A queue timeout holds wherever the task waits, even with a worker that does not start it. */
   watchQueueTimeout(each: Submitted, timeoutMs: number): void {
     const { entry } = each;
     const stalledMs = this.#world.stalledMs;
     this.#world.at(this.#world.now() + timeoutMs + QUEUE_SLACK_MS, () => {
-      // A forger may hold back that it has dropped it: to the parent it runs then.
-      if (each.settled > 0 || entry.noted > 0 || entry.calls > 0 || this.#ledger.isTainted(entry)) return;
+      // A forger may conceal that it dropped the task: then the parent takes it for running.
+      if (each.settled > 0 || entry.recorded > 0 || entry.calls > 0 || this.#ledger.isTainted(entry)) return;
       const busyMs = this.#world.parentFreeAt - this.#world.now();
       if (this.#world.stalledMs > stalledMs || busyMs > QUEUE_SLACK_MS / 2) this.watchQueueTimeout(each, busyMs);
       else this.#world.fault(`G1: task ${entry.id} has waited ${QUEUE_SLACK_MS} ms longer than its queue timeout, and never started`);
@@ -96,7 +96,7 @@ export class Judge {
   }
 }
 
-/** It is no reason of the program's own making, of which nothing may be asked. */
+/** Not a reason that the program made, which must not be read. */
 function isOurs(reason: unknown): boolean {
   try {
     return (

@@ -1,22 +1,23 @@
 /**
- * What happened outside of the pool, written down by the simulated processes themselves, and checked against
- * the guarantees at once: which attempt was noted, which function was called, which reply was written in full.
+ * What happened outside the pool, recorded by the simulated processes themselves and checked
+ * against the guarantees immediately: which attempt was recorded as started, which function was
+ * called, which reply was written in full.
  */
 import type { Fate } from './fate.js';
 import type { World } from './world.js';
 
-/** A simulated process, as far as it matters here. */
+/** A simulated process, as the ledger sees it. */
 export interface Witnessed {
   readonly workerId: number;
   readonly fate: Fate;
   readonly isAlive: boolean;
-  /** It has broken its channel: nothing that it says from then on needs to be believed. */
+  /** It has broken its channel: from then on nothing that it says has to be believed. */
   readonly isFaulty: boolean;
-  /** The pool may kill it whatever runs in it. */
+  /** Whether the pool may kill it whatever runs in it. */
   readonly isOutlaw: boolean;
-  /** A signal of the pool has ended it. */
+  /** Whether a signal of the pool has ended it. */
   readonly wasKilledByPool: boolean;
-  /** A signal from outside. */
+  /** Whether a signal from outside has. */
   strike(signal: NodeJS.Signals): void;
 }
 
@@ -25,32 +26,34 @@ export interface TaskEntry {
   readonly name: string;
   /** How often it may be started. */
   readonly allowed: number;
-  /** It has a time limit. */
+  /** Its time limit. */
   readonly timeoutMs: number | undefined;
-  /** Someone may have asked for its end: its worker may be killed for it. */
+  /** Someone may have asked for its end, so its worker may be killed for it. */
   mayBeKilled: boolean;
-  /** Attempts that were noted and not dropped. */
-  noted: number;
-  /** Of those, the ones that had been revoked, and whose worker died before it could say so: if the parent took them back
-   *  before they were noted, it knows nothing of them. */
+  /** The number of attempts that were recorded as started and not dropped. */
+  recorded: number;
+  /**
+   * How many of those had been revoked, with a worker that died before it could say so. If the
+   * parent took them back before they were recorded, it knows nothing of them.
+   */
   doubtful: number;
-  /** Times the function was called. */
+  /** The number of times the function was called. */
   calls: number;
-  /** The last attempt's reply was written in full, by a process whose channel was whole. */
+  /** Whether the last attempt's reply was written in full, by a process with a sound channel. */
   hasReplied: boolean;
-  /** When the parent could read that reply, and for how long it had stalled in all by then. */
+  /** When the parent could read that reply, and the total time it had stalled by then. */
   repliedAt: number;
   stalledMs: number;
-  /** Someone asked for its end, when it had been noted so many times. */
-  endedAtNoted: number | undefined;
-  /** Where it runs: noted, not answered, the process alive. */
+  /** Someone asked for its end after this number of recorded attempts. */
+  endedAtRecorded: number | undefined;
+  /** Where it runs: recorded as started, not answered, in a living process. */
   readonly runningIn: Set<Witnessed>;
-  /** Workers that it was given to, whether they started it or not. */
+  /** The workers that it was sent to, whether they started it or not. */
   readonly givenTo: Set<number>;
   isSettled: boolean;
 }
 
-/** One of several in a chunk. */
+/** One item of a chunk. */
 interface Item {
   allowed: number;
   /** Where it was called. */
@@ -58,19 +61,19 @@ interface Item {
   readonly isPoison: boolean;
 }
 
-/** A kill ladder may take so long, but for what the parent stalls. */
+/** The longest time that a kill ladder may take, stalls of the parent not counted. */
 const TIMEOUT_SLACK_MS = 2500;
 
 export class Ledger {
   readonly tasks = new Map<number, TaskEntry>();
   readonly alive = new Set<Witnessed>();
-  /** Workers that the user killed by id. */
+  /** The workers that the user killed by id. */
   readonly killedByUser = new Set<number>();
-  /** The pool is being ended by force: everything is a target. */
+  /** The pool is being ended by force, so everything is a target. */
   isEnding = false;
   /** The pool is closed with `cancelQueued`. */
   cancelsQueued = false;
-  /** No more faults: what has begun may end. */
+  /** No more faults occur: what has begun may end. */
   isCalm = false;
   readonly #world: World;
   readonly #concurrency: number;
@@ -78,15 +81,15 @@ export class Ledger {
   readonly #open = new Map<Witnessed, Map<number, TaskEntry>>();
   readonly #unreleased = new Set<Witnessed>();
   readonly #items: Item[] = [];
-  /** Of a flood: tasks that have not settled. */
+  /** The tasks of a flood that have not settled. */
   floodLeft = 0;
-  /** Starts that were noted by workers which died before they called anything. */
+  /** Starts that were recorded by workers that died before they called anything. */
   #uncalledDeaths = 0;
   readonly #callsIn = new Map<Witnessed, number>();
-  /** Of each process: the chunks that have noted an item there. */
+  /** For each process, the chunks that have recorded an item there. */
   readonly #uncalled = new Map<Witnessed, Set<number>>();
   calls = 0;
-  /** Workers that forge, and of those the ones that said that they had started nothing. */
+  /** The workers that forge, and those among them that said that they had started nothing. */
   readonly forgers = new Set<number>();
   readonly #liars = new Set<number>();
 
@@ -105,13 +108,13 @@ export class Ledger {
       allowed,
       timeoutMs,
       mayBeKilled,
-      noted: 0,
+      recorded: 0,
       doubtful: 0,
       calls: 0,
       hasReplied: false,
       repliedAt: 0,
       stalledMs: 0,
-      endedAtNoted: undefined,
+      endedAtRecorded: undefined,
       runningIn: new Set(),
       givenTo: new Set(),
       isSettled: false,
@@ -122,16 +125,16 @@ export class Ledger {
 
   /** From now on it must not be started again. */
   ended(entry: TaskEntry): void {
-    entry.endedAtNoted ??= entry.noted;
+    entry.endedAtRecorded ??= entry.recorded;
     entry.mayBeKilled = true;
   }
 
-  /** Keys of items, each of which may be called so often. */
+  /** Registers the keys of items, and how often each may be called. */
   newItems(count: number, allowed: number, poison: number | undefined): number[] {
     return Array.from({ length: count }, (_, index) => this.#items.push({ allowed, calls: [], isPoison: index === poison }) - 1);
   }
 
-  /** True: its process dies of it. */
+  /** True if its process dies of it. */
   itemCalled(process: Witnessed, key: number): boolean {
     const item = this.#items[key];
     if (item === undefined) return false;
@@ -142,10 +145,10 @@ export class Ledger {
     return item.isPoison && !this.isCalm;
   }
 
-  /** An item of this attempt is noted as started. */
+  /** An item of this attempt was recorded as started. */
   itemNoted(process: Witnessed, seq: number): void {
-    const noted = this.#uncalled.get(process) ?? new Set<number>();
-    this.#uncalled.set(process, noted.add(seq));
+    const recorded = this.#uncalled.get(process) ?? new Set<number>();
+    this.#uncalled.set(process, recorded.add(seq));
   }
 
   /** Its end is known for good. */
@@ -154,7 +157,10 @@ export class Ledger {
     if (item !== undefined) item.allowed = item.calls.length;
   }
 
-  /** It failed, they say, with its worker: so it must have been called there, as often as it may. */
+  /**
+   * It is said to have failed with its worker, so it must have been called there, as often as it
+   * may.
+   */
   itemDied(key: number): void {
     const item = this.#items[key];
     if (item === undefined || this.forgers.size > 0) return;
@@ -179,7 +185,7 @@ export class Ledger {
   lied({ workerId }: Witnessed): void {
     this.#liars.add(workerId);
   }
-  /** What is told of it may be a lie. */
+  /** What is reported about it may be a lie. */
   isTainted(entry: TaskEntry): boolean {
     return this.forgers.size > 0 && [...entry.givenTo].some((id) => this.forgers.has(id));
   }
@@ -202,48 +208,52 @@ export class Ledger {
     return this.#unreleased.size;
   }
 
-  /** The note says that it has started. If it had been revoked it will be dropped, and the worker will say so. */
-  noted(process: Witnessed, seq: number, id: number, isRevoked: boolean): void {
+  /**
+   * The control file says that it has started. If it had been revoked, the worker will drop it and
+   * say so.
+   */
+  recorded(process: Witnessed, seq: number, id: number, isRevoked: boolean): void {
     const entry = this.tasks.get(id) ?? this.submitted(id, '(of a batch)', this.#defaultAllowed, true);
-    entry.noted += 1;
+    entry.recorded += 1;
     if (isRevoked) entry.doubtful += 1;
     entry.hasReplied = false;
-    this.#callsIn.delete(process); // of the chunk before
+    this.#callsIn.delete(process); // of the previous chunk
     this.#open.get(process)?.set(seq, entry);
   }
 
-  /** The worker has said that it did not start it, for it had been revoked. */
+  /** The worker has said that it did not start it, because it had been revoked. */
   dropped(process: Witnessed, seq: number): void {
     const entry = this.#open.get(process)?.get(seq);
     this.#open.get(process)?.delete(seq);
     if (entry === undefined) return;
-    entry.noted -= 1;
+    entry.recorded -= 1;
     entry.doubtful -= 1;
   }
 
-  /** It was not revoked: nothing holds it back any more. */
+  /** It was not revoked, so it starts now. */
   begins(process: Witnessed, seq: number): void {
     const entry = this.#open.get(process)?.get(seq);
     if (entry === undefined) return;
-    this.#world.tell('starts', process.workerId, entry.id);
-    if (entry.endedAtNoted !== undefined && entry.noted > entry.endedAtNoted && !process.isFaulty)
+    this.#world.log('starts', process.workerId, entry.id);
+    if (entry.endedAtRecorded !== undefined && entry.recorded > entry.endedAtRecorded && !process.isFaulty)
       this.#world.fault(`G6: task ${entry.id} starts in worker ${process.workerId} after it was ended`);
-    // What outlived the kill ladder is given up: its task may be started again, if that was allowed.
+    // A process that outlived the kill ladder is given up: its task may start again, if it may at
+    // all.
     if ([...entry.runningIn].some((other) => other.fate.undyingMs === 0 && !other.isFaulty))
       this.#world.fault(`G2: task ${entry.id} starts in worker ${process.workerId} while it runs in another`);
     entry.runningIn.add(process);
-    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.noted, entry.timeoutMs + TIMEOUT_SLACK_MS);
+    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.recorded, entry.timeoutMs + TIMEOUT_SLACK_MS);
   }
 
-  /** A time limit holds, whatever its worker says. */
-  #watchTimeout(entry: TaskEntry, process: Witnessed, noted: number, limitMs: number): void {
+  /** A time limit holds, whatever the worker says. */
+  #watchTimeout(entry: TaskEntry, process: Witnessed, recorded: number, limitMs: number): void {
     const { stalledMs } = this.#world;
     this.#world.at(this.#world.now() + limitMs, () => {
-      if (!process.isAlive || process.fate.undyingMs > 0 || entry.noted !== noted || !entry.runningIn.has(process)) return;
-      if (entry.isSettled && this.forgers.has(process.workerId)) return; // it was said to have ended
+      if (!process.isAlive || process.fate.undyingMs > 0 || entry.recorded !== recorded || !entry.runningIn.has(process)) return;
+      if (entry.isSettled && this.forgers.has(process.workerId)) return; // the forger said that it had ended
       const busyMs = this.#world.parentFreeAt - this.#world.now();
       if (this.#world.stalledMs > stalledMs || busyMs > 0)
-        this.#watchTimeout(entry, process, noted, busyMs + (entry.timeoutMs as number) + TIMEOUT_SLACK_MS);
+        this.#watchTimeout(entry, process, recorded, busyMs + (entry.timeoutMs as number) + TIMEOUT_SLACK_MS);
       else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
     });
   }
@@ -254,15 +264,15 @@ export class Ledger {
     entry.calls += 1;
     if (entry.calls > entry.allowed && ![...entry.givenTo].some((given) => this.#liars.has(given)))
       this.#world.fault(`G2/G3: task ${id} (${entry.name}) is called for the ${entry.calls}th time, ${entry.allowed} allowed`);
-    if (attempt !== entry.noted && entry.name !== '(of a batch)')
-      this.#world.tell('calls', process.workerId, `${id}, attempt ${attempt}, noted ${entry.noted}`);
+    if (attempt !== entry.recorded && entry.name !== '(of a batch)')
+      this.#world.log('calls', process.workerId, `${id}, attempt ${attempt}, recorded ${entry.recorded}`);
   }
 
   replied(process: Witnessed, seq: number, arrivesAt: number): void {
     const open = this.#open.get(process);
     const entry = open?.get(seq);
     if (entry === undefined) return;
-    this.#world.tell('replies', process.workerId, entry.id);
+    this.#world.log('replies', process.workerId, entry.id);
     open?.delete(seq);
     entry.runningIn.delete(process);
     this.#world.at(arrivesAt, () => {
@@ -278,7 +288,7 @@ export class Ledger {
     this.#open.delete(process);
     const calls = this.#callsIn.get(process) ?? 0;
     if (orphans.size > 0 && calls === 0) this.#uncalledDeaths += 1;
-    // Each chunk that runs there may have noted an item that it had not called yet.
+    // Each chunk that runs there may have recorded an item that it has not called yet.
     else this.#uncalledDeaths += this.#uncalled.get(process)?.size ?? 0;
     for (const entry of orphans.values()) {
       entry.runningIn.delete(process);
@@ -288,23 +298,24 @@ export class Ledger {
     }
   }
 
-  /** It has settled: it runs nowhere, and the parent knows of every start. */
+  /** It has settled, so it runs nowhere, and the parent knows of every start. */
   settled(entry: TaskEntry, attempts: number): void {
     for (const process of entry.runningIn) {
       if (process.fate.undyingMs === 0 && !process.isFaulty)
         this.#world.fault(`G7: task ${entry.id} settles while it runs in worker ${process.workerId}`);
     }
-    if ((attempts > entry.noted || attempts < entry.noted - entry.doubtful) && !this.isTainted(entry))
-      this.#world.fault(`G3: task ${entry.id} settles with ${attempts} attempts, ${entry.noted} had started`);
+    if ((attempts > entry.recorded || attempts < entry.recorded - entry.doubtful) && !this.isTainted(entry))
+      this.#world.fault(`G3: task ${entry.id} settles with ${attempts} attempts, ${entry.recorded} had started`);
     this.ended(entry);
     entry.isSettled = true;
   }
 
-  /** Where a task runs that was said to be gone (G7). */
-  checkGone(entry: TaskEntry, how: string): void {
+  /** A task that was said to have ended runs nowhere (G7). */
+  checkEnded(entry: TaskEntry, how: string): void {
     for (const process of entry.runningIn) {
-      // An earlier attempt may be in one that outlived the kill ladder: that was said to whoever killed it.
-      if (process.fate.undyingMs > 0 && entry.noted > 1) continue;
+      // An earlier attempt may run in a process that outlived the kill ladder: whoever killed it
+      // was informed.
+      if (process.fate.undyingMs > 0 && entry.recorded > 1) continue;
       if (process.isAlive && !process.isFaulty)
         this.#world.fault(`G7: task ${entry.id} still runs in worker ${process.workerId} after ${how} resolved`);
     }

@@ -1,7 +1,7 @@
 /**
- * npm run mutants                          plants each bug of mutations.ts, and runs the seeds from the one that is known to find it
- * npm run mutants -- --hunt                runs the seeds from 1 on, up to 20,000, and tells which is the first
- * npm run mutants -- --only retry          those bugs alone whose text has these words; more than once: or these
+ * npm run mutants                          plants each bug of mutations.ts, and runs the seeds from the one that last found it
+ * npm run mutants -- --hunt                runs the seeds from 1 on, up to 20,000, and prints the first that finds the bug
+ * npm run mutants -- --only retry          only the bugs whose text contains this; may be given several times
  * npm run mutants -- --hunt --seeds 1000   up to 1,000 seeds for each
  */
 import { execFile } from 'node:child_process';
@@ -18,9 +18,12 @@ import { MUTATIONS } from './mutations.js';
 
 const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER: string = join(ROOT, '.cache', 'mutants');
-/** From the seed that is known to find it so many are tried: any change of the source moves what the seeds tell. */
+/**
+ * The number of seeds that are tried from that one on: any change of the source changes what a seed
+ * does.
+ */
 const SEEDS_AFTER = 1500;
-/** What CommonJS modules among the dependencies need. */
+/** CommonJS modules among the dependencies need it. */
 const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 interface Range {
@@ -30,7 +33,7 @@ interface Range {
 
 interface Finding {
   readonly mutation: Mutation;
-  /** Undefined: none of them found it. */
+  /** Undefined if none of them found it. */
   readonly seed: number | undefined;
   /** The first fault. */
   readonly fault: string;
@@ -43,7 +46,7 @@ function apply(text: string, { file, find, replace }: Edit, bug: string): string
   return parts.join(replace);
 }
 
-/** The simulation, over a source with this bug in it, as one file. */
+/** Bundles the simulation, with this bug in the source, as one file. */
 async function plant(mutation: Mutation, path: string): Promise<void> {
   const edits = editsOf(mutation);
   await build({
@@ -72,7 +75,7 @@ async function plant(mutation: Mutation, path: string): Promise<void> {
   });
 }
 
-/** Runs these seeds over it, until one fails. */
+/** Runs these seeds until one fails. */
 async function find(mutation: Mutation, { first, count }: Range): Promise<Finding> {
   const path = join(FOLDER, `${MUTATIONS.indexOf(mutation)}.mjs`);
   try {
@@ -87,12 +90,14 @@ async function find(mutation: Mutation, { first, count }: Range): Promise<Findin
     );
   });
   rmSync(path, { force: true });
+  const undefinedName = /\b(\w+) is not defined/.exec(out);
+  if (undefinedName !== null) return { mutation, seed: undefined, fault: `it cannot be planted: ${undefinedName[0]}` };
   const found = /^seed (\d+): (.*)$/m.exec(out);
   if (found === null && !out.includes(' failed: ')) return { mutation, seed: undefined, fault: `it did not run: ${out.slice(-2000)}` };
   return { mutation, seed: found === null ? undefined : Number(found[1]), fault: found?.[2] ?? 'not found' };
 }
 
-/** All that are chosen, as many at a time as there are processors, in the order of the list. */
+/** Tries the chosen bugs in the order of the list, one for each processor at a time. */
 async function findAll(chosen: readonly Mutation[], rangeOf: (mutation: Mutation) => Range): Promise<Finding[]> {
   mkdirSync(FOLDER, { recursive: true });
   const queue = new PQueue({ concurrency: availableParallelism() });

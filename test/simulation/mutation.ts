@@ -1,11 +1,14 @@
-/** One bug to be planted into a copy of the source. */
+/** A bug to be planted into a copy of the source. */
 export interface Mutation extends Edit {
   readonly bug: string;
-  /** The first seed that finds it: `npm run mutants` begins there, and `npm run mutants -- --hunt` finds it anew. */
+  /**
+   * The first seed that finds it. `npm run mutants` begins there; `npm run mutants -- --hunt` finds
+   * it anew.
+   */
   readonly firstSeed: number;
-  /** Which pool had it, or which guarantee it breaks. */
+  /** The pool that had it, or the guarantee that it breaks. */
   readonly source: string;
-  /** Where one change is not enough to make the bug. */
+  /** Further changes, where one is not enough to make the bug. */
   readonly also?: Edit | readonly Edit[];
 }
 

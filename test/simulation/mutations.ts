@@ -1,6 +1,6 @@
 /**
- * Bugs that pools have had, planted one at a time into a copy of the source: the simulation must find every one of
- * them, or its silence about the real source would mean nothing.
+ * Bugs that pools have had, planted one at a time into a copy of the source. The simulation must
+ * find every one of them, or its silence about the real source would mean nothing.
  */
 import type { Mutation } from './mutation.js';
 import { FORGED } from './mutations/forged.js';

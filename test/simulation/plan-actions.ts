@@ -1,4 +1,4 @@
-/** What the user of one seed will do, and when. */
+/** The acts of the user of one seed, and their times. */
 import type { TaskOptions } from '../../src/pool/options/option-types.js';
 import type { Random } from '../../src/testing/random.js';
 import type { Action, End } from './action.js';
@@ -11,7 +11,7 @@ export function actionsOf(random: Random, length: number, spanMs: number): Actio
   return actions.sort((a, b) => a.at - b.at);
 }
 
-/** More than the note of a worker has cells, and a few other tasks. */
+/** More tasks than the control file of a worker has cells, and a few others. */
 export function floodOf(random: Random): Action[] {
   const flood: Action = { at: random.between(0, 100), do: 'flood', count: random.integer(1030, 2100) };
   const others = Array.from({ length: random.integer(0, 5) }, () => runOf(random, random.next() * 300));
@@ -129,7 +129,7 @@ function runOf(random: Random, at: number): Action {
   };
 }
 
-/** Near to where something else ends it: the task itself, or the limit of its wait. */
+/** A time near that at which something else ends it: the task itself, or its queue timeout. */
 function endOf(random: Random, arg: number, queueTimeoutMs: number | undefined): End {
   const how = random.chance(0.7) ? 'cancel' : 'kill';
   if (queueTimeoutMs !== undefined) return { how, afterMs: Math.max(0, queueTimeoutMs - random.skewed(1)) };

@@ -1,4 +1,7 @@
-/** What a seed stands for: a pool, a user, and a machine, all drawn before anything begins, so that parts can be left out. */
+/**
+ * The plan of a seed: a pool, a user and a machine, all drawn before anything begins, so that parts
+ * can be left out.
+ */
 import type { PoolOptions } from '../../src/pool/options/option-types.js';
 import type { Random } from '../../src/testing/random.js';
 import type { Action, Ending } from './action.js';
@@ -10,19 +13,19 @@ import type { ParentHabits } from './world.js';
 export interface Plan {
   readonly options: PoolOptions;
   readonly rates: FaultRates;
-  /** From then on no worker can boot: the module was broken. */
+  /** From then on no worker can boot, because the module was broken. */
   readonly poisonedAt: number;
   readonly habits: ParentHabits;
   readonly hostility: Hostility;
-  /** How often a call of the disk fails, on which journals are. */
+  /** The probability that a call of the disk with the journals fails. */
   readonly diskFails: number;
   readonly actions: readonly Action[];
-  /** How many workers may boot at once. */
+  /** The number of workers that may boot at the same time. */
   readonly spawnConcurrency: number;
   readonly ending: Ending;
-  /** After how many actions the end comes; the others find a pool that is ending, or has ended. */
+  /** The number of actions before the end; the rest find a pool that is ending or has ended. */
   readonly endsAfter: number;
-  /** Whether everything is let come to rest before the end, or the end comes in the middle of it. */
+  /** Whether everything comes to rest before the end, or the end interrupts it. */
   readonly rests: boolean;
 }
 
@@ -109,7 +112,7 @@ function ratesOf(random: Random, { heartbeat }: PoolOptions): FaultRates {
   for (const fault of FAULTS) if (random.chance(0.35)) rates[fault] = random.pick([0.02, 0.1, 0.4]);
   if (random.chance(0.5)) rates.undying = 0;
   rates.forges = random.chance(0.25) ? random.pick([0.1, 0.4]) : 0;
-  // Only a heartbeat finds those that are there and do nothing.
+  // Only a heartbeat finds workers that live and do nothing.
   if (heartbeat === false) Object.assign(rates, { lazy: 0, forges: 0 });
   return rates;
 }
@@ -124,7 +127,7 @@ function habitsOf(random: Random): ParentHabits {
 }
 
 function hostilityOf(random: Random): Hostility {
-  // One alone, so that no other ends the pool before it; or several.
+  // One alone, so that no other ends the pool first; or several.
   const some = random.chance(0.5) ? [random.pick(PLACES)] : PLACES.filter(() => random.chance(0.3));
   const places = random.chance(0.35) ? some : [];
   return { places, chance: random.pick([0.05, 0.3]), mayEnd: random.chance(0.35) };

@@ -1,4 +1,6 @@
-/** One seed: a pool, its user and its machine, from the beginning to the end; and what must be true then. */
+/**
+ * Runs one seed: a pool, its user and its machine, from beginning to end, and checks the result.
+ */
 import { Pool, platformOf } from '../../src/pool/pool.js';
 import { Random } from '../../src/testing/random.js';
 import { Hostile } from './hostile.js';
@@ -14,31 +16,31 @@ import { textOf } from './text.js';
 import { User } from './user.js';
 import { World } from './world.js';
 
-/** Actions of the user in one seed. */
+/** The number of acts of the user in one seed. */
 const ACTIONS = 60;
-/** Everything must have come to rest by then: far beyond every limit and back-off that a plan can hold. */
+/** Everything must have come to rest by then: far beyond every limit and back-off of a plan. */
 const REST_LIMIT_MS = 300_000;
 
-// What hostile code throws becomes a warning: thousands of them are no news.
+// What hostile code throws becomes a warning; thousands of those say nothing.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => {
   if (warning.name !== 'EverpoolListenerWarning') console.error(textOf(warning));
 });
 
-/** How long forgers go on when there are no more faults. */
+/** How long forgers go on once no more faults occur. */
 const FORGERS_LIVE_MS = 5000;
 
 export interface Verdict {
   readonly seed: number;
   readonly faults: readonly string[];
-  /** The same for the same story. */
+  /** Equal stories have equal digests. */
   readonly digest: string;
-  /** The last lines of the story, if it was to be told. */
+  /** The last lines of the story, if it was logged. */
   readonly story: readonly string[];
   readonly tasks: number;
   readonly starts: number;
   readonly deaths: number;
-  /** Workers that forged, and times that the program's code was hostile. */
+  /** The number of workers that forged, and of hostile acts of the program's code. */
   readonly forgers: number;
   readonly hostile: number;
   readonly virtualMs: number;
@@ -48,9 +50,9 @@ export function planOfSeed(seed: number): Plan {
   return planOf(new Random(seed), ACTIONS);
 }
 
-export async function runSeed(seed: number, isTold = false, plan: Plan = planOfSeed(seed)): Promise<Verdict> {
+export async function runSeed(seed: number, isLogged = false, plan: Plan = planOfSeed(seed)): Promise<Verdict> {
   const random = new Random(seed).fork(1);
-  const story = new Story(isTold);
+  const story = new Story(isLogged);
   const world = new World(story, random.fork(1), plan.habits);
   const ledger = new Ledger(world, plan.options.concurrency ?? 1, 1);
   const spawner = new SimSpawner(world, ledger, random.fork(2), plan.rates, plan.poisonedAt, plan.habits.bootStallChance);
@@ -63,7 +65,7 @@ export async function runSeed(seed: number, isTold = false, plan: Plan = planOfS
   };
   process.on('unhandledRejection', onUnhandled);
   const { stackTraceLimit } = Error;
-  if (!isTold) Error.stackTraceLimit = 1; // to capture a stack costs as much as the rest of a failure
+  if (!isLogged) Error.stackTraceLimit = 1; // capturing a stack costs as much as the rest of a failure
   const real = platformOf.make;
   platformOf.make = () => ({
     clock: world,
@@ -134,7 +136,7 @@ async function act(world: World, user: User, plan: Plan): Promise<void> {
   await world.run(() => left === 0, REST_LIMIT_MS);
 }
 
-/** No more faults: whatever was submitted must now settle without any help (G1). */
+/** No more faults occur: whatever was submitted must now settle without any help (G1). */
 async function rest(world: World, user: User, calm: () => void): Promise<void> {
   calm();
   user.rest();
@@ -153,9 +155,9 @@ async function end(world: World, user: User, ledger: Ledger, plan: Plan, calm: (
   const hanging = user.unsettled.map(({ entry }) => `${entry.id} (${entry.name})`);
   if (hanging.length > 0) world.fault(`G1: at the end the tasks ${hanging.join(', ')} are not settled`);
   if (user.open.length > 0) world.fault(`G1: at the end these are pending: ${user.open.join(', ')}`);
-  // They would end by themselves: so now.
+  // They would end by themselves; they end now.
   if (world.timers > 0) world.fault(`G9: the pool is closed, and ${world.timers} of its timers are left`);
-  // Whatever still moves may come to its end; then nothing may be left.
+  // Whatever still moves may end; then nothing may be left.
   await world.run(() => false, REST_LIMIT_MS);
   if (world.faults.length > 0) return;
   if (ledger.alive.size > 0) world.fault(`G7: the workers ${[...ledger.alive].map((each) => each.workerId).join(', ')} still live`);
@@ -163,12 +165,13 @@ async function end(world: World, user: User, ledger: Ledger, plan: Plan, calm: (
   if (ledger.unreleased > 0) world.fault(`G9: ${ledger.unreleased} processes were never released`);
 }
 
-/** Stopped processes go on, unless the heartbeat is there to find them. */
+/** Stopped processes continue, unless a heartbeat finds them. */
 function calmDown(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan): void {
   if (ledger.isCalm) return;
   ledger.isCalm = true;
-  world.tell('no more faults', '');
-  // To one that answers for another than it was asked for, a task seems to run for ever. What has a time limit ends before.
+  world.log('no more faults', '');
+  // A process that answers for another attempt than it was asked for seems to run a task for ever.
+  // A time limit ends it.
   world.at(world.now() + FORGERS_LIVE_MS, () => {
     for (const process of spawner.processes) if (ledger.forgers.has(process.workerId)) process.strike('SIGKILL');
   });
@@ -176,7 +179,7 @@ function calmDown(world: World, ledger: Ledger, spawner: SimSpawner, plan: Plan)
   for (const process of spawner.processes) if (process.isAlive) process.strike('SIGCONT');
 }
 
-/** At any moment each task that was submitted has settled, or is in exactly one place. */
+/** At any moment each submitted task has settled, or is in exactly one place. */
 function checkCounts(world: World, pool: Pool<object>): void {
   const { submitted, succeeded, failed, cancelled, queued, running, waiting, size } = pool.stats();
   if (submitted !== succeeded + failed + cancelled + queued + running + waiting) {

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { runSeed } from './run-seed.js';
 
 const SEEDS_A_TEST = 300;
-/** Of the two files, each on a processor of its own, the first runs the odd blocks of seeds and the other the even ones: all together more than a million tasks. */
+/**
+ * Two files, each on a processor of its own: the first runs the odd blocks of seeds, the other the
+ * even ones, together more than a million tasks.
+ */
 const BLOCKS_A_FILE = process.env['EVERPOOL_SIMULATION'] === 'long' ? 13 : 1;
 
 /** The seeds of one of the two files. `npm run sim` runs others. */
@@ -18,7 +21,7 @@ export function describeSeeds(file: 0 | 1): void {
         total.tasks += tasks;
         total.deaths += deaths;
       }
-      // It would prove nothing if nothing happened.
+      // Seeds in which nothing happens would prove nothing.
       expect(total.tasks).toBeGreaterThan(50 * SEEDS_A_TEST);
       expect(total.deaths).toBeGreaterThan(5 * SEEDS_A_TEST);
     });

@@ -1,9 +1,12 @@
-/** Makes a failing plan shorter, as long as it still breaks the same guarantee: what is left is what the fault needs. */
+/**
+ * Makes a failing plan shorter while it still breaks the same guarantee: what remains is what the
+ * fault needs.
+ */
 import type { Action } from './action.js';
 import type { Plan } from './plan.js';
 import { runSeed } from './run-seed.js';
 
-/** Each try is a run. */
+/** The most runs that are tried. */
 const MAX_TRIES = 600;
 
 export interface Shrunk {
@@ -11,9 +14,9 @@ export interface Shrunk {
   readonly tries: number;
 }
 
-type Run = (seed: number, isTold: boolean, plan: Plan) => Promise<{ readonly faults: readonly string[] }>;
+type Run = (seed: number, isLogged: boolean, plan: Plan) => Promise<{ readonly faults: readonly string[] }>;
 
-/** @param run what a plan is tried with */
+/** @param run runs a plan */
 export async function shrink(seed: number, plan: Plan, fault: string, run: Run = runSeed): Promise<Shrunk> {
   const guarantee = fault.slice(0, fault.indexOf(':'));
   let best = plan;
@@ -33,8 +36,8 @@ export async function shrink(seed: number, plan: Plan, fault: string, run: Run =
     // Half of the actions, a quarter, … one by one.
     for (let length = Math.ceil(best.actions.length / 2); length >= 1; length = Math.floor(length / 2)) {
       for (let from = 0; from < best.actions.length; ) {
-        const isGone = await attempt(without(best, from, length));
-        if (!isGone) from += length;
+        const isRemoved = await attempt(without(best, from, length));
+        if (!isRemoved) from += length;
       }
     }
     for (let index = 0; index < best.actions.length; index++) {
@@ -92,7 +95,7 @@ function* simplerActions(action: Action): Iterable<Action> {
   }
 }
 
-/** The plan as a few lines. */
+/** Describes the plan in a few lines. */
 export function describePlan(plan: Plan): string {
   const rates = Object.entries(plan.rates).filter(([, value]) => value > 0);
   return [

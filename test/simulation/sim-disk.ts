@@ -1,19 +1,19 @@
-/** The files of journals in memory and in virtual time, on a disk that may fail at each call. */
+/** Journal files in memory and in virtual time, on a disk that may fail at each call. */
 import type { JournalHandle, JournalStore } from '../../src/pool/batch/journal-store.js';
 import type { Random } from '../../src/testing/random.js';
 import type { World } from './world.js';
 
 export class SimDisk implements JournalStore {
-  /** Calls that failed, by file. */
+  /** The number of failed calls, by file. */
   readonly #failures = new Map<string, number>();
   #paths = 0;
-  /** From now on none does. */
+  /** From now on no call fails. */
   isCalm = false;
   readonly #world: World;
   readonly #random: Random;
   readonly #failChance: number;
   readonly #files = new Map<string, Buffer>();
-  /** So many bytes have survived the end of the machine. */
+  /** The number of bytes that survive the end of the machine. */
   readonly #synced = new Map<string, number>();
   readonly #open = new Set<string>();
 
@@ -35,7 +35,7 @@ export class SimDisk implements JournalStore {
     return this.#failures.get(path) ?? 0;
   }
 
-  /** The line of the item is on the disk, whatever happens now. */
+  /** Whether the line of the item is on the disk, whatever happens now. */
   holds(path: string, index: number): boolean {
     const safe = this.#bytes(path).subarray(0, this.#synced.get(path) ?? 0);
     return safe.includes(`{"i":${index},`);
@@ -84,7 +84,7 @@ export class SimDisk implements JournalStore {
     await new Promise<void>((resolve) => world.at(world.now() + this.#random.skewed(3), () => world.arrive(resolve)));
     if (this.isCalm || !this.#random.chance(this.#failChance)) return;
     this.#failures.set(path, this.failuresOf(path) + 1);
-    world.tell(`the disk fails to ${call}`, path);
+    world.log(`the disk fails to ${call}`, path);
     throw Object.assign(new Error(`ENOSPC: no space left on device, ${call}`), { code: 'ENOSPC' });
   }
 }

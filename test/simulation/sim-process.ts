@@ -1,32 +1,36 @@
 /**
- * One simulated process as the parent and the kernel see it: pipes with latency and odd cuts, signals, the exit
- * and the end of its output in any order, a descendant that holds its pipes. What it runs is in child.ts.
+ * One simulated process as the parent and the kernel see it: pipes with latency and odd cuts,
+ * signals, the exit and the end of its output in any order, a descendant that holds its pipes. Its
+ * program is in child.ts.
  */
 import { FrameType } from '../../src/ipc/frame.js';
 import type { ProcessListener, Vitals, WorkerProcess } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
-import { Child, type ChildHost } from './child.js';
+import { Child, type ChildPlatform } from './child.js';
 import type { Fate } from './fate.js';
 import type { Ledger } from './ledger.js';
-import { SimNote } from './sim-note.js';
+import { SimControlFile } from './sim-control-file.js';
 import type { World } from './world.js';
 
-/** More than any plan allows. */
+/** More memory than any plan allows. */
 const SWOLLEN_BYTES = 500_000_000;
-/** What a pipe holds; more waits in the parent. */
+/** The capacity of a pipe; further bytes wait in the parent. */
 const PIPE_BYTES = 64 * 1024;
 
-export class SimProcess implements WorkerProcess, ChildHost {
+export class SimProcess implements WorkerProcess, ChildPlatform {
   readonly workerId: number;
   readonly pid: number | undefined;
-  readonly controlFile: SimNote;
+  readonly controlFile: SimControlFile;
   readonly fate: Fate;
   readonly world: World;
   readonly ledger: Ledger;
   readonly random: Random;
   wasKilledByPool = false;
   isFaulty = false;
-  /** When the parent had sent the first bytes, when it could read that the worker is ready, when it first signalled, and up to when it had read by then. */
+  /**
+   * When the parent sent the first bytes, when it could read that the worker is ready, when it
+   * first signalled, and up to when it had read by then.
+   */
   bootSentAt = Number.POSITIVE_INFINITY;
   readyAt = Number.POSITIVE_INFINITY;
   signalledAt = Number.POSITIVE_INFINITY;
@@ -56,9 +60,9 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.random = random;
     this.fate = fate;
     this.#listener = listener;
-    this.controlFile = new SimNote(() => {
+    this.controlFile = new SimControlFile(() => {
       if (!random.chance(0.5)) return;
-      // Also one that was stopped goes on just while the parent looks at it.
+      // Even a stopped process may continue just while the parent reads its file.
       if (this.#isStopped && fate.stoppedMs !== Number.POSITIVE_INFINITY && random.chance(0.3)) this.#deliver('SIGCONT');
       world.race(random.skewed(0.2));
     });
@@ -74,7 +78,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
           heard.onSpawnError(error);
         });
       });
-      world.tell('spawn fails', workerId, fate.spawnError);
+      world.log('spawn fails', workerId, fate.spawnError);
       return;
     }
     this.pid = 1000 + workerId;
@@ -94,7 +98,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
       if (!this.isAlive || ledger.isCalm) return;
       this.isFaulty = true;
       ledger.forged(this);
-      world.tell('forges', workerId, fate.forgery);
+      world.log('forges', workerId, fate.forgery);
       this.#child?.forge(fate.forgery);
     });
     this.#after(fate.lazyAt, () => {
@@ -114,7 +118,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     return this.#isStopped;
   }
 
-  // ---- what the pool does (WorkerProcess)
+  // ---- acts of the pool (WorkerProcess)
 
   get unsentBytes(): number {
     return this.#canReach ? Math.max(0, this.#unsent - PIPE_BYTES) : 0;
@@ -135,14 +139,14 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.#canHear = false;
     this.#inbox = [];
     this.#after(0.1, () => {
-      this.#child?.parentGone();
+      this.#child?.parentDied();
       this.#endReading();
     });
   }
 
   signal(signal: NodeJS.Signals): boolean {
     if (this.pid === undefined || !this.isAlive || this.#listener === undefined) return false;
-    this.world.tell(`${signal} to`, this.workerId);
+    this.world.log(`${signal} to`, this.workerId);
     if (this.signalledAt === Number.POSITIVE_INFINITY) {
       this.signalledAt = this.world.now();
       this.hasReadUntil = this.world.hasReadUntil;
@@ -155,7 +159,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
   }
 
   strike(signal: NodeJS.Signals): void {
-    this.world.tell(`from outside ${signal} to`, this.workerId);
+    this.world.log(`from outside ${signal} to`, this.workerId);
     this.#deliver(signal);
   }
 
@@ -191,7 +195,10 @@ export class SimProcess implements WorkerProcess, ChildHost {
     return { isStopped: this.#isStopped, isSleeping: this.random.chance(0.7), rssBytes };
   }
 
-  /** The pool may kill it whatever runs in it: it is stopped, or was a moment ago, or is over its limit of memory. */
+  /**
+   * The pool may kill it whatever runs in it: it is stopped, or was a moment ago, or has too much
+   * memory.
+   */
   get isOutlaw(): boolean {
     return this.#isStopped || this.world.now() < this.#stoppedUntil + 1 || this.world.now() >= this.fate.swellsAt;
   }
@@ -207,11 +214,11 @@ export class SimProcess implements WorkerProcess, ChildHost {
     this.#listener = undefined;
     this.ledger.released(this);
     this.#canHear = false;
-    if (this.#canReach) this.#after(0.1, () => this.#child?.parentGone());
+    if (this.#canReach) this.#after(0.1, () => this.#child?.parentDied());
     this.#canReach = false;
   }
 
-  // ---- what the process does (child.ts)
+  // ---- acts of the process (child.ts)
 
   taken(count: number): void {
     const wasFull = this.unsentBytes > 0;
@@ -231,10 +238,10 @@ export class SimProcess implements WorkerProcess, ChildHost {
     return at;
   }
 
-  /** It closes its ends of the channel, and lives. */
+  /** It closes its ends of the channel and lives on. */
   hangUp(): void {
     if (!this.isAlive || !this.#canHear) return;
-    this.world.tell('hangs up', this.workerId);
+    this.world.log('hangs up', this.workerId);
     this.isFaulty = true;
     this.#canReach = false;
     this.#child?.hungUp();
@@ -248,23 +255,23 @@ export class SimProcess implements WorkerProcess, ChildHost {
   die(exitCode: number | null, signal: NodeJS.Signals | null): void {
     if (!this.isAlive) return;
     this.#state = 'dead';
-    this.world.tell('dies', this.workerId, signal ?? String(exitCode));
+    this.world.log('dies', this.workerId, signal ?? String(exitCode));
     this.ledger.died(this);
     this.#child = undefined;
     if (!this.fate.losesExit) this.#after(this.fate.exitMs, () => this.#hear((heard) => heard.onExit(exitCode, signal)));
     if (this.fate.grandchild === 'none') this.#after(this.fate.endMs, () => this.#closeOutput());
-    for (const tell of this.#onDeath.splice(0)) tell();
+    for (const call of this.#onDeath.splice(0)) call();
   }
 
-  // ---- its own business
+  // ---- private
 
   #after(delayMs: number, run: () => void): void {
     if (delayMs !== Number.POSITIVE_INFINITY) this.world.at(this.world.now() + delayMs, run);
   }
 
-  #hear(tell: (listener: ProcessListener) => void): void {
+  #hear(call: (listener: ProcessListener) => void): void {
     this.world.arrive(() => {
-      if (this.#listener !== undefined) tell(this.#listener);
+      if (this.#listener !== undefined) call(this.#listener);
     });
   }
 
@@ -272,7 +279,7 @@ export class SimProcess implements WorkerProcess, ChildHost {
     if (!this.isAlive) return;
     switch (signal) {
       case 'SIGSTOP':
-        this.world.tell('stops', this.workerId);
+        this.world.log('stops', this.workerId);
         this.#isStopped = true;
         return;
       case 'SIGCONT':

@@ -1,4 +1,4 @@
-/** Starts simulated processes; each has a fate of its own, drawn from the seed and its number. */
+/** Starts simulated processes. Each has a fate of its own, drawn from the seed and its number. */
 import type { ProcessListener, Spawner, WorkerProcess } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
 import { type FaultRates, fateOf, NO_FAULTS } from './fate.js';
@@ -33,7 +33,7 @@ export class SimSpawner implements Spawner {
     const { isCalm } = this.#ledger;
     const isPoisoned = !isCalm && this.#world.now() >= this.#poisonedAt;
     const fate = fateOf(random, isCalm ? NO_FAULTS : isPoisoned ? { ...this.#rates, bootFails: 1 } : this.#rates);
-    this.#world.tell('spawn', workerId);
+    this.#world.log('spawn', workerId);
     const process = new SimProcess(workerId, this.#world, this.#ledger, random, fate, listener);
     this.processes.push(process);
     if (random.chance(this.#bootStallChance)) {

@@ -1,4 +1,4 @@
-/** Deaths and respawns of one pool without end: nothing of the dead is kept. */
+/** One pool with endless deaths and respawns keeps nothing of the dead. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { Story } from './story.js';
 import type { SimModule } from './tasks.js';
 import { World } from './world.js';
 
-/** `npm run test:chaos` takes two hundred thousand, `npm run test:long` a tenth of them. */
+/** `npm run test:chaos` runs two hundred thousand tasks, `npm run test:long` a tenth of them. */
 const DEATHS = process.env['EVERPOOL_CHAOS'] === 'long' ? 200_000 : 20_000;
 const AT_ONCE = 16;
 
@@ -42,7 +42,7 @@ it(`${DEATHS} deaths leave the heap as it was`, { timeout: 900_000 }, async () =
     const task = pool.run('exits', [0]);
     ledger.submitted(task.id, 'exits', 1, false);
     task.catch(() => {
-      // What the simulation itself remembers is not the pool's.
+      // The records of the simulation itself are not the pool's.
       ledger.tasks.delete(task.id);
       spawner.processes.length = 0;
       submit();
@@ -50,7 +50,7 @@ it(`${DEATHS} deaths leave the heap as it was`, { timeout: 900_000 }, async () =
   };
   for (let index = 0; index < AT_ONCE; index += 1) submit();
 
-  // By then the timers of the first boots, ended long ago, have left the heap of the simulated clock.
+  // By then the cleared timers of the first boots have left the heap of the simulated clock.
   await world.run(() => pool.stats().deaths >= DEATHS / 2, Number.POSITIVE_INFINITY);
   const early = heapBytes();
   await world.run(() => pool.stats().deaths >= DEATHS - AT_ONCE, Number.POSITIVE_INFINITY);

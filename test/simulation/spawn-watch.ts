@@ -1,7 +1,8 @@
 /**
- * G10, counted beside the pool and exactly: from the first charged death on, and until one is proven that was spawned
- * after it, no more than `intensity + 1` spawns are begun in any `periodMs`, probes included. And but for probes nothing is
- * spawned when those that boot already, should they all be charged, are more than the pool survives.
+ * G10, counted exactly and beside the pool. From the first charged death until a worker is proven
+ * that was spawned after it, no more than `intensity + 1` spawns begin in any `periodMs`, probes
+ * included. Except for probes, nothing is spawned while the booting workers, if all of them were
+ * charged, are more than the pool survives.
  */
 import type { Pool } from '../../src/pool/pool.js';
 import { Worker } from '../../src/supervisor/lifecycle/worker.js';
@@ -10,7 +11,7 @@ import type { SimProcess } from './sim-process.js';
 import type { SimSpawner } from './sim-spawner.js';
 import type { World } from './world.js';
 
-/** A worker that was ready for so long is proven (contract: "Restart intensity"). */
+/** A worker that was ready for this time is proven (G10). */
 const PROOF_MS = 1000;
 
 export class SpawnWatch {
@@ -19,19 +20,19 @@ export class SpawnWatch {
   readonly #intensity: number;
   readonly #periodMs: number;
   readonly #readyAt = new WeakMap<Worker, number>();
-  /** By ordinal: those whose death, if it comes, will be charged as one in the boot. */
+  /** By ordinal: the workers whose death, if it comes, is charged as one in the boot. */
   readonly #booting = new Set<number>();
   #pool: Pool<object> | undefined;
   #order = 0; // of spawns and charged deaths together, as the ordinals of the workers
   #first = Number.POSITIVE_INFINITY; // the order of the first charged death since the last proof
   #last = Number.POSITIVE_INFINITY;
   #charged = 0;
-  #isUseful = false; // a worker is counted as useful just now
+  #isUseful = false; // a worker is being counted as useful
   /** Since the first charged death. */
   #spawns: number[] = [];
   readonly #takeBack: () => void;
 
-  /** Before the pool is made, as that begins to spawn. */
+  /** Called before the pool is made, because its constructor begins to spawn. */
   constructor(world: World, spawner: SimSpawner, rule: { readonly intensity: number; readonly periodMs: number }) {
     this.#world = world;
     this.#spawner = spawner;
@@ -88,7 +89,10 @@ export class SpawnWatch {
     };
   }
 
-  /** A pool breaks after more than `intensity` charged deaths, and not before, unless no worker can ever be started. */
+  /**
+   * A pool breaks after more than `intensity` charged deaths, and not before, unless no worker can
+   * ever be started.
+   */
   listenTo(pool: Pool<object>, bootTimeoutMs: number): void {
     this.#pool = pool;
     let charged = 0;
@@ -101,7 +105,7 @@ export class SpawnWatch {
       wasEverReady = true;
     });
     pool.on('broken', ({ error }) => {
-      // A program that is not there does not come by waiting: then the first death is enough.
+      // A missing program does not appear by waiting, so the first death is enough.
       const isHopeless = !wasEverReady && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
       if (charged <= this.#intensity && !isHopeless)
         this.#world.fault(`G10: it broke after ${charged} charged deaths; intensity ${this.#intensity}`);
@@ -115,9 +119,9 @@ export class SpawnWatch {
     this.#takeBack();
   }
 
-  /** Nobody is charged for a pause of the parent, nor for what it had not read. */
+  /** No worker is charged for a pause of the parent, nor for bytes that the parent had not read. */
   #checkBoot({ workerId, readyAt, signalledAt, hasReadUntil, bootSentAt, isFaulty }: SimProcess, bootTimeoutMs: number): void {
-    if (isFaulty) return; // what it says of its readiness may be forged, or lost
+    if (isFaulty) return; // its report of readiness may be forged or lost
     if (readyAt < hasReadUntil && signalledAt < Number.POSITIVE_INFINITY)
       this.#world.fault(`G10: worker ${workerId} was ready in time, and is charged with its boot`);
     else if (bootSentAt < signalledAt && signalledAt < bootSentAt + bootTimeoutMs - 0.001)
@@ -134,10 +138,10 @@ export class SpawnWatch {
       this.#spawns = [];
     }
     this.#charged += 1;
-    this.#world.tell('a death is charged:', this.#charged);
+    this.#world.log('a death is charged:', this.#charged);
   }
 
-  /** Its end is asked for, so it is not charged, unless something else had ended it before. */
+  /** Its end is requested, so it is not charged, unless something else had ended it before. */
   #onRequested(worker: Worker): void {
     if (worker.state === 'starting') this.#booting.delete(worker.ordinal);
   }
@@ -159,7 +163,10 @@ export class SpawnWatch {
     this.#world.fault(`G10: ${this.#intensity + 2} spawns from ${from}; intensity ${this.#intensity}, period ${this.#periodMs} ms`);
   }
 
-  /** What it did after it was spawned proves that workers can be started again; the length of its life only if none has failed since. */
+  /**
+   * A finished task proves that workers can be started again; the length of a life only if none has
+   * failed since the spawn.
+   */
   #onProved(worker: Worker): void {
     const { diedAt, workerId } = this.#spawner.find(worker.id);
     const lasted = Math.min(diedAt, this.#world.now()) >= (this.#readyAt.get(worker) ?? Number.POSITIVE_INFINITY) + PROOF_MS;

@@ -1,4 +1,7 @@
-/** The task module of the simulation. Every result says whose it is, so that none can be credited to another. */
+/**
+ * The task module of the simulation. Every result names its task, so that none can be credited to
+ * another.
+ */
 import type { TaskFunction } from '../../src/worker/platform.js';
 import type { TaskContext } from '../../src/worker/task-context.js';
 import type { Ledger, Witnessed } from './ledger.js';
@@ -15,38 +18,44 @@ export const TASK_NAMES = [
   'never',
   'spinsForever',
   'big',
-  'tells',
+  'reports',
   'returnsFunction',
   'throwsFunction',
 ] as const;
 export type SimTaskName = (typeof TASK_NAMES)[number];
 export type SimModule = Record<SimTaskName, (...args: unknown[]) => unknown> & {
   yields: (count: number, stepMs: number) => AsyncGenerator<number>;
-  /** Ends when the others of its flood have. */
+  /** Ends after the others of its flood. */
   waitsForOthers: () => Promise<string>;
-  /** One of several in a chunk. */
+  /** One item of a chunk. */
   item: (key: number, stepMs: number) => number | Promise<number>;
 };
 
-/** What a task was given for a time, which may be anything. */
+/** The argument of a task that should be a duration, and may be anything. */
 function timeOf(ms: unknown): number {
   return typeof ms === 'number' && ms > 0 ? ms : 0;
 }
 
-/** Those that end only when they are asked to, or by force. */
+/** The tasks that end only on request, or by force. */
 export const ENDLESS: ReadonlySet<SimTaskName> = new Set<SimTaskName>(['untilAborted', 'spinsUntilAborted', 'never', 'spinsForever']);
 
-/** The process in which a task runs, as it may use it. */
-export interface TaskHost {
+/** The process in which a task runs, as the task may use it. */
+export interface TaskProcess {
   readonly process: Witnessed & { readonly ledger: Ledger };
   readonly runner: { context(): TaskContext };
-  /** Dead, or about to be: what it still does is a dead man's. */
+  /** Whether it is dead, or about to be: nothing that it still does counts. */
   readonly isOver: boolean;
-  /** Does something as this process does it: not while it is stopped or spins, and never after its death. */
+  /**
+   * Runs the callback as a process would: not while it is stopped or spins, and never after its
+   * death.
+   */
   later(delayMs: number, run: () => void): void;
-  /** The same, also while it spins: what the spinning code itself does. */
+  /** The same, but also while it spins: an act of the spinning code itself. */
   within(delayMs: number, run: () => void): void;
-  /** Takes time in which it does nothing else. True: the runner has nothing that it would go on to before that is over. */
+  /**
+   * Takes time in which it does nothing else. True if the runner has nothing else to start before
+   * that time is over.
+   */
   spin(ms: number): boolean;
   stopSpinning(): void;
   crash(signal: NodeJS.Signals): void;
@@ -54,7 +63,7 @@ export interface TaskHost {
 }
 
 /** `exports` of the simulated module, in one process. */
-export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item' | 'waitsForOthers', TaskFunction> {
+export function tasksOf(child: TaskProcess): Record<SimTaskName | 'yields' | 'item' | 'waitsForOthers', TaskFunction> {
   const { process } = child;
 
   const begin = (): TaskContext => {
@@ -124,15 +133,15 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
       const task = begin();
       return new Promise((resolve) => {
         child.spin(Number.POSITIVE_INFINITY);
-        const hasStarted = (): void => {
+        const check = (): void => {
           if (!task.aborted()) {
-            child.within(1, hasStarted);
+            child.within(1, check);
             return;
           }
           child.stopSpinning();
           resolve(answer(task));
         };
-        child.within(1, hasStarted);
+        child.within(1, check);
       });
     },
     never: () => {
@@ -148,7 +157,7 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
       begin();
       return value;
     },
-    tells: (count) => {
+    reports: (count) => {
       const task = begin();
       for (let i = 0; i < (count as number); i++) task.progress(i);
       return answer(task);
@@ -168,11 +177,11 @@ export function tasksOf(child: TaskHost): Record<SimTaskName | 'yields' | 'item'
       const task = begin();
       return new Promise((resolve, reject) => {
         task.signal.addEventListener('abort', () => reject(task.signal.reason as Error), { once: true });
-        const hasStarted = (): void => {
+        const check = (): void => {
           if (process.ledger.floodLeft === 0) resolve(answer(task));
-          else child.later(5, hasStarted);
+          else child.later(5, check);
         };
-        hasStarted();
+        check();
       });
     },
     returnsFunction: () => {

@@ -1,6 +1,6 @@
-/** Words about values that were made to have none. */
+/** Texts about values that were made to have none. */
 
-/** Of anything that was thrown, without the program's help. */
+/** The text of anything that was thrown. Runs no code of the program. */
 export function textOf(error: unknown): string {
   const before = Error.prepareStackTrace;
   Reflect.deleteProperty(Error, 'prepareStackTrace');

@@ -1,7 +1,7 @@
 /**
- * The user of the simulated pool: does what the plan says, and holds the pool to its word.
+ * The user of the simulated pool: acts by the plan, and holds the pool to its promises.
  *
- * Every promise that the pool gave is remembered: in the end none may be left open.
+ * Every promise that the pool gave is recorded; in the end none may be pending.
  */
 
 import type { Task } from '../../src/pool/handles/task.js';
@@ -68,7 +68,7 @@ export class User {
     if (hostile.has('listener')) for (const event of EVENTS) pool.on(event, () => hostile.at('listener'));
   }
 
-  /** What the pool has promised and not yet kept. */
+  /** The promises that the pool has yet to keep. */
   get open(): readonly string[] {
     return [...this.#open.values()];
   }
@@ -77,7 +77,7 @@ export class User {
   }
 
   perform(action: Action): void {
-    this.#world.tell('user:', action.do, 'which' in action ? action.which : '');
+    this.#world.log('user:', action.do, 'which' in action ? action.which : '');
     switch (action.do) {
       case 'run':
         for (let i = 0; i < action.count; i++) this.#run(action);
@@ -153,32 +153,32 @@ export class User {
     }
   }
 
-  /** Asks for the end of one task. */
+  /** Requests the end of one task. */
   end(each: Submitted, how: 'cancel' | 'kill'): void {
-    this.#world.tell(how, each.entry.id);
-    const gone = each.task[how](this.#hostile.reason());
-    // After the call: in the middle of it the worker may still start the task.
+    this.#world.log(how, each.entry.id);
+    const ended = each.task[how](this.#hostile.reason());
+    // After the call, because the worker may still start the task in the middle of it.
     this.#ledger.ended(each.entry);
-    this.#keep(`${how} of task ${each.entry.id}`, gone, () => this.#ledger.checkGone(each.entry, how));
+    this.#keep(`${how} of task ${each.entry.id}`, ended, () => this.#ledger.checkEnded(each.entry, how));
   }
 
   /** Lets everything end that would go on for ever. */
   rest(): void {
     this.#pool.resume();
-    // One with a time limit ends by it.
+    // A task with a time limit ends by it.
     for (const each of this.unsettled)
       if (ENDLESS.has(each.entry.name as SimTaskName) && each.entry.timeoutMs === undefined) this.end(each, 'cancel');
   }
 
-  /** Ends the pool. Its promise is among those that are kept. */
+  /** Ends the pool, and records its promise. */
   finish(ending: Ending): void {
     this.isFinishing = true;
-    this.#world.tell('user: ends the pool by', ending);
+    this.#world.log('user: ends the pool by', ending);
     if (isForced(ending)) this.#ledger.isEnding = true;
     if (ending === 'close and cancel') this.#ledger.cancelsQueued = true;
     if (ending.startsWith('close') && ending !== 'close in time' && ending !== 'close, terminate') this.#endEndless();
     for (const { how, promise } of endPool(this.#pool, ending)) this.#keep(how, promise, () => this.#isOver(how));
-    // After the call: in the middle of it a worker may still start one.
+    // After the call, because a worker may still start one in the middle of it.
     if (isForced(ending) && ending !== 'close in time')
       for (const { entry, settled } of this.submitted) if (settled === 0) this.#ledger.ended(entry);
   }
@@ -204,7 +204,7 @@ export class User {
     if (task === undefined) return;
     if (task.id === 0) {
       this.refused += 1;
-      task.catch((error) => this.#world.tell('refused', name, nameOf(error)));
+      task.catch((error) => this.#world.log('refused', name, nameOf(error)));
       return;
     }
     const { crash = 0, timeout = 0, error = 0 } = (options.retries ?? {}) as Record<string, number>;
@@ -221,7 +221,7 @@ export class User {
     );
   }
 
-  /** Undefined: an option of the program's threw, and `run` with it. */
+  /** Undefined if an option of the program threw, and `run` with it. */
   #submit({ name, arg, options }: RunAction, controller: AbortController | undefined): Task<unknown> | undefined {
     const hostile = this.#hostile;
     const given: TaskOptions = { ...options };
@@ -229,9 +229,9 @@ export class User {
       given.signal = controller.signal;
       if (hostile.has('abort listener')) controller.signal.addEventListener('abort', () => hostile.at('abort listener', false));
     }
-    if (name === 'tells') {
+    if (name === 'reports') {
       given.onProgress = (value) => {
-        this.#world.tell('progress', nameOf(value));
+        this.#world.log('progress', nameOf(value));
         hostile.at('onProgress');
       };
     }
@@ -242,7 +242,7 @@ export class User {
       if (mine !== undefined) this.end(mine, 'cancel');
     };
     if (typeof retries === 'object') given.retries = { ...retries, delayMs: hostile.delayOf(retries.delayMs as number, endIt) };
-    const args = name === 'big' ? ['x'.repeat(Math.round(arg * 3000))] : [name === 'tells' ? Math.round(arg) : arg];
+    const args = name === 'big' ? ['x'.repeat(Math.round(arg * 3000))] : [name === 'reports' ? Math.round(arg) : arg];
     const last = hostile.arguments(args, () => {
       if (controller !== undefined && !this.#ledger.isCalm && arg > 5) controller.abort(new Error('aborted while it was encoded'));
     });
@@ -252,7 +252,7 @@ export class User {
       return task;
     } catch (error) {
       if (!hostile.has('option')) this.#world.fault(`G9: run throws ${textOf(error)}`);
-      this.#world.tell('refused', name, nameOf(error));
+      this.#world.log('refused', name, nameOf(error));
       return undefined;
     }
   }
@@ -262,15 +262,15 @@ export class User {
     const targets: Submitted[] = [];
     for (const each of this.unsettled) {
       if (tag !== undefined && each.task.tag !== tag) continue;
-      each.entry.mayBeKilled = true; // it may start while we look
+      each.entry.mayBeKilled = true; // it may start in the middle of the call
       const isRunning = each.task.state === 'running';
       if (isRunning ? running : queued) targets.push(each);
     }
     const promise = this.#pool.killTasks({ queued, running, ...(tag === undefined ? {} : { tag }) });
     if (queued && running) for (const { entry } of targets) this.#ledger.ended(entry);
     this.#keep('killTasks', promise, () => {
-      // Of one kind only, a task may have changed its kind while we looked.
-      if (queued && running) for (const { entry } of targets) this.#ledger.checkGone(entry, 'killTasks');
+      // With one kind only, a task may have changed its kind in the middle of the call.
+      if (queued && running) for (const { entry } of targets) this.#ledger.checkEnded(entry, 'killTasks');
     });
   }
 
@@ -280,7 +280,7 @@ export class User {
     if (action.cancelAfterMs < Number.POSITIVE_INFINITY) this.#later(action.cancelAfterMs, () => this.#keep('cancel of a map', cancel()));
   }
 
-  /** From inside an event listener, and from a callback of a promise, anything may be called too. */
+  /** An event listener, and a callback of a promise, may call anything too. */
   #listen(which: number): void {
     const event = this.#choose(EVENTS, which) as keyof PoolEvents;
     const then = (['cancel', 'kill', 'killWorker'] as const)[Math.floor(which * 1e6) % 3] as 'cancel' | 'kill' | 'killWorker';
@@ -299,7 +299,7 @@ export class User {
     this.#world.act(this.#world.now() + delayMs, run);
   }
 
-  /** Mostly one that was submitted not long ago: the others are over. */
+  /** Mostly one that was submitted recently; the others have settled. */
   #chooseTask(which: number): Submitted | undefined {
     if (which < 0.2) return this.#choose(this.submitted, which * 5);
     return this.#choose(this.submitted.slice(-12), (which - 0.2) / 0.8);
@@ -315,12 +315,12 @@ export class User {
     promise.then(
       () => {
         this.#open.delete(number);
-        this.#world.tell('kept:', what);
+        this.#world.log('kept:', what);
         onResolved?.();
       },
       (error) => {
         this.#open.delete(number);
-        this.#world.tell('refused:', what, nameOf(error));
+        this.#world.log('refused:', what, nameOf(error));
         const isOutlived = codeOf(error) === 'ERR_EVERPOOL_OUTLIVED';
         if (isOutlived && !this.#spawner.processes.some((process) => process.fate.undyingMs > 0))
           this.#world.fault(`G7: ${what}: ${(error as Error).message}`);

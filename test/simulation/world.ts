@@ -1,9 +1,10 @@
 /**
- * Virtual time, and the two kinds of things that happen in it: what the parent's event loop does, in the
- * phases of Node's own (timers, poll, check), and what everything else does: processes, pipes, the kernel.
+ * Virtual time, and the two kinds of events in it: those of the parent's event loop, in the phases
+ * of Node's own (timers, poll, check), and those of everything else: processes, pipes, the kernel.
  *
- * While the parent is in a callback, the others go on: they catch up, each at its own time, before it has its next one.
- * One callback is one turn of the real event loop, so that every promise behind it is settled before the next.
+ * While the parent is in a callback, the others go on: they catch up, each at its own time, before
+ * the parent has its next callback. One callback is one turn of the real event loop, so that every
+ * promise behind it settles before the next.
  */
 import type { Clock, Timer } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
@@ -12,7 +13,7 @@ import type { Story } from './story.js';
 import { textOf } from './text.js';
 
 export interface ParentHabits {
-  /** What a callback may cost, at most, in milliseconds. */
+  /** The most that a callback may cost, in milliseconds. */
   readonly callbackMs: number;
   /** How often the parent stalls after a callback, and for how long at most. */
   readonly stallChance: number;
@@ -21,9 +22,12 @@ export interface ParentHabits {
   readonly bootStallChance: number;
 }
 
-/** A look at everything costs as much as several steps. */
+/** Steps between two checks of everything: a check costs as much as several steps. */
 const STEPS_BETWEEN_LOOKS = 16;
-/** A real turn of the event loop, in which Node tells of rejections that nobody handles, costs as much as several steps too. */
+/**
+ * Steps between two real turns of the event loop, in which Node reports unhandled rejections: these
+ * cost as much too.
+ */
 const STEPS_BETWEEN_TURNS = 16;
 
 type Phase = 'timers' | 'poll' | 'check';
@@ -36,7 +40,7 @@ export class World implements Clock {
   readonly #habits: ParentHabits;
   readonly #others = new Agenda();
   readonly #timers = new Agenda();
-  /** Timers of the program: after a stall they come before what has arrived meanwhile. */
+  /** Timers of the program: after a stall they fire before what has arrived meanwhile is read. */
   readonly #program = new Agenda();
   #arrived: (() => void)[] = [];
   #polled: (() => void)[] = [];
@@ -46,12 +50,12 @@ export class World implements Clock {
   #now = 0;
   #parentFreeAt = 0;
   #holds = 0;
-  /** Called now and then between two callbacks. */
+  /** Called between two callbacks, now and then. */
   onStep: (() => void) | undefined;
   #steps = 0;
-  /** The parent has stalled for so long in all. */
+  /** The total time that the parent has stalled. */
   stalledMs = 0;
-  /** What happens now happens in the parent, and not in a worker or in the kernel. */
+  /** Whether the present event is in the parent, and not in a worker or in the kernel. */
   isParentsTurn = true;
   #polledAt = 0;
 
@@ -87,17 +91,20 @@ export class World implements Clock {
     if (this.#holds < 0) this.fault('G9: the clock was released more often than it was held');
   }
 
-  /** When the parent is, or was, done with its present callback. */
+  /** When the parent ends, or has ended, its present callback. */
   get parentFreeAt(): number {
     return Math.max(this.#now, this.#parentFreeAt);
   }
 
-  /** What had arrived by then, it has read before what it does now; or should have: a timer lets it read first. */
+  /**
+   * Whatever had arrived by then was read before the present callback, or should have been: a timer
+   * lets the parent read first.
+   */
   get hasReadUntil(): number {
     return this.#phase === 'timers' ? this.#now : this.#polledAt;
   }
 
-  // ---- what is left of the parent's doings
+  // ---- what the parent has left
 
   get holds(): number {
     return this.#holds;
@@ -108,7 +115,7 @@ export class World implements Clock {
 
   // ---- the others
 
-  /** Something happens elsewhere, at that time. */
+  /** Adds an event elsewhere, at that time. */
   at(time: number, run: () => void): Entry {
     return this.#others.add(Math.max(time, this.#now), run);
   }
@@ -116,18 +123,24 @@ export class World implements Clock {
     this.#others.strike(entry);
   }
 
-  /** Something has arrived at the parent, which will look at it in its next poll phase. */
+  /** Something has arrived at the parent, which reads it in its next poll phase. */
   arrive(callback: () => void): void {
     this.#arrived.push(callback);
   }
 
-  /** The program does something at that time: by a timer of its own, or because of something that arrives then. */
+  /**
+   * Adds an act of the program at that time: by a timer of its own, or because something arrives
+   * then.
+   */
   act(time: number, run: () => void): void {
     if (Math.floor(time * 1000) % 2 === 0) this.#program.add(time, run);
     else this.at(time, () => this.arrive(run));
   }
 
-  /** In the middle of a callback of the parent, the others catch up to `aheadMs` from now: races that no turn separates. */
+  /**
+   * In the middle of a callback of the parent, the others catch up to `aheadMs` from now: a race
+   * within one turn.
+   */
   race(aheadMs: number): void {
     const now = this.#now;
     this.isParentsTurn = false;
@@ -141,18 +154,21 @@ export class World implements Clock {
     this.#now = now;
   }
 
-  tell(what: string, subject: number | string, detail?: number | string): void {
+  log(what: string, subject: number | string, detail?: number | string): void {
     this.story.add(this.#now, what, subject, detail);
   }
 
   fault(text: string): void {
     this.faults.push(text);
-    this.tell('FAULT', text);
+    this.log('FAULT', text);
   }
 
   // ---- running
 
-  /** Runs until the condition holds (true), or until nothing can happen any more or `limitMs` have passed (false). */
+  /**
+   * Runs until the condition holds (true), or until nothing can happen any more or `limitMs` have
+   * passed (false).
+   */
   run(isOver: () => boolean, limitMs: number): Promise<boolean> {
     const end = this.#now + limitMs;
     return new Promise((resolve) => {
@@ -162,13 +178,13 @@ export class World implements Clock {
         if (isOver()) resolve(true);
         else if (this.#now > end || this.faults.length > 0 || !this.#step()) resolve(isOver());
         else if (this.#steps % STEPS_BETWEEN_TURNS === 0) setImmediate(turn);
-        else queueMicrotask(() => process.nextTick(turn)); // when every promise behind the step has settled, and without a look at the kernel
+        else queueMicrotask(() => process.nextTick(turn)); // once every promise behind the step has settled, and without a call of the kernel
       };
       setImmediate(turn);
     });
   }
 
-  /** One callback, of the parent or of the others. False: there is none. */
+  /** Runs one callback, of the parent or of the others. False if there is none. */
   #step(): boolean {
     for (;;) {
       const isReady = this.#phase !== 'timers' || this.#arrived.length > 0 || this.#immediates.length > 0;
@@ -219,21 +235,23 @@ export class World implements Clock {
     }
   }
 
-  /** A callback takes time; now and then the parent is busy with something else for longer. */
+  /**
+   * A callback takes time; now and then the parent is busy with something else for a longer time.
+   */
   #rest(): void {
     let costMs = this.#random.next() * this.#habits.callbackMs;
     if (this.#habits.stallChance > 0 && this.#random.chance(this.#habits.stallChance)) {
       const stallMs = this.#random.next() * this.#habits.stallMs;
       this.stalledMs += stallMs;
       costMs += stallMs;
-      this.tell('the parent stalls', '', stallMs);
+      this.log('the parent stalls', '', stallMs);
     }
     this.#parentFreeAt = Math.max(this.#parentFreeAt, this.#now + costMs);
   }
 
-  /** From now on the parent does nothing for so long: it is busy, at a breakpoint, or stopped. */
+  /** The parent does nothing for `stallMs`: it is busy, at a breakpoint, or stopped. */
   stall(stallMs: number): void {
-    this.tell('the parent stalls', '', stallMs);
+    this.log('the parent stalls', '', stallMs);
     this.stalledMs += stallMs;
     this.#parentFreeAt = this.parentFreeAt + stallMs;
   }

@@ -1,4 +1,4 @@
-/** Maps in chunks: faster, and each item is still its own. */
+/** Maps in chunks: faster, and each item still settles on its own. */
 import { OptionsError, SerializationError, WorkerDiedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as ChunkTasks from '../../fixtures/chunk-tasks.js';
@@ -15,7 +15,7 @@ const numbers = (file: string): number[] =>
 describe('chunks', () => {
   useKit();
 
-  test('items that may be retried go in chunks by themselves; results, order and counts are those of single items', async () => {
+  test('items that may be retried travel in chunks by default, with the results, order and counts of single items', async () => {
     const pool = chunked();
     expect(await pool.map('echo', upTo(20_000), { retries: 1 })).toEqual(upTo(20_000));
     expect((await pool.map('nothing', upTo(5000) as never, { retries: 1 })).every((value) => value === undefined)).toBe(true);
@@ -26,7 +26,7 @@ describe('chunks', () => {
     expect(pool.stats().runMs.count).toBe(30_000);
   });
 
-  test('an iterated map goes in full chunks too: a place that is free is not filled one by one', async () => {
+  test('an iterated map travels in full chunks too: free places are not filled one by one', async () => {
     const pool = chunked();
     await pool.map('echo', upTo(100), { retries: 1 });
     let attempts = 0;
@@ -42,7 +42,7 @@ describe('chunks', () => {
     expect(few).toEqual(upTo(1000));
   });
 
-  test('lists of arguments go together too, and what is none fails alone', async () => {
+  test('lists of arguments travel in chunks too, and an item that is not a list fails alone', async () => {
     const pool = chunked();
     const lists = upTo(100).map((item) => (item === 50 ? 'none' : [item, 1]));
     const outcomes = await pool.starmap('add', lists as never, { chunkSize: 20 }).settled();
@@ -52,7 +52,7 @@ describe('chunks', () => {
     }
   });
 
-  test('workers killed all along: every result is right, and no item starts more often than it may', async () => {
+  test('workers killed again and again: every result is right', async () => {
     const pool = chunked();
     const file = `${newFolder()}/starts`;
     await pool.ready();
@@ -74,15 +74,15 @@ describe('chunks', () => {
   });
 
   for (const how of ['exit', 'SIGKILL', 'abort']) {
-    test(`items whose ${how} kills the worker fail alone, each after as many starts as it may have; all others succeed`, async () => {
+    test(`items whose ${how} kills the worker fail alone, each after its allowed starts; all others succeed`, async () => {
       const file = newFolder();
-      // Side by side, too: what stands behind one that kills has not started.
+      // Side by side, too: the item behind one that kills has not started.
       const bad = [0, 500, 501, 1999];
       for (const retries of [0, 1, 2]) {
         const pool = chunked({ restart: { intensity: 1000 } });
         const starts = `${file}/starts-${retries}`;
         const items = upTo(2000).map((item) => (bad.includes(item) ? [item, how, starts] : [item]));
-        // Without retries they go together only where that is asked for.
+        // Without retries items travel in chunks only with chunkSize.
         const options = retries === 0 ? { chunkSize: 100 } : {};
         await pool.map('echo', upTo(300), { retries: 1 });
         const outcomes: (PromiseSettledResult<unknown> & { attempts: number; index: number })[] = [];
@@ -102,7 +102,7 @@ describe('chunks', () => {
     });
   }
 
-  test('workers killed all along, with few retries: who fails has started as often as it may, and in a worker that died each time', async () => {
+  test('workers killed again and again, with few retries: no item starts more often than it may, and each death fails one item at most', async () => {
     for (const retries of [0, 1]) {
       const pool = chunked({ restart: { intensity: 1000 } });
       const file = `${newFolder()}/starts`;
@@ -123,7 +123,7 @@ describe('chunks', () => {
       let failed = 0;
       for (const [index, { status }] of outcomes.entries()) {
         if (status === 'rejected') failed += 1;
-        // It may be killed after its start was noted, and before it has written anything.
+        // It may be killed after its start was recorded, and before it has written anything.
         const count = starts.get(index) ?? 0;
         if (status === 'fulfilled') expect(count).toBeGreaterThan(0);
         expect(count, `item ${index}`).toBeLessThanOrEqual(1 + retries);
@@ -134,7 +134,7 @@ describe('chunks', () => {
     }
   });
 
-  test('arguments that cannot be decoded, or that no worker survives, fail alone: those beside them are done', async () => {
+  test('arguments that cannot be decoded, or that no worker survives, fail alone', async () => {
     const pool = newPool({ execArgv: ['--import', fixture('breaks-decoding.js')], restart: { intensity: 1000 } });
     for (const [order, error] of [
       ['decode:throw', SerializationError],
@@ -151,7 +151,7 @@ describe('chunks', () => {
     }
   });
 
-  test('without retries a death fails the item that ran, and no other: nothing starts twice', async () => {
+  test('without retries a death fails the running item and no other, and nothing starts twice', async () => {
     const pool = chunked();
     const file = `${newFolder()}/starts`;
     const items = upTo(60).map((item) => ({
@@ -188,7 +188,7 @@ describe('chunks', () => {
     expect(pool.stats().deaths).toBe(0);
   });
 
-  test('the end of a batch in the middle of a chunk: what had ended counts, the rest never starts', async () => {
+  test('a batch killed in the middle of a chunk: ended items count, the rest never start', async () => {
     const pool = chunked({ size: 1, graceMs: 100 });
     const file = `${newFolder()}/starts`;
     const items = upTo(100).map((item) => ({ file, item, how: item === 30 ? 'spin' : 'return' }));
@@ -212,7 +212,7 @@ describe('chunks', () => {
     pool.on('taskStarted', () => {
       chunks += 1;
     });
-    // Some 20 items of 1 ms each would be one chunk: one worker would have them all.
+    // Twelve items of 1 ms would be one chunk for one worker.
     await pool.map('sleep', Array(12).fill(20), { retries: 1 });
     expect(chunks).toBeGreaterThan(4);
     for (const { id, completed } of pool.workers()) expect(completed).toBeGreaterThan(before.get(id) as number);

@@ -1,4 +1,4 @@
-/** Files that cannot be journals, and disks that take no more: the batch fails, in every way of consuming it. */
+/** Files that cannot be journals, and full disks: the batch fails, in every way of consuming it. */
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -12,7 +12,7 @@ import { fixture, linesOf, newFolder, newPool, useKit } from '../../kit/pools.js
 const isRoot = process.getuid?.() === 0;
 const isLinux = process.platform === 'linux';
 
-/** What each way of consuming a batch gives: how many results, and the error. */
+/** The number of results and the error of each way of consuming a batch. */
 const ways: Record<string, (batch: Batch<unknown>) => Promise<{ results: number; error: unknown }>> = {
   await: async (batch) => {
     try {
@@ -63,7 +63,7 @@ function place(): { folder: string; starts: string; map: (journal: string, count
   };
 }
 
-/** Nothing runs, and every way says why. */
+/** Nothing runs, and every way of consuming the batch says why. */
 async function isRefused(map: (journal: string) => Batch<unknown>, journal: string, starts: string, text: RegExp): Promise<void> {
   for (const [name, consume] of Object.entries(ways)) {
     const { results, error } = await consume(map(journal));
@@ -78,14 +78,14 @@ async function isRefused(map: (journal: string) => Batch<unknown>, journal: stri
 describe('a file that cannot be a journal', () => {
   useKit();
 
-  test('one that is damaged, another task’s, or something else is refused in every way of consuming the batch, and stays as it is', async () => {
+  test('a damaged journal, one of another task, or another file is refused in every way of consuming the batch, and not changed', async () => {
     const { folder, starts, map } = place();
     const head = '{"everpool":"journal","version":1,"task":"work"}\n';
     for (const [content, text] of [
       [`${head}garbage\n`, /damaged: line 2/],
       [head.replace('work', 'other'), /belongs to the task 'other'/],
-      ['my shopping list\n', /no journal/],
-      ['{"scripts":{}}', /another file/],
+      ['my shopping list\n', /not a journal, or is damaged/],
+      ['{"scripts":{}}', /not a journal \(unexpected first line\)/],
     ] as const) {
       const journal = `${folder}/journal`;
       writeFileSync(journal, content);
@@ -94,7 +94,7 @@ describe('a file that cannot be a journal', () => {
     }
   });
 
-  test('folders, pipes, sockets, devices, loops and paths that lead nowhere are refused, and none of them waits for anything', async () => {
+  test('folders, pipes, sockets, devices, loops and paths that lead nowhere are refused without waiting', async () => {
     const { folder, starts, map } = place();
     await isRefused(map, folder, starts, /is a folder/);
     await isRefused(map, `${folder}/no/such/folder`, starts, /ENOENT/);
@@ -112,7 +112,7 @@ describe('a file that cannot be a journal', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test.skipIf(isRoot)('one that may not be read or written is refused (not as root, who may do anything)', async () => {
+  test.skipIf(isRoot)('a file that may not be read or written is refused (skipped as root, who may do anything)', async () => {
     const { folder, starts, map } = place();
     for (const mode of [0o000, 0o200, 0o400]) {
       const journal = `${folder}/of-mode-${mode.toString(8)}`;
@@ -146,13 +146,13 @@ describe('a disk that is full', () => {
   useKit();
 
   test.runIf(isLinux)(
-    'at a limit in the middle of a line: what is reported is on the disk, the error is told, and later the map goes on',
+    'at a limit in the middle of a line: reported items are on the disk, the error is reported, and later the map goes on',
     async () => {
       const folder = newFolder();
       const kilobytes = 33;
       const [journal, starts] = [`${folder}/journal`, `${folder}/starts`];
       const program = fileURLToPath(fixture('program-holds-journal.js'));
-      // Each line is about 80 bytes long, and a worker's note needs some 20 KB.
+      // Each line is about 80 bytes long, and the control file of a worker needs some 20 KB.
       const child = spawn(
         'bash',
         ['-c', `ulimit -f ${kilobytes}; exec "$0" "$@"`, process.execPath, program, journal, starts, '700', '0'],
@@ -198,7 +198,7 @@ describe('a disk that is full', () => {
     expect(existsSync(`${disk}/journal`)).toBe(false);
   });
 
-  /** Only what is not on the disk runs again. */
+  /** Only items that are not on the disk run again. */
   async function goesOn(journal: string, starts: string): Promise<void> {
     const kept = readFileSync(journal, 'utf8').split('\n').length - 2;
     const startedBefore = linesOf(starts).length;

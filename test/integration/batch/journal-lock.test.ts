@@ -1,4 +1,7 @@
-/** A journal belongs to one map at a time: the next one is refused, and one whose process is gone does not count. */
+/**
+ * A journal belongs to one map at a time: another map is refused, unless the process of the first
+ * has ended.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   existsSync,
@@ -92,10 +95,11 @@ const tickets = (): string[] => readdirSync(TICKETS).filter((name) => name.start
 describe('a journal that is in use', () => {
   useKit();
 
-  test('a second process is refused, is told the pid, and touches nothing; when the first is SIGKILLed, the journal is free', async () => {
+  test('a second process is refused with the pid of the first, and writes nothing; after a SIGKILL of the first the journal is free', async () => {
     const { journal, starts, map } = place();
     const first = await holder(journal, starts);
-    first.child.kill('SIGSTOP'); // so that it writes nothing: what changes now would be the second's doing
+    // So that it writes nothing: only the second could change the file now.
+    first.child.kill('SIGSTOP');
     await until('nothing is written any more', async () => {
       const { size } = statSync(journal);
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -140,7 +144,7 @@ describe('a journal that is in use', () => {
     expect(await map(`${folder}/elsewhere/harder`)).toHaveLength(1000);
   });
 
-  test('another map of the same process is refused too, by whatever path; when the first is over, it may', async () => {
+  test('another map of the same process is refused too, by any path, until the first has ended', async () => {
     const { folder, journal, starts, map } = place();
     writeFileSync(journal, '');
     linkSync(journal, `${folder}/hard`);
@@ -158,25 +162,25 @@ describe('a journal that is in use', () => {
     expect(tickets().filter((name) => name.includes(`-${statSync(journal).ino}-`))).toEqual([]);
   });
 
-  test.runIf(isLinux)('a process that has the pid of one that is gone holds nothing', async () => {
+  test.runIf(isLinux)('a process with the pid of an ended one does not hold the journal', async () => {
     const { journal, starts, map } = place();
     const first = await holder(journal, starts);
     const [ticket] = tickets().filter((name) => name.includes(`-${first.pid}-`));
     await end(first);
     expect(existsSync(`${TICKETS}/${ticket}`)).toBe(true);
     const other = spawn('sleep', ['60']);
-    // As if the system had given the pid again.
+    // As if the system had reused the pid.
     const forged = (ticket as string).replace(`-${first.pid}-`, `-${other.pid}-`);
     writeFileSync(`${TICKETS}/${forged}`, '');
     expect(await map(journal)).toHaveLength(1000);
-    // What the dead have left was taken away.
+    // The remains of dead processes were removed.
     expect(existsSync(`${TICKETS}/${ticket}`)).toBe(false);
     expect(existsSync(`${TICKETS}/${forged}`)).toBe(false);
     other.kill('SIGKILL');
     await new Promise((resolve) => other.once('exit', resolve));
   });
 
-  test('of many that start when the one before was killed, one goes on; the others are refused, and no item starts twice', async () => {
+  test('of many processes that start when the holder was killed, one goes on, the others are refused, and no item starts twice', async () => {
     const { journal, starts, map } = place();
     await map(journal, 10);
     const first = await holder(journal, starts);

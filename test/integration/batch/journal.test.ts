@@ -1,4 +1,4 @@
-/** A map with a journal goes on where it was: after a crash, after a failure, after the end. */
+/** A map with a journal goes on where it was, after a crash, a failure or its end. */
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ const KILLS = process.env['EVERPOOL_CHAOS'] === 'long' ? 100 : 12;
 describe('journal', () => {
   useKit();
 
-  test('what stands in it is not run again, and its results come as if it had been', async () => {
+  test('items in the journal do not run again, and their results come from it', async () => {
     const { journal, starts, items } = place();
     const pool = journalling();
     const expected = items(30).map(([, index]) => ({ index, square: index * index }));
@@ -42,7 +42,7 @@ describe('journal', () => {
     expect(linesOf(starts)).toHaveLength(33);
   });
 
-  test('every kind of value comes back from it as it was', async () => {
+  test('every kind of value comes back from the journal as it was', async () => {
     const { journal } = place();
     const pool = journalling();
     const indexes = Array.from({ length: 9 }, (_, index) => index);
@@ -72,7 +72,7 @@ describe('journal', () => {
     expect(linesOf(starts)).toHaveLength(12);
   });
 
-  test('what was cancelled is not in it: it runs the next time', async () => {
+  test('cancelled items are not in the journal, and run the next time', async () => {
     const { journal, starts, items } = place();
     const pool = journalling();
     const batch = pool.starmap('work', items(20, 20), { journal, bufferSize: 4 });
@@ -113,9 +113,9 @@ describe('journal', () => {
     await refused('work', items(4), /another input: it holds item 9, and there are 4/);
     await refused('sometimes', items(10), /belongs to the task 'work'/);
     appendFileSync(journal, 'garbage\n{"i":3}\n');
-    await refused('work', items(10), /line 12 is no JSON/);
+    await refused('work', items(10), /line 12 is not JSON/);
     writeFileSync(journal, 'my shopping list\n');
-    await refused('work', items(10), /no journal/);
+    await refused('work', items(10), /not a journal/);
     expect(readFileSync(journal, 'utf8')).toBe('my shopping list\n');
     expect(linesOf(starts)).toHaveLength(size);
     expect(await rejection(pool.starmap('work', items(1), { journal: `${starts}/no/such/folder` }))).toMatchObject({
@@ -126,7 +126,7 @@ describe('journal', () => {
     expect(() => pool.starmap('work', items(1), { journal: 7 as never })).toThrow(OptionsError);
   });
 
-  test('two maps of one process cannot write the same one', async () => {
+  test('two maps of one process cannot write the same journal', async () => {
     const { journal, starts, items } = place();
     const pool = journalling();
     let goOn = (): void => undefined;
@@ -147,7 +147,7 @@ describe('journal', () => {
     expect(await pool.starmap('work', items(10), { journal })).toHaveLength(10);
   });
 
-  test('the parent is SIGKILLed again and again: what was reported never runs again, and in the end everything is there, once', async () => {
+  test('the parent is SIGKILLed again and again: reported items never run again, and finally every item is there once', async () => {
     const { journal, starts } = place();
     const reported = `${starts}-reported`;
     const pids = `${starts}-pids`;
@@ -159,7 +159,8 @@ describe('journal', () => {
       const argv = [fileURLToPath(fixture('program-with-journal.js')), journal, starts, reported, String(count), pids];
       const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
       const ended = new Promise((resolve) => child.once('exit', resolve));
-      // At any moment: before it works, while it does, as it ends. When it is done too soon, it gets more to do.
+      // At any moment: before it works, while it works, as it ends. If it is done too soon, it gets
+      // more items.
       if (kills < KILLS) {
         const [file, more] = (
           [
@@ -171,15 +172,16 @@ describe('journal', () => {
         )[Math.floor(Math.random() * 4)] as readonly [string, number];
         const there = linesOf(file).length;
         await until(
-          'it has come so far',
+          'it has come far enough',
           () => linesOf(file).length >= there + more || child.exitCode !== null || child.signalCode !== null,
         );
         child.kill('SIGKILL');
       }
       await ended;
       if (child.signalCode === 'SIGKILL') kills += 1;
-      // Its workers may outlive it for a moment (G8): no start of theirs may be taken for one of the next round.
-      await until('its workers are gone', () => !linesOf(pids).some((pid) => isRunning(Number(pid))));
+      // Its workers may outlive it for a moment (G8): no start of theirs may be taken for one of
+      // the next round.
+      await until('its workers have ended', () => !linesOf(pids).some((pid) => isRunning(Number(pid))));
       rmSync(pids, { force: true });
       for (const index of linesOf(starts).slice(startedBefore)) expect(before.has(index), `item ${index} ran again`).toBe(false);
       isComplete = linesOf(reported).includes('complete') && kills >= KILLS;

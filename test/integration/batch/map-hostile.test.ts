@@ -1,4 +1,7 @@
-/** Items and inputs whose code ends the pool or the batch in the middle of a map: everything settles, and no worker is left. */
+/**
+ * Items, inputs and listeners whose code ends the pool or the batch in the middle of a map: every
+ * item settles.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Pool } from 'everpool';
 import { describe, expect, test } from 'vitest';
@@ -23,7 +26,7 @@ describe('a map in whose middle code of the program calls', () => {
   useKit();
 
   for (const [name, act] of Object.entries(acts)) {
-    test(`${name}: from an item, from the input or from a listener, every outcome is told and the pool closes`, async () => {
+    test(`${name}: from an item, from the input or from a listener, every outcome is reported and the pool closes`, async () => {
       for (const [way, options] of Object.entries(ways)) {
         for (const place of ['item', 'input', 'listener'] as const) {
           const pool = newPool({ size: 1 });
@@ -50,7 +53,7 @@ describe('a map in whose middle code of the program calls', () => {
             }
           }
           const given = 'journal' in options ? { journal: `${newFolder()}/journal` } : options;
-          // Not synchronously: the input may want its batch.
+          // Asynchronous, because the input may use its batch.
           const later = (async function* () {
             await null;
             yield* items();
@@ -77,30 +80,30 @@ describe('the context of a map', () => {
     const pool = storage.run('the pool', () => newPool());
     await storage.run('the pool', () => pool.ready());
     const seen = new Set<string>();
-    const controlFile = (what: string): void => void seen.add(`${what} of ${storage.getStore()}`);
+    const see = (what: string): void => void seen.add(`${what} of ${storage.getStore()}`);
     const map = (client: string) =>
       storage.run(client, () => {
         async function* items(): AsyncGenerator<unknown> {
           for (let item = 0; item < 40; item += 1) {
             await null;
-            controlFile('input');
+            see('input');
             yield {
               get value() {
-                controlFile('item');
+                see('item');
                 return item;
               },
             };
           }
         }
         const batch = pool.map('echo', items(), { bufferSize: 2 });
-        return batch.onProgress(() => controlFile('progress'));
+        return batch.onProgress(() => see('progress'));
       });
     const read = async (batch: AsyncIterable<unknown>): Promise<void> => {
       for await (const _value of batch) await null;
     };
     const batches = [map('A'), map('B')];
     await storage.run('the reader', () => Promise.all(batches.map(read)));
-    await until('the last progress was told', () => seen.size >= 6);
+    await until('all was seen', () => seen.size >= 6);
     expect([...seen].sort()).toEqual(
       ['A', 'B'].flatMap((client) => ['input', 'item', 'progress'].map((what) => `${what} of ${client}`)).sort(),
     );

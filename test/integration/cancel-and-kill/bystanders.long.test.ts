@@ -1,6 +1,10 @@
+/**
+ * The end of one task harms none that was sent ahead behind it (G5), and a pool without a control
+ * file would show the harm.
+ */
 import { describe, expect, test } from 'vitest';
 import { linesOf, newFolder, newPool, useKit } from '../../kit/pools.js';
-import { weakened, withoutNote } from '../../kit/weakened.js';
+import { weakened, withoutControlFile } from '../../kit/weakened.js';
 
 const ROUNDS = 300;
 const BEHIND = 3;
@@ -13,19 +17,22 @@ interface Harm {
   rejected: number;
   /** Bystanders that ran more than once, or not at all. */
   repeated: number;
-  /** Rounds in which the target had ended, and a bystander had begun, when the end of the target was asked for. */
+  /**
+   * Rounds in which the target had ended, and a bystander had begun, when the end of the target was
+   * asked for.
+   */
   close: number;
   rounds: number;
 }
 
-/** Keeps the parent busy: it hears nothing meanwhile. */
+/** Keeps the parent busy, so that it reads nothing meanwhile. */
 function spinUntil(condition: () => boolean, limitMs = 20): void {
   for (const end = performance.now() + limitMs; !condition() && performance.now() < end; );
 }
 
 /**
- * Keeps the parent busy for a while in each turn, between its poll phase and whatever comes behind it: so a deadline
- * that has let the poll phase pass acts on what was true before that while.
+ * Keeps the parent busy for a while in each turn, between its poll phase and the next phases: a
+ * deadline that has let the poll phase pass then acts on what was true before that while.
  */
 async function distract(outcome: Promise<unknown>, round: number): Promise<void> {
   let isOver = false;
@@ -41,7 +48,10 @@ async function distract(outcome: Promise<unknown>, round: number): Promise<void>
   await over;
 }
 
-/** Ends a task that is just ending, while others have been sent ahead behind it; tells what happened to those. */
+/**
+ * Ends a task that is just ending, while others have been sent ahead behind it; counts what
+ * happened to those.
+ */
 async function experiment(make: typeof newPool, how: How, kind: Kind, stopsAtHarm = false): Promise<Harm> {
   const file = `${newFolder()}/marks`;
   const pool = make({ size: 1, graceMs: 0 });
@@ -50,7 +60,8 @@ async function experiment(make: typeof newPool, how: How, kind: Kind, stopsAtHar
   };
   await warmUp();
   const harm: Harm = { rejected: 0, repeated: 0, close: 0, rounds: 0 };
-  // Aimed at the end of the target, however fast the machine is: after a kill, which costs a boot, it is longer, and then shorter again bit by bit.
+  // Aims at the end of the target on any machine: longer after a kill, which costs a boot, then
+  // shorter bit by bit.
   let timeoutMs = 1;
   for (let round = 0; round < ROUNDS; round += 1) {
     harm.rounds += 1;
@@ -60,11 +71,12 @@ async function experiment(make: typeof newPool, how: How, kind: Kind, stopsAtHar
     const outcome = Promise.allSettled([target]);
     const bystanders = names.slice(1).map((name) => pool.run(kind, [file, name]));
     const others = Promise.allSettled(bystanders);
-    // They are sent in the check phase of this turn. From then on nothing is heard of the worker, which runs on.
+    // They are sent in the check phase of this turn. From then on the parent reads nothing, while
+    // the worker runs on.
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     if (how === 'timeout') await distract(outcome, round);
     else {
-      // Until so many lines are there: in some rounds the target is ended as it begins, in some when it has ended.
+      // A different number of lines each round: the target is ended as it begins, or after its end.
       spinUntil(() => linesOf(file).length > before + (round % (BEHIND + 1)));
       await target[how]();
     }
@@ -85,7 +97,7 @@ describe('G5: no bystanders', () => {
 
   for (const how of ['kill', 'cancel', 'timeout'] as const) {
     for (const kind of ['mark', 'markSoon'] as const) {
-      test(`a ${how} aimed at a task (${kind}) that is just ending harms none sent ahead behind it, ${ROUNDS} times`, async () => {
+      test(`a ${how} aimed at a task (${kind}) that is just ending harms no task sent ahead behind it, ${ROUNDS} times`, async () => {
         const { rejected, repeated, close } = await experiment(newPool, how, kind);
         expect({ rejected, repeated }).toEqual({ rejected: 0, repeated: 0 });
         expect(close).toBeGreaterThan(ROUNDS / 10);
@@ -94,8 +106,8 @@ describe('G5: no bystanders', () => {
   }
 
   for (const how of ['kill', 'cancel', 'timeout'] as const) {
-    test(`without the note a ${how} does harm them: the experiment would show it`, async () => {
-      const make: typeof newPool = (options) => weakened(() => newPool(options), withoutNote);
+    test(`without the control file a ${how} harms them, so the experiment can show harm`, async () => {
+      const make: typeof newPool = (options) => weakened(() => newPool(options), withoutControlFile);
       const { rejected, repeated } = await experiment(make, how, 'mark', true);
       expect(rejected + repeated).toBeGreaterThan(0);
     });

@@ -1,3 +1,4 @@
+/** cancel() against everything that can happen at the same time. */
 import type { Pool, Task } from 'everpool';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -14,10 +15,10 @@ const race = fc.record({
 });
 const STATES: Record<string, string> = { TaskCancelledError: 'cancelled', AbortError: 'cancelled' };
 
-describe('D. cancel', () => {
+describe('races of a cancel', () => {
   useKit();
 
-  test('D12: cancel against finish, failure, timeout, death and retry: each task ends once, in a state that fits', async () => {
+  test('against success, failure, timeout, death and retry: each task settles once, in a state that fits', async () => {
     const seed = Date.now() % 2 ** 31;
     const races = fc.sample(race, { seed, numRuns: 400 });
     const pool: Pool<never> = newPool({
@@ -67,5 +68,18 @@ describe('D. cancel', () => {
     await pool.idle();
     expect(pool.stats()).toMatchObject({ submitted: races.length, queued: 0, running: 0, waiting: 0, ...counts });
     await expectUsable(pool as never);
+  });
+
+  test('against the next task on the same worker: that is never hurt, nor credited with a late reply', async () => {
+    const pool = newPool({ size: 1, graceMs: 20 });
+    for (let round = 0; round < 30; round += 1) {
+      const a = pool.run('spin', [round % 10]);
+      await a.started;
+      const cancelled = a.cancel();
+      const b = pool.run('echo', [`b${round}`]);
+      expect(await b).toBe(`b${round}`);
+      await cancelled;
+      await Promise.allSettled([a]);
+    }
   });
 });

@@ -1,4 +1,7 @@
-/** Files of every kind as input and output of the command: nothing is lost with exit code 0, and nothing waits for ever. */
+/**
+ * Files of every kind as input and output of the command: it exits with 0 only if nothing is lost,
+ * and never waits for ever.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -28,7 +31,7 @@ describe('the input of the command', () => {
     },
   );
 
-  test('that is read no further is an error, and not its end', async () => {
+  test('that fails in the middle is an error, and not its end', async () => {
     const folder = newFolder();
     execFileSync('mkfifo', [`${folder}/fifo`]);
     const run = start(`(echo 1; sleep 60) > fifo & ${MAP} --in fifo --input-format ndjson; code=$?; kill %1; exit $code`, folder);
@@ -47,10 +50,10 @@ describe('the input of the command', () => {
     server.close();
     expect(socket).toMatchObject({ code: 2, err: expect.stringContaining('--in: socket is a socket') });
     expect(await shell(`${MAP} < .`)).toMatchObject({ code: 2, err: expect.stringContaining('stdin is a directory') });
-    expect(await shell(`${MAP} --args 1 < .`)).toMatchObject({ code: 0 }); // it is not read
+    expect(await shell(`${MAP} --args 1 < .`)).toMatchObject({ code: 0 }); // stdin is not read
   });
 
-  test('an option that is given twice is refused', async () => {
+  test('an option given twice is refused', async () => {
     const { code, err } = await shell(`${MAP} --in a --in b`);
     expect([code, err]).toEqual([2, "error: option '--in <file>' was given twice\n"]);
   });
@@ -64,7 +67,7 @@ describe('the output of the command', () => {
     ['--out a --journal c', 'a', 'c'],
     ['--joblog a --out c', 'a', 'c'],
     ['--out a --joblog b', 'a', 'b'],
-  ])('%s: links that lead to one file that is not there yet are one file', async (how, one, other) => {
+  ])('%s: links to one file that does not exist yet are one file', async (how, one, other) => {
     const folder = newFolder();
     symlinkSync('c', `${folder}/${one}`);
     if (other !== 'c') symlinkSync('c', `${folder}/${other}`);
@@ -91,7 +94,7 @@ describe('the output of the command', () => {
     expect(existsSync(`${folder}/marks`)).toBe(false);
   });
 
-  test('a link to a file that is not there yet leads to it', async () => {
+  test('a link to a file that does not exist yet creates that file', async () => {
     const folder = newFolder();
     symlinkSync('there', `${folder}/link`);
     expect(await shell(`${MAP} --args 1 --out link`, folder)).toMatchObject({ code: 0 });
@@ -99,7 +102,7 @@ describe('the output of the command', () => {
     expect(lstatSync(`${folder}/link`).isSymbolicLink()).toBe(true);
   });
 
-  test('a FIFO is waited for until it has a reader, or until the second signal', async () => {
+  test('a FIFO waits for a reader, or for the second signal', async () => {
     const folder = newFolder();
     execFileSync('mkfifo', [`${folder}/fifo`]);
     const interrupted = start('exec $E map $T#marks --quiet --args 1 --out fifo', folder);
@@ -113,14 +116,14 @@ describe('the output of the command', () => {
     expect(out.match(/"ok":true/g)).toHaveLength(2);
   });
 
-  test.runIf(isLinux)('a full disk is said in one line, of the help and of a dry run too', async () => {
+  test.runIf(isLinux)('a full disk is reported in one line, also by the help and a dry run', async () => {
     for (const what of ['map --help', '--version', 'map $T#same --args 1 --dry-run', 'map $T#same --args 1 --quiet']) {
       const { code, err } = await shell(`$E ${what} > /dev/full`);
       expect([code, err]).toEqual([1, 'everpool: the output cannot be written: ENOSPC: no space left on device, write\n']);
     }
   });
 
-  test('values that JSON would make {} of, or lose the end of, are whole', async () => {
+  test('values that JSON would turn into {} or cut short are whole', async () => {
     const folder = newFolder();
     writeFileSync(
       `${folder}/tasks.mjs`,

@@ -1,4 +1,4 @@
-/** The command, as somebody would use it who wants to lose data, or to hang it. */
+/** The command, used by somebody who tries to lose data or to hang it. */
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -35,7 +35,7 @@ describe('the files of the command', () => {
     ['--args 1 --joblog log --journal ./log', '--journal and --joblog'],
     ['--args 1 --joblog log >> log', '--joblog and stdout'],
     ['--args 1 --out $T', '--out and the module'],
-  ])('%s: one file for two things is refused, and keeps what it has', async (how, text) => {
+  ])('%s: one file for two purposes is refused, and keeps its content', async (how, text) => {
     const folder = furnished();
     const module = readFileSync(tasks, 'utf8');
     const { code, out, err } = await shell(`$E map $T#square ${how}`, folder);
@@ -47,7 +47,7 @@ describe('the files of the command', () => {
     expect(readFileSync(tasks, 'utf8')).toBe(module);
   });
 
-  test('devices and pipes may be shared', async () => {
+  test('may share devices and pipes', async () => {
     const { code } = await shell('$E map $T#square --in /dev/null --out /dev/null --joblog /dev/null');
     expect(code).toBe(0);
   });
@@ -60,7 +60,7 @@ describe('the files of the command', () => {
     '--in items.ndjson --spread',
     '--in object.json',
     '--args 1 --dry-run',
-  ])('%s: the outputs of an earlier run keep what they have', async (how) => {
+  ])('%s: the outputs of an earlier run keep their content', async (how) => {
     const folder = furnished();
     writeFileSync(`${folder}/object.json`, '{}');
     await shell(`$E map $T#square ${how} --out results --joblog log`, folder);
@@ -68,7 +68,7 @@ describe('the files of the command', () => {
     expect(readFileSync(`${folder}/log`, 'utf8')).toBe('of last week\n');
   });
 
-  test('a module that cannot load is said once, in one line, before an item is read; the outputs keep what they have', async () => {
+  test('a module that cannot load is reported in one line before an item is read, and the outputs keep their content', async () => {
     const folder = furnished();
     writeFileSync(`${folder}/throws.mjs`, "throw new Error('no database');\n");
     writeFileSync(`${folder}/broken.mjs`, 'export const square = (;\n');
@@ -84,7 +84,7 @@ describe('the files of the command', () => {
     }
   });
 
-  test('a run replaces the results of an earlier one, also when it has none', async () => {
+  test('a run replaces the results of an earlier one, even if it has none', async () => {
     const folder = furnished();
     expect((await shell('$E map $T#square --args 3 --out results', folder)).code).toBe(0);
     expect(linesOf(`${folder}/results`)).toHaveLength(1);
@@ -104,7 +104,7 @@ describe('the files of the command', () => {
     },
   );
 
-  test('nobody reads stderr any more: the results are there all the same', async () => {
+  test('without a reader of stderr the results are still complete', async () => {
     for (const how of ['2>&-', '2> >(exit)']) {
       const { code, lines } = await shell(`seq 1 200 | $E map $T#square ${how}`);
       expect([code, lines.length]).toEqual([0, 200]);
@@ -122,22 +122,22 @@ describe('the input of the command', () => {
     return { code, values: lines.map(({ value }) => value), err };
   };
 
-  test('with a byte order mark, CRLF, and a last line that does not end', async () => {
+  test('with a byte order mark, CRLF, and an unterminated last line', async () => {
     expect(await texts('\ufeffa\r\nb\r\n\r\nc')).toEqual({ code: 0, values: ['a', 'b', 'c'], err: '' });
     expect(await texts('\ufeff{"a":1}\r\n2', 'items.ndjson')).toEqual({ code: 0, values: [{ a: 1 }, 2], err: '' });
     expect(await texts('\ufeff[1, 2]', 'items.json')).toEqual({ code: 0, values: [1, 2], err: '' });
   });
 
-  test('empty, or with nothing but a mark, has no items', async () => {
+  test('empty, or with only a byte order mark, has no items', async () => {
     for (const bytes of ['', '\ufeff', '\n\n']) expect(await texts(bytes)).toEqual({ code: 0, values: [], err: '' });
   });
 
-  test('line separators of Unicode inside a string of JSON do not split it', async () => {
+  test('with Unicode line separators inside a JSON string is not split there', async () => {
     const item = 'a\u2028b\u2029c\u0085d';
     expect(await texts(`${JSON.stringify(item)}\n`, 'items.ndjson')).toEqual({ code: 0, values: [item], err: '' });
   });
 
-  test('a line that is cut off, or is not UTF-8, is reported with its number and makes the exit code 1', async () => {
+  test('with a line that is cut off or not UTF-8 reports its number and exits with 1', async () => {
     const cut = await texts('1\n{"a":', 'items.ndjson');
     expect(cut).toMatchObject({ code: 1, values: [1] });
     expect(cut.err).toContain('line 2 of the input cannot be read');
@@ -146,18 +146,18 @@ describe('the input of the command', () => {
     expect(latin1.err).toContain('line 1 of the input cannot be read: it is not UTF-8');
   });
 
-  test('in UTF-16 is refused, and the remedy named', async () => {
+  test('in UTF-16 is refused, with the remedy', async () => {
     const { code, values, err } = await texts(Buffer.from('\ufeff1\n2\n', 'utf16le'), 'items.ndjson');
     expect({ code, values }).toEqual({ code: 2, values: [] });
     expect(err).toContain('iconv');
   });
 
-  test('a line longer than many reads arrives whole', async () => {
+  test('with a line longer than many reads is whole', async () => {
     const long = 'é'.repeat(500_000);
     expect(await texts(`x\n${long}\ny`)).toEqual({ code: 0, values: ['x', long, 'y'], err: '' });
   });
 
-  test('from a pipe of the shell, and from a FIFO', async () => {
+  test('may be a pipe of the shell, or a FIFO', async () => {
     const folder = newFolder();
     execFileSync('mkfifo', [`${folder}/fifo`]);
     for (const script of [
@@ -187,7 +187,7 @@ describe('the end of the command while its input stays open', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('--spread with an item that is no list', async () => {
+  test('--spread with an item that is not a list', async () => {
     const { child, ended } = start('exec $E map $T#add --spread', newFolder(), 'pipe');
     child.stdin?.write('[1,2]\n7\n');
     const { code, err } = await ended;
@@ -221,13 +221,14 @@ describe('signals', () => {
       const { code, lines } = await running.ended;
       expect(code).toBe(CODES[signal]);
       expect(lines.length).toBeLessThan(9);
-      expect(lines).toHaveLength(linesOf(`${folder}/marks`).length); // each line is whole, and none is missing
+      // Each line is whole, and none is missing.
+      expect(lines).toHaveLength(linesOf(`${folder}/marks`).length);
     });
 
-    test(`${signal} twice ends it, though what runs never ends and nobody reads its output`, async () => {
+    test(`${signal} twice ends it, though its tasks never end and nobody reads its output`, async () => {
       const folder = newFolder();
       execFileSync('mkfifo', [`${folder}/fifo`]);
-      // The shell holds the reading end, and reads nothing.
+      // The shell holds the reading end open, and reads nothing.
       const script = `exec 3<>fifo; exec node ${main} map $T#longText --size 2 --args 1000000 1000000 1000000 0 0 > fifo`;
       const { child, ended, err } = start(script, folder);
       await until('what never ends runs', () => linesOf(`${folder}/marks`).length === 2);
@@ -238,7 +239,7 @@ describe('signals', () => {
     });
   }
 
-  test('while it closes: a second one kills the workers that are slow to leave', async () => {
+  test('a second one during the close kills workers that are slow to leave', async () => {
     const folder = newFolder();
     const { child, ended, out, err } = start(`exec node ${main} map ${tasks}/../leaves-slowly.js#noop --args 1`, folder);
     await until('a worker leaves', () => linesOf(`${folder}/leaving`).length > 0);

@@ -1,4 +1,4 @@
-/** The command, as a user would: a real shell, pipes, files, signals. */
+/** The command in a real shell, with pipes, files and signals. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { linesOf, newFolder, until, useKit } from '../../kit/pools.js';
 describe('the command', () => {
   useKit();
 
-  test('items from the command line, a file of each kind, stdin; a line of JSON for each, to stdout or a file', async () => {
+  test('reads items from arguments, files of each kind and stdin, and writes a line of JSON for each, to stdout or a file', async () => {
     const folder = newFolder();
     writeFileSync(`${folder}/items.ndjson`, '1\n2\n\n3\n');
     writeFileSync(`${folder}/items.json`, '[1, 2, 3]');
@@ -37,7 +37,7 @@ describe('the command', () => {
     expect(linesOf(`${folder}/log.tsv`)).toEqual(['index\tattempts\tms\tok', expect.stringMatching(/^0\t1\t[\d.]+\ttrue$/)]);
   });
 
-  test('failures: exit code 1, each with its error; --on-error stop and --halt end the run early', async () => {
+  test('exits with 1 after failures, each with its error; --on-error stop and --halt end the run early', async () => {
     const { code, lines } = await shell('$E map $T#odd --ordered --args 1 2 3 4');
     expect(code).toBe(1);
     expect(lines.map(({ ok }) => ok)).toEqual([true, false, true, false]);
@@ -51,7 +51,7 @@ describe('the command', () => {
     }
   });
 
-  test('a worker that dies: retries, attempts in the output', async () => {
+  test('retries after the death of a worker, with the attempts in the output', async () => {
     const folder = newFolder();
     const { code, lines } = await shell('$E map $T#diesOnce --retries 2 --args a b', folder);
     expect(code).toBe(0);
@@ -61,8 +61,8 @@ describe('the command', () => {
     expect(dead.lines[0]?.error?.name).toBe('WorkerDiedError');
   });
 
-  test('--timeout, fixed and as a part of the running median', async () => {
-    const fixed = await shell('$E map $T#sleep --timeout 200ms --ordered --args 1 60000 2');
+  test('takes --timeout as a duration or as a percentage of the running median', async () => {
+    const fixed = await shell('$E map $T#sleep --timeout 1s --ordered --args 1 60000 2');
     expect(fixed.code).toBe(1);
     expect(fixed.lines.map(({ ok }) => ok)).toEqual([true, false, true]);
     const median = await shell('$E map $T#sleep --timeout 300% --size 2 --ordered --args 30 30 30 30 30 60000');
@@ -70,7 +70,7 @@ describe('the command', () => {
     expect(median.lines[5]?.error).toMatchObject({ name: 'TaskTimeoutError', message: expect.stringContaining('median') });
   });
 
-  test('wrong usage: exit code 2, one line that says what is wrong, and nothing is run', async () => {
+  test('refuses wrong usage with exit code 2 and one line that says what is wrong, and runs nothing', async () => {
     const folder = newFolder();
     writeFileSync(`${folder}/object.json`, '{"no":"array"}');
     for (const [script, text] of [
@@ -82,7 +82,7 @@ describe('the command', () => {
       ['$E map $T#square --args 1 --size 0', 'size'],
       ['$E map $T#square --args 1 --no-such-option', 'unknown option'],
       ['$E map $T#square --retry-failed --args 1', '--journal'],
-      ['$E map $T#square --in object.json', 'no array'],
+      ['$E map $T#square --in object.json', 'not an array'],
       ['$E nonsense', 'unknown command'],
       ['$E map ./no-such.js#square --args 1', 'there is no module'],
       ['$E map $T#nothing --args 1', "has no task 'nothing': it exports add,"],
@@ -99,7 +99,7 @@ describe('the command', () => {
     }
   });
 
-  test('a malformed line is reported with its number and does not end the run, unless asked', async () => {
+  test('reports a malformed line with its number, and goes on unless --strict is set', async () => {
     const script = "printf '1\\n{oops\\n3\\n' | $E map $T#square --ordered";
     const { code, err, lines } = await shell(script);
     expect(code).toBe(1);
@@ -108,7 +108,7 @@ describe('the command', () => {
     expect((await shell(`${script} --strict`)).lines.map(({ value }) => value)).toEqual([1]);
   });
 
-  test('a closed pipe ends the run, quietly; a full disk is told', async () => {
+  test('ends quietly on a closed pipe, and reports a full disk', async () => {
     const { err, out } = await shell('seq 1 1000000 | $E map $T#square --ordered --quiet | head -n 2');
     expect(out.split('\n').filter(Boolean)).toHaveLength(2);
     expect(err).not.toContain('EPIPE');
@@ -117,12 +117,12 @@ describe('the command', () => {
     expect(full.err).toContain('the output cannot be written');
   });
 
-  test('--dry-run shows what would be run', async () => {
+  test('shows with --dry-run what would run', async () => {
     const { code, out } = await shell('$E map $T#square --dry-run --args 1 "x y"');
     expect([code, out]).toEqual([0, 'square(1)\nsquare("x y")\n']);
   });
 
-  test('Ctrl-C once: nothing more is started, what runs is finished and written down; then the journal goes on', async () => {
+  test('starts nothing more after Ctrl-C, finishes running items, and later goes on from the journal', async () => {
     const folder = newFolder();
     const script = (n: number): string => `seq 1 ${n} | exec node ${main} map ${tasks}#marks --journal journal.ndjson --size 2 --quiet`;
     const { child, ended } = start(
@@ -143,7 +143,7 @@ describe('the command', () => {
     expect(linesOf(`${folder}/marks`)).toHaveLength(60);
   });
 
-  test('Ctrl-C twice: what runs is killed', async () => {
+  test('kills running items after Ctrl-C twice', async () => {
     const folder = newFolder();
     const { child, ended, err } = start(`exec node ${main} map ${tasks}#marksAndSleeps --size 2 --args 1 2 3`, folder);
     await until('it works', () => linesOf(`${folder}/marks`).length === 2);
@@ -153,7 +153,7 @@ describe('the command', () => {
     expect((await ended).code).toBe(130);
   });
 
-  test('--help is good to read, and says how it exits', async () => {
+  test('lists every option and the exit codes in --help', async () => {
     const { code, out } = await shell('$E --help');
     expect(code).toBe(0);
     for (const word of ['map', 'demo', 'Examples:', 'Exit codes:']) expect(out).toContain(word);

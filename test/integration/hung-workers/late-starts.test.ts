@@ -1,4 +1,7 @@
-/** Tasks that were sent and do not start: behind one that is long, in a worker that spins in what an earlier task left, in one that is stopped. */
+/**
+ * Tasks that were sent and do not start: behind one that is long, in a worker that spins in what an
+ * earlier task left, in one that is stopped.
+ */
 import { join } from 'node:path';
 import type { PoolOptions, Task } from 'everpool';
 import { TaskTimeoutError } from 'everpool';
@@ -6,13 +9,13 @@ import { describe, expect, test } from 'vitest';
 import type * as HangsIdle from '../../fixtures/hangs-idle.js';
 import { expectUsable, fixture, linesOf, newFolder, newPool, rejection, until, useKit } from '../../kit/pools.js';
 
-/** More than a worker's note has cells. */
+/** More than the control file of a worker has cells. */
 const MANY = 3000;
 
 describe('a task that was sent and does not start', () => {
   useKit();
 
-  test('beside a long one: short tasks go on for ever, however many there are', async () => {
+  test('beside a long task: thousands of short tasks run', async () => {
     const pool = newPool({ size: 1, concurrency: 2, heartbeat: false });
     const long = pool.run('sleep', [600_000]);
     long.catch(() => undefined);
@@ -23,12 +26,12 @@ describe('a task that was sent and does not start', () => {
     }
     expect(long.state).toBe('running');
     expect(long.attempts).toHaveLength(1);
-    await long.cancel(); // its cell was not taken by another
+    await long.cancel(); // its cell still belongs to it
     expect(long.state).toBe('cancelled');
     await expectUsable(pool, 1);
   });
 
-  test('beside several that are long, with an abort that reaches each of them and no other', async () => {
+  test('beside several long tasks: an abort reaches its own task and no other', async () => {
     const pool = newPool({ size: 1, concurrency: 8, heartbeat: false, graceMs: 60_000 });
     const long = Array.from({ length: 7 }, () => pool.run('untilAborted'));
     for (const task of long) task.catch(() => undefined);
@@ -43,7 +46,7 @@ describe('a task that was sent and does not start', () => {
     expect(pool.stats().deaths).toBe(0);
   });
 
-  test('behind one that spins, while another worker has a place, is run there', async () => {
+  test('behind a spinning task runs on another worker with a free place', async () => {
     const pool = newPool({ size: 2, concurrency: 2, heartbeat: false, graceMs: 60_000 });
     await pool.ready();
     const spinning = pool.run('spinUntilAborted');
@@ -52,7 +55,7 @@ describe('a task that was sent and does not start', () => {
     const file = join(newFolder(), 'starts');
     for (let round = 0; round < 5; round += 1) {
       const short = Array.from({ length: 6 }, (_, index) => pool.run('mark', [file, `${round}.${index}`]));
-      await Promise.all(short); // the spinning one never ends by itself
+      await Promise.all(short); // the spinning task never ends by itself
     }
     expect(linesOf(file)).toHaveLength(30);
     expect(new Set(linesOf(file)).size).toBe(30);
@@ -62,7 +65,7 @@ describe('a task that was sent and does not start', () => {
     await expectUsable(pool);
   });
 
-  test('behind one that spins, with no other worker: its time limit does not run, and it starts when that is over', async () => {
+  test('behind a spinning task, with no other worker, starts after it, and its time limit begins only then', async () => {
     const pool = newPool({ size: 1, concurrency: 2, heartbeat: false });
     const spinning = pool.run('spin', [1500]);
     await spinning.started;
@@ -72,7 +75,7 @@ describe('a task that was sent and does not start', () => {
     expect(pool.stats().deaths).toBe(0);
   });
 
-  test('several workers with places: the one with the least to do is given the next', async () => {
+  test('goes to the least busy of several workers with free places', async () => {
     const pool = newPool({ size: 3, concurrency: 4, heartbeat: false });
     await pool.ready();
     const tasks: Task<unknown>[] = [];
@@ -88,7 +91,7 @@ describe('a task that was sent and does not start', () => {
   const hanging = (options: PoolOptions = {}) =>
     newPool<typeof HangsIdle>({ module: fixture('hangs-idle.js'), size: 1, heartbeat: false, ...options });
 
-  /** A pool whose only worker is idle, and does nothing any more. */
+  /** A pool whose only worker is idle and hangs. */
   async function hung(how: 'spinsAfterwards' | 'sleepsAfterwards', options?: PoolOptions) {
     const pool = hanging(options);
     const file = join(newFolder(), 'hangs');
@@ -98,7 +101,7 @@ describe('a task that was sent and does not start', () => {
   }
 
   test.each(['spinsAfterwards', 'sleepsAfterwards'] as const)(
-    'given to an idle worker that hangs (%s): its queueTimeoutMs fires in time, also without a heartbeat, and it never starts',
+    'sent to a hung idle worker (%s) times out by queueTimeoutMs, even without a heartbeat, and never starts',
     async (how) => {
       const pool = await hung(how);
       const file = join(newFolder(), 'starts');
@@ -118,7 +121,7 @@ describe('a task that was sent and does not start', () => {
     },
   );
 
-  test('given to a worker that is stopped: its queueTimeoutMs fires, and when the worker goes on it is not started', async () => {
+  test('sent to a stopped worker times out by queueTimeoutMs, and does not start when the worker goes on', async () => {
     const pool = hanging();
     const pid = await pool.run('pid');
     const file = join(newFolder(), 'starts');
@@ -132,7 +135,7 @@ describe('a task that was sent and does not start', () => {
     await expectUsable(pool as never, 1);
   });
 
-  test('that has started in time is not ended by its queueTimeoutMs, whether it computes or waits', async () => {
+  test('that started in time is not ended by its queueTimeoutMs, whether it computes or waits', async () => {
     const pool = newPool({ size: 1 });
     await pool.ready();
     expect(await pool.run('spin', [600], { queueTimeoutMs: 200 })).toBe(600);
@@ -141,7 +144,7 @@ describe('a task that was sent and does not start', () => {
     await expectUsable(pool, 1);
   });
 
-  test('given to an idle worker that hangs, while another has a place: it is run there, once', async () => {
+  test('sent to a hung idle worker runs once, on another with a free place', async () => {
     const pool = hanging({ size: 2 });
     await pool.ready();
     const file = join(newFolder(), 'hangs');
@@ -152,7 +155,7 @@ describe('a task that was sent and does not start', () => {
     expect(linesOf(starts)).toEqual(Array.from({ length: 10 }, (_, round) => `${round}`));
   });
 
-  test('given to a stopped worker, with a backlog behind it: another worker runs it before that backlog is done', async () => {
+  test('sent to a stopped worker, with a backlog behind it, runs on another worker before the backlog ends', async () => {
     const pool = hanging({ size: 2, pipelining: false });
     await pool.ready();
     const [stopped] = pool.workers();
@@ -168,13 +171,14 @@ describe('a task that was sent and does not start', () => {
     await expectUsable(pool as never);
   });
 
-  test('and comes back to the queue, from a worker that died or was busy, keeps nothing of the time limit that it had there', async () => {
+  test('returns to the queue from a dead worker without the time limit that it had there', async () => {
     const pool = hanging({ heartbeat: { intervalMs: 50, timeoutMs: 300 } });
     const pid = await pool.run('pid');
     process.kill(pid, 'SIGSTOP');
     const sent = pool.run('add', [1, 2], { timeoutMs: 1000 });
     await until('it was sent', () => pool.workers().some(({ tasks }) => tasks.length > 0));
-    pool.pause(); // its worker is killed by the heartbeat, and no other is given it for longer than its limit
+    // Its worker is killed by the heartbeat, and no other is given it for longer than its limit.
+    pool.pause();
     await until('the worker is replaced', () => pool.workers().some((worker) => worker.pid !== pid && worker.state === 'idle'));
     const from = performance.now();
     await until('its limit is over', () => performance.now() - from > 1200);
@@ -183,7 +187,7 @@ describe('a task that was sent and does not start', () => {
     expect(await sent).toBe(3);
   });
 
-  test('of a worker that answers and starts nothing is run by another when the heartbeat says so, though it has no place beside it', async () => {
+  test('of a worker that starts nothing runs on a replacement once the heartbeat ends that worker', async () => {
     const pool = await hung('spinsAfterwards', { heartbeat: { intervalMs: 50, timeoutMs: 400 } });
     expect(await pool.run('add', [1, 2])).toBe(3);
     expect(pool.stats().deaths).toBe(1);

@@ -1,4 +1,7 @@
-/** What a worker is given and allowed; how it is seen; where it was when its time was up. */
+/**
+ * What a worker may do and is given, how the system shows it, and where it was when its time was
+ * up.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -6,14 +9,25 @@ import type { Pool, PoolOptions } from 'everpool';
 import { TaskTimeoutError } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as Isolated from '../../fixtures/isolated.js';
-import { expectUsable, fixture, isRunning, newFolder, newPool, rejection, type TestTasks, until, useKit } from '../../kit/pools.js';
+import {
+  expectUsable,
+  fixture,
+  isRunning,
+  newFolder,
+  newGate,
+  newPool,
+  rejection,
+  type TestTasks,
+  until,
+  useKit,
+} from '../../kit/pools.js';
 
 const isolated = (options: PoolOptions = {}) => newPool<typeof Isolated>({ module: fixture('isolated.js'), size: 1, ...options });
 
 describe('isolation', () => {
   useKit();
 
-  test('permission: what is not allowed is denied, and the task rejects; the worker lives on', async () => {
+  test('permission: access that is not allowed is denied, the task rejects, and the worker lives on', async () => {
     const file = `${newFolder()}/secret`;
     writeFileSync(file, 'secret');
     const pool = isolated({ permission: {} });
@@ -25,7 +39,7 @@ describe('isolation', () => {
     expect(readFileSync(file, 'utf8')).toBe('secret');
   });
 
-  test('permission: what is allowed works, and nothing more', async () => {
+  test('permission: allowed access works, and nothing more', async () => {
     const folder = newFolder();
     const [mine, other] = [`${folder}/mine`, `${folder}/other`];
     for (const file of [mine, other]) writeFileSync(file, 'text');
@@ -39,10 +53,11 @@ describe('isolation', () => {
     expect(await rejection(pool.run('write', [other]))).toMatchObject({ code: 'ERR_ACCESS_DENIED' });
   });
 
-  test.runIf(process.getuid?.() === 0)('uid and gid: the worker runs as another user, and may not write what is mine', async () => {
+  test.runIf(process.getuid?.() === 0)('uid and gid: the worker runs as another user, and may not write files of this one', async () => {
     const file = `${newFolder()}/mine`;
     writeFileSync(file, 'mine', { mode: 0o600 });
-    // Only root may be allowed to read the folder of this project, and that user has to read what its worker runs.
+    // Only root may be allowed to read the folder of this project, and that user has to read what
+    // its worker runs.
     const readable = newFolder();
     chmodSync(readable, 0o755);
     const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -70,7 +85,7 @@ describe('isolation', () => {
     expect(await pool.run('seen')).toEqual({ cwd, argv: ['--a', 'b'], execArgv: ['--no-warnings'], variable: 'yes' });
   });
 
-  test("stdout and stderr: 'pipe' tells by events, 'ignore' tells nothing, and neither carries the protocol", async () => {
+  test("stdout and stderr: 'pipe' gives events, 'ignore' gives none, and neither carries the protocol", async () => {
     for (const mode of ['pipe', 'ignore'] as const) {
       const pool = isolated({ stdout: mode, stderr: mode });
       const heard = { stdout: '', stderr: '' };
@@ -87,14 +102,16 @@ describe('isolation', () => {
     }
   });
 
-  test.runIf(process.platform === 'linux')('the title of a worker tells the pool, the worker, and the task that runs', async () => {
+  test.runIf(process.platform === 'linux')('the title of a worker names the pool, the worker and the running task', async () => {
     const pool = isolated({ name: 'thumbnails of the gallery' });
-    const task = pool.run('spin', [300]);
+    const gate = newGate();
+    const task = pool.run('spinUntilFile', [gate.file]);
     const { pid } = await task.started;
     const title = (): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '');
-    await until('it is told', () => title() === 'thumbnails of the gallery: worker 1 (spin)');
+    await until('the title is set', () => title() === 'thumbnails of the gallery: worker 1 (spinUntilFile)');
+    gate.open();
     await task;
-    await until('it is told', () => title() === 'thumbnails of the gallery: worker 1');
+    await until('the title is set', () => title() === 'thumbnails of the gallery: worker 1');
   });
 
   test('TypeScript: a task module runs with --import tsx', async () => {
@@ -103,7 +120,10 @@ describe('isolation', () => {
   });
 });
 
-/** The kill waits 450 ms for the stack, which is not enough on a busy machine now and then: the task is run again until there is one. */
+/**
+ * The kill waits 450 ms for the stack. A busy machine may need longer, so the task runs again until
+ * there is a stack.
+ */
 async function diagnosed(pool: Pool<TestTasks>, name: 'never' | 'spinForever'): Promise<{ error: TaskTimeoutError; pid: number }> {
   for (;;) {
     const task = pool.run(name, [], { timeoutMs: 100 });
@@ -122,7 +142,9 @@ describe('diagnose', () => {
       said += String(chunk);
     });
     await pool.ready();
-    const bystander = pool.run('sleep', [1000, 'done']);
+    const gate = newGate();
+    const bystander = pool.run('untilFile', [gate.file, 'done']);
+    await bystander.started;
     const { error, pid } = await diagnosed(pool, 'spinForever');
     expect(error).toBeInstanceOf(TaskTimeoutError);
     const { workerStack } = error;
@@ -131,12 +153,13 @@ describe('diagnose', () => {
     expect(error.message).toContain('at spinForever');
     expect(isRunning(pid)).toBe(false);
     expect(said).not.toContain('Debugger');
+    gate.open();
     expect(await bystander).toBe('done');
     expect(bystander.attempts).toHaveLength(1);
     await expectUsable(pool);
   });
 
-  test('of one that only waits it says so; one that cannot be asked is killed all the same', async () => {
+  test('a task that only waits is reported as such; a worker that cannot be asked is still killed', async () => {
     const pool = newPool({ diagnose: true });
     expect((await diagnosed(pool, 'never')).error.workerStack).toContain('no JavaScript was running');
     const stopped = pool.run('spinForever', [], { timeoutMs: 300 });

@@ -1,4 +1,7 @@
-/** A pool that is made by its own workers: it says so, and does not go on for ever; other pools within pools work. */
+/**
+ * A pool that its own workers make: it breaks with an explanation and does not recurse for ever.
+ * Other pools within pools work.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,20 +33,20 @@ describe('a pool made by its own workers', () => {
       const file = join(newFolder(), 'processes');
       const { stdout, stderr, status } = run([program, way, file]);
       expect(stdout, stderr).not.toBe('');
-      const told = JSON.parse(stdout.split('\n')[0] as string);
-      expect(told).toMatchObject({ name: 'PoolBrokenError', code: 'ERR_EVERPOOL_NESTED', spawned: 1 });
-      expect(told.message).toMatch(/isWorker.*module that makes no pool/);
+      const reported = JSON.parse(stdout.split('\n')[0] as string);
+      expect(reported).toMatchObject({ name: 'PoolBrokenError', code: 'ERR_EVERPOOL_NESTED', spawned: 1 });
+      expect(reported.message).toMatch(/isWorker.*module that creates no pool/);
       expect(linesOf(file).length).toBeLessThanOrEqual(3);
       expect(status).not.toBe(99);
     },
   );
 
-  test('behind a turn of the event loop, when the worker is ready already: the same', () => {
+  test('a program that makes it one turn later, when the worker is already ready: the same', () => {
     const file = join(newFolder(), 'processes');
     const { stdout, status } = run([program, 'behind a turn', file]);
     // The task may have run before that.
-    const told = JSON.parse(stdout);
-    if (told.sum === undefined) expect(told.message).toMatch(/isWorker/);
+    const reported = JSON.parse(stdout);
+    if (reported.sum === undefined) expect(reported.message).toMatch(/isWorker/);
     expect(linesOf(file).length).toBeLessThanOrEqual(3);
     expect(status).toBe(0);
   });
@@ -59,7 +62,7 @@ describe('a pool made by its own workers', () => {
   test.each<[string, string[], Record<string, string>]>([
     ['as an option', ['--import', preload], {}],
     ['by NODE_OPTIONS', [], { NODE_OPTIONS: `--import=${preload}` }],
-  ])('a preload that makes a pool (%s): its text comes with the first death', (_, args, env) => {
+  ])('a preload that makes a pool (%s): the pool breaks with the first death and says what to do', (_, args, env) => {
     const file = join(newFolder(), 'processes');
     const { stdout, stderr } = run([...args, '--input-type=module', '-e', source], { EVERPOOL_TEST_FILE: file, ...env });
     expect(stdout, stderr).toMatch(/is broken: its workers cannot start.*while it preloads.*preload-makes-pool\.mjs.*execArgv/);

@@ -1,4 +1,4 @@
-/** What workers print arrives, however slow its reader is, when they leave in peace; and a reader that goes harms no worker. */
+/** What workers print arrives, however slow its reader is; a reader that ends harms no worker. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ function start(...args: string[]): ChildProcess {
   return spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
 }
 
-/** Begins to read only when the program can write no more, and goes on in small steps. */
+/** Starts to read only when the program can write no more, and goes on in small steps. */
 async function readSlowly(stream: Readable): Promise<number> {
   stream.pause();
   await new Promise((resolve) => stream.once('readable', resolve));
@@ -46,7 +46,8 @@ describe('output', () => {
           textOf(child.stdio[3] as Readable),
         ]);
         expect(rest).toBe('');
-        expect(bytes).toBe(how === 'resize' ? 2 * BYTES : BYTES); // there two workers print, and one of them leaves first
+        // Two workers print, and one of them leaves first.
+        expect(bytes).toBe(how === 'resize' ? 2 * BYTES : BYTES);
         expect(JSON.parse(report).deaths[0]).toEqual({ requested: true, exitCode: 0, signal: null, phase: 'stopping' });
       },
     );
@@ -58,14 +59,14 @@ describe('output', () => {
       expect(bytes).toBe(BYTES);
     });
 
-    test(`std${stream} as events is given whole before close() resolves`, async () => {
+    test(`std${stream} as events arrives whole before close() resolves`, async () => {
       const bytes = 2_000_000;
       const child = start(stream, 'close', String(bytes), JSON.stringify({ stdout: 'pipe', stderr: 'pipe' }));
       const report = await textOf(child.stdio[3] as Readable);
       expect(JSON.parse(report).heard).toBe(bytes);
     });
 
-    test(`std${stream} that nobody reads holds close() up for graceMs, and no longer`, async () => {
+    test(`std${stream} that nobody reads delays close() by graceMs, and no longer`, async () => {
       const child = start(stream, 'close', String(BYTES), JSON.stringify({ graceMs: 300 }));
       const { ms, deaths } = JSON.parse(await textOf(child.stdio[3] as Readable));
       child.kill('SIGKILL');
@@ -73,7 +74,7 @@ describe('output', () => {
       expect(ms).toBeLessThan(20_000);
     });
 
-    test(`std${stream} whose reader has gone kills no worker: the program decides on that`, async () => {
+    test(`std${stream} whose reader has ended kills no worker: the program decides`, async () => {
       const child = start(stream, 'close', '100', '{}');
       for (const each of [child.stdout, child.stderr]) each?.destroy();
       const { deaths } = JSON.parse(await textOf(child.stdio[3] as Readable));
@@ -106,7 +107,7 @@ describe('output', () => {
 describe('a worker that leaves', () => {
   useKit();
 
-  /** The death of a worker in which this has run, by close(). */
+  /** The death by close() of a worker in which this has run. */
   async function ends(name: string, how: string): Promise<{ death: Death; ms: number }> {
     const pool = newPool({ module: fixture('prints.js'), size: 1, graceMs: 20_000, stdout: 'pipe' });
     await pool.run(name as never, [how] as never);
@@ -117,7 +118,7 @@ describe('a worker that leaves', () => {
   }
 
   test.each(['throws', 'throws nothing', 'throws an object that cannot be shown', 'exits again', 'sets the exit code', 'rejects'])(
-    'does not take its time because a listener of its exit %s',
+    'is not slower because an exit listener %s',
     async (how) => {
       const { death, ms } = await ends('listeners', how);
       expect(death).toMatchObject({ requested: true, signal: null, phase: 'stopping' });
@@ -134,21 +135,21 @@ describe('a worker that leaves', () => {
     'work goes on before the exit',
     'stdout is another',
     'stdout was ended',
-  ])('does not take its time because %s', async (how) => {
+  ])('is not slower because %s', async (how) => {
     const { death, ms } = await ends('breaks', how);
     expect(death).toMatchObject({ requested: true, signal: null });
     expect(ms).toBeLessThan(15_000);
   });
 
-  test('is ended by the ladder when a listener of its exit never returns', async () => {
+  test('is ended by the kill ladder if an exit listener never returns', async () => {
     const pool = newPool({ module: fixture('prints.js'), size: 1, graceMs: 100 });
     await pool.run('listeners' as never, ['spins'] as never);
     const pid = pool.workers()[0]?.pid as number;
     await pool.close();
-    await until('it is gone', () => !isRunning(pid));
+    await until('it has ended', () => !isRunning(pid));
   });
 
-  test('ends at once when a listener of its exit throws while it boots', async () => {
+  test('ends immediately if an exit listener throws while it boots', async () => {
     const module = `data:text/javascript,process.on('exit', () => { throw 1 }); throw new Error('no database')`;
     const pool = newPool({ module, size: 1, restart: { intensity: 0, probeMs: false } });
     expect((await rejection(pool.run('noop' as never))).message).toContain('no database');

@@ -1,18 +1,20 @@
-/** Group J: memory. */
+/** Limits on memory, and deaths by lack of it. */
 import { OutOfMemoryError, type PoolOptions } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as Leaks from '../../fixtures/leaks.js';
-import { fixture, newPool, next, rejection, until, useKit } from '../../kit/pools.js';
+import { fixture, newGate, newPool, next, rejection, until, useKit } from '../../kit/pools.js';
 
 const leaking = (options: PoolOptions) => newPool<typeof Leaks>({ module: fixture('leaks.js'), ...options });
 
-describe('J: memory', () => {
+describe('memory', () => {
   useKit();
 
-  test('J01: a worker that grows past limits.rssBytes is killed and replaced; the error tells the samples', async () => {
+  test('a worker that grows past limits.rssBytes is killed and replaced; the death has the samples', async () => {
     const limit = 300e6;
     const pool = leaking({ limits: { rssBytes: limit } });
-    const bystander = pool.run('sleep', [500, 'done']);
+    const gate = newGate();
+    const bystander = pool.run('untilFile', [gate.file, 'done']);
+    await bystander.started;
     const died = next(pool, 'workerDied');
     const error = await rejection(pool.run('swell'));
     expect(error).toBeInstanceOf(OutOfMemoryError);
@@ -25,11 +27,13 @@ describe('J: memory', () => {
     expect(samples.at(-1)?.rssBytes).toBeLessThan(limit + 512e6);
     expect(samples.slice(0, -1).every(({ rssBytes }) => rssBytes <= limit)).toBe(true);
     expect([...samples].sort((a, b) => a.uptimeMs - b.uptimeMs)).toEqual(samples);
+    gate.open();
     expect(await bystander).toBe('done');
+    expect(bystander.attempts).toHaveLength(1);
     expect(await pool.run('add', [1, 2])).toBe(3);
   });
 
-  test('J01: an idle worker over the limit is killed too, charged to no task', async () => {
+  test('an idle worker over the limit is killed too, and no task is blamed', async () => {
     const pool = leaking({ size: 1, limits: { rssBytes: 200e6 }, restart: { intensity: 5 } });
     const died = next(pool, 'workerDied');
     await pool.run('leak', [250]).catch(() => undefined);
@@ -38,7 +42,7 @@ describe('J: memory', () => {
     expect(await pool.run('add', [1, 2])).toBe(3);
   });
 
-  test("V8's own abort for want of heap is out of memory, and no unknown signal", async () => {
+  test("V8's abort for lack of heap is out of memory, not an unknown signal", async () => {
     const pool = leaking({ limits: { heapMb: 40 } });
     const error = await rejection(pool.run('fillHeap'));
     expect(error).toBeInstanceOf(OutOfMemoryError);
@@ -47,14 +51,14 @@ describe('J: memory', () => {
     expect(await pool.run('add', [1, 2])).toBe(3);
   });
 
-  test('a SIGKILL that nobody here sent may be the kernel, out of memory: the message says so', async () => {
+  test("the message of a SIGKILL from outside names the kernel's out-of-memory killer", async () => {
     const pool = leaking({});
     const task = pool.run('sleep', [60_000]);
     process.kill((await task.started).pid, 'SIGKILL');
-    expect((await rejection(task)).message).toMatch(/perhaps the kernel, out of memory/);
+    expect((await rejection(task)).message).toMatch(/possibly the kernel's out-of-memory killer/);
   });
 
-  test('workers() tells what each takes', async () => {
+  test('workers() reports the memory of each worker', async () => {
     const pool = leaking({ size: 1 });
     const before = pool.workers()[0]?.rssBytes ?? 0;
     await pool.ready();

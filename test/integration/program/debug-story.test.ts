@@ -43,7 +43,7 @@ describe('NODE_DEBUG', () => {
       'traced: pool 0: leaving → closed',
     ];
     expect(lines).toEqual(expect.arrayContaining(expected));
-    expect(lines.some((line) => /^traced: worker 1 \(pid \d+\) exited with code 3 while it ran a task/.test(line))).toBe(true);
+    expect(lines.some((line) => /^traced: worker 1 \(pid \d+\) exited with code 3 while running a task/.test(line))).toBe(true);
   });
 
   test('anything else: nothing', () => {

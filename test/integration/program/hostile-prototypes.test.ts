@@ -1,4 +1,7 @@
-/** Programs that freeze what JavaScript has built in, or put something of their own on the prototype of all objects. */
+/**
+ * Programs that freeze the built-in objects of JavaScript, or put properties on the prototype of
+ * all objects.
+ */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,10 +14,10 @@ async function output(flags: string[], program: string, ...args: string[]): Prom
   return JSON.parse(stdout);
 }
 
-describe('a program that freezes everything built in, and whose tasks do', () => {
+describe('a program that freezes all built-in objects, in itself and its tasks', () => {
   const right = {
     values: [0, 1, 2],
-    told: [0, 1],
+    heard: [0, 1],
     state: 'closed',
     froze: true,
     sum: 3,
@@ -28,17 +31,18 @@ describe('a program that freezes everything built in, and whose tasks do', () =>
     stack: true,
   };
 
-  test.each(['before', 'after'])('%s it makes its pool: everything works', async (when) => {
+  test.each(['before', 'after'])('%s it makes its pool, runs everything', async (when) => {
     expect(await output([], 'program-with-frozen-intrinsics.js', when)).toEqual(right);
   });
 
-  test("with Node's own flag: everything works", async () => {
+  test("with Node's own flag, runs everything", async () => {
     expect(await output(['--frozen-intrinsics'], 'program-with-frozen-intrinsics.js', 'never')).toEqual(right);
   });
 });
 
-test('getters that throw, on the prototype of all objects: right results or an error, nothing uncaught, and the pool works when they are gone', async () => {
-  // Not those for which Node's own streams and writes ask (`signal`, `error`, `writable` …): there no process can be started.
+test('getters that throw, on the prototype of all objects: right results or an error, nothing uncaught, and the pool works once they are removed', async () => {
+  // Without those that Node's own streams read (`signal`, `error`, `writable` …), which keep Node
+  // from starting processes.
   const names = ['then', 'toJSON', 'get', 'set', 'code', 'cause', 'once', 'priority', 'id', 'message', 'reason', 'name', 'stack'];
   const { uncaught, table } = (await output([], 'program-with-polluted-prototypes.js', ...names)) as {
     uncaught: number;
@@ -49,7 +53,7 @@ test('getters that throw, on the prototype of all objects: right results or an e
   for (const [name, outcomes] of table) {
     expect(outcomes, name).toHaveLength(9);
     expect(outcomes.slice(-2), name).toEqual(['ok', 'ok']);
-    // For these three neither the pool nor Node asks for anything in each task.
+    // Neither the pool nor Node reads these three in each task.
     if (['get', 'once', 'reason'].includes(name)) {
       expect(outcomes, name).toEqual(['ok', 'ok', 'boom', 'ok', 'ERR_EVERPOOL_WORKER_DIED', 'ERR_EVERPOOL_TIMEOUT', 'ok', 'ok', 'ok']);
     }

@@ -1,6 +1,7 @@
 /**
- * Programs and tasks that replace what their process has: every global, and the functions of the built-in objects, one after the other, by what
- * throws, by what gives nothing, and by nothing. The programs are test/fixtures/globals: each says what went otherwise than without.
+ * Programs and tasks that replace every global and every function of the built-in objects, one
+ * after the other: by what throws, by what returns nothing, and by deleting it. The programs in
+ * test/fixtures/globals report every difference.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,10 @@ import { fixture, isRunning, until, useKit } from '../../kit/pools.js';
 
 const LIMIT_MS = 300_000; // it only ends what hangs
 
-/** What nothing can be done about: a right result or an error, never the wrong one, never none, and well again once it is restored. */
+/**
+ * Out of reach of the pool: the result is right or an error, and all is well once the global is
+ * restored.
+ */
 const BEYOND_REACH: Record<string, string> = {
   'Array[Symbol.species]': 'slice, map and filter look it up',
   'Array.prototype.pop': "Node's async hooks call it",
@@ -25,10 +29,15 @@ const BEYOND_REACH: Record<string, string> = {
   'ArrayIterator.prototype.next': 'map goes through the items of the program by it',
 };
 
-/** What `spawn` of Node looks up, what `then` does, and the `then` that `await` needs where `constructor` is another. */
+/**
+ * What Node's `spawn` and `then` look up, and what `await` needs where `constructor` is another.
+ */
 const OF_NODE =
   /^(performance\[.*|process\.(platform|_exiting|nextTick|execArgv|env)|Promise\[Symbol\.species\]|Promise\.prototype\.constructor|Array\.prototype\.pop)$/;
-/** What a pool uses while it is made and ended, in parts that are tried side by side: most of the time is spent in waiting. */
+/**
+ * What a pool uses while it is made and ended, in parts that run side by side, because they mostly
+ * wait.
+ */
 const MAIN = ['globalThis', 'performance|Performance|Promise|Object|Math', 'JSON|Reflect|Error', 'process'];
 const SLICES = 6;
 
@@ -40,9 +49,9 @@ interface Finding {
   readonly got: string;
   readonly expected?: string;
   readonly replaced?: number;
-  /** An uncaught exception has ended the program when it had tried so many. */
+  /** The number of tries before an uncaught exception ended the program. */
   readonly tried?: number;
-  /** The pids of all workers that it has had. */
+  /** The pids of all its workers. */
   readonly workers?: readonly number[];
 }
 
@@ -53,7 +62,10 @@ interface Findings {
   readonly replaced: number;
 }
 
-/** What the program found, run once with each of these arguments, all at the same time. No worker of it is left. */
+/**
+ * What the program found, run once with each list of arguments, all at the same time. None of its
+ * workers is left.
+ */
 async function findingsOf(program: string, runs: readonly (readonly string[])[]): Promise<Findings> {
   const path = fileURLToPath(fixture(`globals/${program}`));
   const findings: Finding[] = [];
@@ -73,18 +85,19 @@ async function findingsOf(program: string, runs: readonly (readonly string[])[])
   return { findings, replaced };
 }
 
-/** A symbol that Node keeps on an object of its own is no name of the program's. */
+/** Symbols on Node's own objects are not names that a program uses. */
 const isReachable = ({ name }: Finding): boolean => !(name in BEYOND_REACH) && !/^performance\[/.test(name);
 
 for (const side of ['parent', 'worker']) {
-  it(`what is replaced in the ${side} changes no result`, { timeout: LIMIT_MS }, async () => {
+  it(`replacing any global in the ${side} changes no result`, { timeout: LIMIT_MS }, async () => {
     const slices = Array.from({ length: SLICES }, (_, index) => [side, `${index}`, `${SLICES}`]);
     const { findings, replaced } = await findingsOf('program.js', slices);
     expect(replaced).toBeGreaterThan(3000);
     expect(findings.filter(isReachable)).toEqual([]);
     for (const { got, step, how } of findings) {
       if (step === 'uncaught')
-        expect(got).not.toMatch(/[\\/]dist[\\/]/); // Node's own code threw, at the root of the stack
+        // Node's own code threw, at the root of the stack.
+        expect(got).not.toMatch(/[\\/]dist[\\/]/);
       else expect(got).toMatch(/^it failed: /);
       expect(how).not.toMatch(/restored$/);
     }
@@ -94,8 +107,10 @@ for (const side of ['parent', 'worker']) {
 const WELL = { sum: 3, late: 'ERR_EVERPOOL_TIMEOUT', cancelled: 'ERR_EVERPOOL_CANCELLED', other: 7, state: 'closed' };
 const isWhole = ({ expected }: Finding): boolean => expected !== undefined;
 
-for (const how of ['throws', 'nothing', 'gone']) {
-  it(`a pool is made, times out, cancels, is bereaved and closed while globals are replaced (${how})`, { timeout: LIMIT_MS }, async () => {
+for (const how of ['throws', 'nothing', 'deleted']) {
+  it(`a pool is made, times out, cancels, loses a worker and closes while globals are replaced (${how})`, {
+    timeout: LIMIT_MS,
+  }, async () => {
     const parts = MAIN.map((names) => [how, `^(${names})\\b`, OF_NODE.source]);
     const { findings, replaced } = await findingsOf('whole.js', parts);
     for (const { expected = '' } of findings.filter(isWhole)) expect(JSON.parse(expected)).toEqual({ ...WELL, frozen: false });
@@ -104,7 +119,7 @@ for (const how of ['throws', 'nothing', 'gone']) {
   });
 }
 
-it('a pool does all that while everything is frozen, in its worker too', { timeout: LIMIT_MS }, async () => {
+it('a pool does the same while everything is frozen, in its worker too', { timeout: LIMIT_MS }, async () => {
   const { findings } = await findingsOf('whole.js', [['frozen', '^$']]);
   expect(JSON.parse(findings[0]?.expected ?? '')).toEqual({ ...WELL, frozen: true });
 });

@@ -1,4 +1,4 @@
-/** Whatever the program does with a pool, its own rejections alone can end it. */
+/** Whatever a program does with a pool, only its own rejections can end it. */
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ describe('nothing is an unhandled rejection', () => {
     throw new Error('on purpose');
   };
 
-  test('a callback that is an async function, and rejects, is a warning', async () => {
+  test('an async callback that rejects becomes a warning', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on('warning', onWarning);
@@ -35,7 +35,7 @@ describe('nothing is an unhandled rejection', () => {
     }
   });
 
-  test('what the language looks up on pool.tasks submits nothing: a pool can be logged as JSON', async () => {
+  test('property lookups by the language on pool.tasks submit nothing: a pool can be logged as JSON', async () => {
     const pool = newPool({ size: 1, name: 'logged' });
     expect(JSON.parse(JSON.stringify({ pool, scope: pool.scope() }))).toMatchObject({ pool: { name: 'logged' } });
     expect(JSON.stringify(pool.tasks)).toBe('{}');
@@ -44,7 +44,7 @@ describe('nothing is an unhandled rejection', () => {
     expect(pool.stats().submitted).toBe(1);
   });
 
-  test('.started of a task that was refused rejects with the task, and is the same each time', async () => {
+  test('.started of a refused task rejects with the task, and is the same promise each time', async () => {
     const pool = newPool({ size: 1 });
     const refused = [pool.run('echo', [() => 1] as never), pool.run('echo', [1], { signal: AbortSignal.abort() })];
     for (const task of refused) {
@@ -64,7 +64,7 @@ describe('nothing is an unhandled rejection', () => {
   });
 });
 
-describe('the note of a worker', () => {
+describe('the control file of a worker', () => {
   useKit();
 
   const swap = `
@@ -76,7 +76,7 @@ describe('the note of a worker', () => {
     export const clears = () => writeSync(5, Buffer.alloc(24 * 1024), 0, 24 * 1024, 64);
   `;
   for (const how of ['swaps', 'cuts', 'clears'] as const) {
-    test(`that task code ${how} ends that worker before another task starts in it`, async () => {
+    test(`that a task ${how} ends that worker before another task starts in it`, async () => {
       const folder = newFolder();
       const file = `${folder}/tasks.mjs`;
       writeFileSync(file, swap);
@@ -90,7 +90,8 @@ describe('the note of a worker', () => {
       const [{ status }] = (await Promise.allSettled([pool.run('mark', [`${folder}/marks`])])) as [{ status: string }];
       await died;
       await pool.run('warm');
-      // In the file that the parent reads it had not started, so it was sent again; or it had, and was never called.
+      // The file that the parent reads says that it had not started, so it was sent again; or that
+      // it had, and it never ran.
       expect(linesOf(`${folder}/marks`)).toEqual(how === 'swaps' ? ['x'] : []);
       expect(status).toBe(how === 'swaps' ? 'fulfilled' : 'rejected');
     });

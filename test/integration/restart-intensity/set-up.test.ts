@@ -1,4 +1,7 @@
-/** Mistakes in the set-up speak with the first death: the file, the reason, what to do, and the system's error as the cause. */
+/**
+ * A mistake in the set-up breaks the pool with the first death. The error has the file, the reason,
+ * the remedy, and the system's error as its cause.
+ */
 import { spawnSync } from 'node:child_process';
 import { realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +30,7 @@ async function breaks(
 describe('a boot that cannot succeed breaks the pool with the first death', () => {
   useKit();
 
-  test('a module that is not there', async () => {
+  test('a missing module', async () => {
     const { error, spawned, module } = await breaks({});
     expect(spawned).toBe(1);
     expect(error.message).toContain(module);
@@ -35,7 +38,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
     expect(error.cause).toMatchObject({ code: 'ERR_MODULE_NOT_FOUND' });
   });
 
-  test('a dependency that is not there', async () => {
+  test('a missing dependency', async () => {
     const { error, spawned } = await breaks({ 'tasks.mjs': "import 'everpool-no-such-package';" });
     expect(spawned).toBe(1);
     expect(error.message).toMatch(/'everpool-no-such-package'.*Install it/s);
@@ -50,7 +53,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
       'tasks.mjs:1',
     ],
     ['in CommonJS', { 'tasks.cjs': 'module.exports = { a: ; }' }, 'tasks.cjs:1'],
-  ])('a syntax error %s: it is said where', async (_, files, where) => {
+  ])('a syntax error %s, with its place', async (_, files, where) => {
     const { error, spawned } = await breaks(files);
     expect(spawned).toBe(1);
     expect(error.message).toMatch(/SyntaxError/);
@@ -80,15 +83,11 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
   });
 
   test.each<[string, PoolOptions, RegExp]>([
-    ['an option that Node does not know', { execArgv: ['--no-such-option'] }, /bad option: --no-such-option.*execArgv/s],
-    [
-      'a preload that is not there',
-      { execArgv: ['--import', 'everpool-no-such-package'] },
-      /Cannot find package 'everpool-no-such-package'/,
-    ],
-    ['a required file that is not there', { execArgv: ['--require', '/no/such/file.cjs'] }, /Cannot find module '\/no\/such\/file\.cjs'/],
-    ['a folder that is not there', { cwd: '/no/such/folder' }, /ENOENT.*cwd does not exist/],
-    ['more environment than the system takes', { env: { BIG: 'x'.repeat(4_000_000) } }, /E2BIG.*env, argv and execArgv/],
+    ['an unknown option of Node', { execArgv: ['--no-such-option'] }, /bad option: --no-such-option.*execArgv/s],
+    ['a missing preload', { execArgv: ['--import', 'everpool-no-such-package'] }, /Cannot find package 'everpool-no-such-package'/],
+    ['a missing required file', { execArgv: ['--require', '/no/such/file.cjs'] }, /Cannot find module '\/no\/such\/file\.cjs'/],
+    ['a missing folder', { cwd: '/no/such/folder' }, /ENOENT.*cwd does not exist/],
+    ['an environment larger than the system allows', { env: { BIG: 'x'.repeat(4_000_000) } }, /E2BIG.*env, argv and execArgv/],
   ])('%s', async (_, options, words) => {
     const { error, spawned } = await breaks({ 'tasks.mjs': 'export const noop = () => {};' }, options);
     expect(spawned).toBe(1);
@@ -96,7 +95,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
     if (error.death.cause === 'spawn') expect(error.cause).toMatchObject({ code: expect.stringMatching(/ENOENT|E2BIG/) });
   });
 
-  test('a file that the permission of the worker does not reach', async () => {
+  test('a file outside the permission of the worker', async () => {
     const folder = newFolder();
     writeFileSync(`${folder}/data.json`, '{}');
     const text = `import { readFileSync } from 'node:fs'; readFileSync('${folder}/data.json'); export const noop = () => {};`;
@@ -112,7 +111,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
     const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
     const program = fileURLToPath(fixture('program-under-permission.js'));
     const root = fileURLToPath(new URL('../../../', import.meta.url));
-    // Where the package stands, and what it is linked to.
+    // The folder of the package, and what it links to.
     const reads = [...new Set([root, `${realpathSync(`${root}/node_modules`)}/`])].map((folder) => `--allow-fs-read=${folder}*`);
     const run = (...allowed: string[]) => {
       const { stdout, stderr } = spawnSync(process.execPath, [flag, ...reads, ...allowed, program], { encoding: 'utf8', cwd: root });
@@ -120,7 +119,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
       return JSON.parse(stdout);
     };
 
-    test('the permission that a pool lacks is named, with the resource', () => {
+    test('the error names the missing permission and the resource', () => {
       const folder = `${tmpdir()}/*`;
       const denied = run('--allow-child-process');
       expect(denied).toMatchObject({
@@ -134,13 +133,13 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
       expect(childless.message).toMatch(/--allow-child-process/);
     });
 
-    test('with these it works', () => {
+    test('with these permissions it works', () => {
       const folder = `${tmpdir()}/*`;
       expect(run(`--allow-fs-read=${folder}`, `--allow-fs-write=${folder}`, '--allow-child-process')).toEqual({ spawned: 1 });
     });
   });
 
-  test('revive() starts it when it was repaired, and breaks it again with the first death when not', async () => {
+  test('revive() reopens it once repaired; before, the first death breaks it again', async () => {
     const file = `${newFolder()}/tasks.mjs`;
     const pool = newPool({ module: file, size: 1, restart: { probeMs: false } });
     await next(pool, 'broken');
@@ -152,7 +151,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
     expect(await pool.run('noop')).toBe(1);
   });
 
-  test('the probe starts it when it was repaired', async () => {
+  test('the probe reopens it once repaired', async () => {
     const file = `${newFolder()}/tasks.mjs`;
     const pool = newPool({ module: file, size: 2, restart: { probeMs: 100 } });
     await next(pool, 'broken');
@@ -165,7 +164,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
     ['a module that throws', 'throw new Error("no database");'],
     ['a hook that throws', `import { onStart } from 'everpool/worker'; onStart(() => { throw new Error('no database'); });`],
     ['a module that parses what it was sent', 'JSON.parse("<html>");'],
-  ])('%s may be otherwise the next time: it is tried again', async (_, text) => {
+  ])('%s may succeed the next time, so it is tried again', async (_, text) => {
     const { error, spawned } = await breaks(
       { 'tasks.mjs': text.replace('everpool/worker', import.meta.resolve('everpool/worker')) },
       { restart: { intensity: 2, probeMs: false, backoff: { initialMs: 1 } } },
@@ -174,7 +173,7 @@ describe('a boot that cannot succeed breaks the pool with the first death', () =
     expect(error.message).toMatch(/keep dying/);
   });
 
-  test('what was ready once is tried again, whatever it dies of later', async () => {
+  test('a module that was ready once is tried again, whatever breaks it later', async () => {
     const file = `${newFolder()}/tasks.mjs`;
     writeFileSync(file, 'export const noop = () => 1;');
     const pool = newPool({ module: file, size: 1, restart: { intensity: 1, probeMs: false, backoff: { initialMs: 1 } } });

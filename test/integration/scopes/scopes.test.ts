@@ -1,15 +1,15 @@
-/** Scopes: what was started in one ends with it, whatever way it is left. */
+/** Scopes: whatever was started in one ends with it, however it is left. */
 import { OptionsError, TaskCancelledError } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as Generators from '../../fixtures/generators.js';
-import { expectUsable, fixture, isRunning, linesOf, newFolder, newPool, rejection, until, useKit } from '../../kit/pools.js';
+import { expectUsable, fixture, isRunning, linesOf, newFolder, newGate, newPool, rejection, until, useKit } from '../../kit/pools.js';
 
 const scoped = (options = {}) => newPool<typeof Generators>({ module: fixture('generators.js'), size: 3, graceMs: 100, ...options });
 
 describe('scopes', () => {
   useKit();
 
-  test('left by its end, by return, by a throw: what runs is killed and gone, what is queued never starts', async () => {
+  test('left by its end, by return or by a throw: running tasks are killed and have ended, queued tasks never start', async () => {
     const pool = scoped({ size: 2 });
     const file = `${newFolder()}/started`;
     const leave = {
@@ -37,9 +37,11 @@ describe('scopes', () => {
     await expectUsable(pool as never);
   });
 
-  test('what has ended by then is untouched, and nothing outside of the scope notices', async () => {
+  test('tasks that have ended are untouched, and nothing outside of the scope notices', async () => {
     const pool = scoped();
-    const outside = pool.run('sleep', [300, 'outside']);
+    const gate = newGate();
+    const outside = pool.run('untilFile', [gate.file, 'outside']);
+    await outside.started;
     const results: unknown[] = [];
     {
       await using scope = pool.scope();
@@ -50,14 +52,15 @@ describe('scopes', () => {
       results.push(values);
     }
     expect(results).toEqual([3, 7, 8, [1, 2], [2], [0, 1, 2]]);
+    gate.open();
     expect(await outside).toBe('outside');
     expect(outside.attempts).toHaveLength(1);
     expect(pool.stats()).toMatchObject({ cancelled: 0, failed: 0, deaths: 0 });
   });
 
-  test('kill and cancel end its batches and streams, and nothing else', async () => {
+  test('kill() and cancel() end its batches and streams, and nothing else', async () => {
     for (const how of ['kill', 'cancel'] as const) {
-      const pool = scoped({ size: 4 });
+      const pool = scoped({ size: 6 });
       const file = `${newFolder()}/made`;
       const scope = pool.scope();
       let pulled = 0;
@@ -74,23 +77,26 @@ describe('scopes', () => {
       const reading = rejection(read(batch));
       const stream = scope.stream('endless', [file]);
       const streaming = rejection(read(stream));
-      const other = pool.run('sleep', [500, 'other']);
-      const otherBatch = pool.map('sleep', [50, 51, 52]);
-      await Promise.all([stream.task.started, until('the batch goes on', () => pulled > 8)]);
+      const gate = newGate();
+      const other = pool.run('untilFile', [gate.file, 'other']);
+      const otherBatch = pool.map('untilFile', [gate.file, gate.file, gate.file]);
+      const others = otherBatch.settled();
+      await Promise.all([stream.task.started, other.started, until('the batch goes on', () => pulled > 8)]);
       await scope[how]('enough');
       const before = pulled;
       expect(await reading).toBeInstanceOf(TaskCancelledError);
       expect(await streaming).toMatchObject({ reason: 'enough' });
-      expect(await otherBatch).toEqual([50, 51, 52]);
+      gate.open();
+      expect((await others).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
       expect(await other).toBe('other');
       expect(pulled).toBe(before);
       expect(await rejection(scope.run('add', [1, 2]))).toBeInstanceOf(TaskCancelledError);
       await expect(scope.map('echo', [1])).rejects.toBeInstanceOf(TaskCancelledError);
-      await expectUsable(pool as never, 4);
+      await expectUsable(pool as never, 6);
     }
   });
 
-  test('its signal ends everything, which rejects with its reason; the tag is that of its tasks', async () => {
+  test('its signal ends everything in it with the reason, and its tasks have its tag', async () => {
     const pool = scoped();
     const controller = new AbortController();
     const scope = pool.scope({ signal: controller.signal, tag: 'group' });
@@ -109,7 +115,7 @@ describe('scopes', () => {
     await expectUsable(pool as never, 3);
   });
 
-  test('one that has ended starts nothing more, whatever signal is given', async () => {
+  test('one that has ended starts nothing more, whatever signal a call has', async () => {
     const pool = scoped();
     const own = new AbortController();
     const scope = pool.scope({ signal: new AbortController().signal });
@@ -145,7 +151,7 @@ describe('scopes', () => {
     await expectUsable(pool as never, 4);
   });
 
-  test('idle() waits for what the scope has started, and for nothing else', async () => {
+  test('idle() waits for the tasks of the scope, and for nothing else', async () => {
     const pool = scoped();
     const scope = pool.scope();
     await scope.idle();
@@ -199,13 +205,13 @@ describe('scopes', () => {
     await expectUsable(pool as never, 3);
   });
 
-  test('waits for a scope within it that was cancelled before, and kills what that still runs', async () => {
+  test('waits for an inner scope that was cancelled before, and kills what that still runs', async () => {
     const pool = scoped({ graceMs: 60_000 });
     const outer = pool.scope();
     const inner = outer.scope();
     const task = inner.run('never');
     const { pid } = await task.started;
-    const cancelled = inner.cancel(); // in its grace, for a minute
+    const cancelled = inner.cancel(); // in its grace of a minute
     let isIdle = false;
     const idle = outer.idle().then(() => {
       isIdle = true;

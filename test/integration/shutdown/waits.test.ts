@@ -1,4 +1,6 @@
-/** Whatever the state of a pool, no promise of it waits for what cannot come any more (G1). */
+/**
+ * In every state of a pool its promises settle; none waits for what cannot happen any more (G1).
+ */
 import { writeFileSync } from 'node:fs';
 import { type Pool, PoolBrokenError, PoolClosedError } from 'everpool';
 import { describe, expect, test } from 'vitest';
@@ -6,7 +8,7 @@ import { expectUsable, fixture, newFolder, newPool, next, rejection, type TestTa
 
 type TestPool = Pool<TestTasks>;
 
-/** One worker runs a task without end, the other has died, and no other is tried. */
+/** One worker runs a task that never ends, the other has died, and no other is spawned. */
 async function brokenPool(): Promise<TestPool> {
   const pool = newPool<TestTasks>({ size: 2, restart: { intensity: 0, probeMs: false } });
   await pool.ready();
@@ -30,32 +32,30 @@ describe('waits', () => {
     await expectUsable(pool);
   });
 
-  test('restart() of a pool that is broken and has no worker left rejects too: nothing was replaced', async () => {
+  test('restart() of a broken pool without workers rejects too, since nothing was replaced', async () => {
     const pool = newPool({ module: fixture('never-ready.js'), size: 1, bootTimeoutMs: 100, restart: { intensity: 0, probeMs: false } });
     await next(pool, 'broken');
     expect(await rejection(pool.restart())).toBeInstanceOf(PoolBrokenError);
   });
 
-  test.each([true, false])(
-    'a restart that is under way when the pool breaks rejects, and does not go on later (rolling: %s)',
-    async (rolling) => {
-      // The replacements hang in their boot, so the first worker to die idle breaks the pool in the middle of the restart.
-      const file = `${newFolder()}/hang`;
-      const module = fixture('hangs-when-file-exists.js');
-      const pool = newPool({ module, size: 3, env: { EVERPOOL_TEST_FILE: file }, restart: { intensity: 0, probeMs: false } });
-      await pool.ready();
-      writeFileSync(file, '');
-      const spawned = next(pool, 'workerSpawned');
-      const restarted = rejection(pool.restart({ rolling }));
-      await spawned;
-      const broken = next(pool, 'broken');
-      process.kill(pool.workers().find(({ state }) => state === 'idle')?.pid as number, 'SIGKILL');
-      await broken;
-      expect(await restarted).toBeInstanceOf(PoolBrokenError);
-    },
-  );
+  test.each([true, false])('a restart during which the pool breaks rejects, and does not go on later (rolling: %s)', async (rolling) => {
+    // The replacements hang in their boot, so the first worker to die idle breaks the pool in the
+    // middle of the restart.
+    const file = `${newFolder()}/hang`;
+    const module = fixture('hangs-when-file-exists.js');
+    const pool = newPool({ module, size: 3, env: { EVERPOOL_TEST_FILE: file }, restart: { intensity: 0, probeMs: false } });
+    await pool.ready();
+    writeFileSync(file, '');
+    const spawned = next(pool, 'workerSpawned');
+    const restarted = rejection(pool.restart({ rolling }));
+    await spawned;
+    const broken = next(pool, 'broken');
+    process.kill(pool.workers().find(({ state }) => state === 'idle')?.pid as number, 'SIGKILL');
+    await broken;
+    expect(await restarted).toBeInstanceOf(PoolBrokenError);
+  });
 
-  test('each wait of a broken pool settles', async () => {
+  test('every wait of a broken pool settles', async () => {
     const pool = await brokenPool();
     await expect(pool.ready()).rejects.toThrow(PoolBrokenError);
     await pool.room();
@@ -72,7 +72,7 @@ describe('waits', () => {
   });
 
   test.each(['close', 'terminate', 'kill'] as const)(
-    '%s of a broken pool whose worker runs a task settles, and with it every other wait',
+    '%s() of a broken pool whose worker runs a task settles, and so does every other wait',
     async (how) => {
       const pool = await brokenPool();
       const idle = pool.idle();
@@ -82,7 +82,7 @@ describe('waits', () => {
     },
   );
 
-  test('each wait of a paused pool without tasks settles', async () => {
+  test('every wait of a paused pool without tasks settles', async () => {
     const pool = newPool({ size: 1 });
     pool.pause();
     await pool.ready();
@@ -94,7 +94,7 @@ describe('waits', () => {
     await expectUsable(pool);
   });
 
-  test('a restart that meets the end of its pool settles with it', async () => {
+  test('a restart during the end of its pool settles with it', async () => {
     const pool = newPool({ size: 2 });
     await pool.ready();
     const task = pool.run('sleep', [50]);

@@ -36,11 +36,11 @@ for (const [how, flags] of [
     ],
   ],
 ] as const) {
-  test(`${how}a second process is refused, and when the first was killed the next one goes on where it was`, async () => {
+  test(`${how}a second process is refused, and after a kill of the first the next one goes on where it was`, async () => {
     const folder = newFolder();
     const first = start(folder, ...flags(folder));
     await until('it holds the journal', first.isHolding);
-    first.child.kill('SIGSTOP'); // it holds it also when it is stopped
+    first.child.kill('SIGSTOP'); // it holds the journal also while it is stopped
     expect(await start(folder, ...flags(folder)).last).toMatchObject({
       code: 'ERR_EVERPOOL_JOURNAL',
       message: expect.stringContaining(`by process ${first.child.pid}`),

@@ -1,4 +1,7 @@
-/** Values on their way through real workers; what each type becomes is told by the unit tests of the codec. */
+/**
+ * Values on their way through real workers; the unit tests of the codec cover what each type
+ * becomes.
+ */
 import { SerializationError, type Task } from 'everpool';
 import { describe, expect, test } from 'vitest';
 import type * as Values from '../../fixtures/values.js';
@@ -10,7 +13,7 @@ const valued = (options = {}) => newPool<typeof Values>({ module: fixture('value
 describe('values', DEADLINE, () => {
   useKit();
 
-  test('whose then, or getter, asks for the context of its task has it: as it is, and in a chunk', async () => {
+  test('whose then or getter calls context() get that of their task, alone and in a chunk', async () => {
     const pool = newPool<Record<string, never>>({ module: fixture('asks-for-context.js'), size: 1 });
     for (const name of ['lazily', 'byGetter', 'byGetterLater'] as const) {
       const task = pool.run(name as never) as unknown as Task<unknown>;
@@ -19,7 +22,7 @@ describe('values', DEADLINE, () => {
     expect(await pool.map('lazily' as never, [1, 2, 3] as never, { chunkSize: 3 })).toHaveLength(3);
   });
 
-  test('URL, URLSearchParams and Headers go to a task and come back as what they are', async () => {
+  test('URL, URLSearchParams and Headers travel both ways as what they are', async () => {
     const pool = valued();
     const url = new URL('https://user:pass@example.com/a?b=c#d');
     expect(await pool.run('seen', [url])).toEqual({ tag: '[object URL]', text: url.href, keys: [] });
@@ -35,7 +38,7 @@ describe('values', DEADLINE, () => {
     expect(String(await pool.run('give', ['url']))).toBe('http://a/?b=c');
   });
 
-  test('what cannot be carried is refused with its path, as an argument and as a result; the worker lives', async () => {
+  test('unsupported values are refused with their path, as arguments and as results; the worker lives', async () => {
     const pool = valued({ size: 1 });
     const pid = await pool.run('pid');
     for (const value of [new Request('http://a/'), new FormData(), AbortSignal.abort(), new AbortController(), new EventTarget()]) {
@@ -51,7 +54,7 @@ describe('values', DEADLINE, () => {
     expect(await pool.run('pid')).toBe(pid);
   });
 
-  test('a journal takes the results of no other URL', async () => {
+  test('a journal does not take the result of another URL', async () => {
     const pool = valued();
     const journal = `${newFolder()}/journal`;
     const urls = (path: string): URL[] => [1, 2, 3].map((id) => new URL(`http://a/${path}/${id}`));
@@ -61,7 +64,7 @@ describe('values', DEADLINE, () => {
     expect((await rejection(pool.map('seen', urls('two'), { journal }))).message).toContain('belongs to another input');
   });
 
-  test('an argument is what it was when run() was called, at the first attempt and at each retry', async () => {
+  test('an argument is what it was when run() was called, at every attempt', async () => {
     const pool = valued({ size: 1, restart: { intensity: 100 } });
     for (const size of [100, 8192, 64 * 1024, 1_000_000]) {
       const buffer = Buffer.alloc(size, 1);
@@ -81,7 +84,7 @@ describe('values', DEADLINE, () => {
     }
   });
 
-  test('of many large Buffers that are under way each task has its own, though workers are killed and tasks cancelled', async () => {
+  test('of many large Buffers in flight each task has its own, though workers are killed and tasks cancelled', async () => {
     const pool = valued({ restart: { intensity: 1000 } });
     await pool.ready();
     const ids = Array.from({ length: 120 }, (_, id) => id + 1);
@@ -92,7 +95,7 @@ describe('values', DEADLINE, () => {
       done += 1;
       const busy = pool.workers().find(({ state }) => state === 'busy');
       if (done % 20 === 0 && busy?.pid !== undefined) process.kill(busy.pid, 'SIGKILL');
-      // What comes after it takes over its memory.
+      // Later values take over its memory.
       const next = await pool.run('firstAndLast', [Buffer.alloc(300_000, 255 - index)], { retries: 1000 });
       expect(next).toEqual([255 - index, 255 - index]);
       return outcome;
@@ -104,7 +107,7 @@ describe('values', DEADLINE, () => {
     }
   });
 
-  test('an item of a map is what it was when it was pulled, however many go together', async () => {
+  test('an item of a map is what it was when it was read, in any chunk', async () => {
     const pool = valued();
     const count = 500;
     function* rows(): Generator<{ id: number }> {
@@ -119,14 +122,14 @@ describe('values', DEADLINE, () => {
     for (const options of [{ retries: 1 }, { chunkSize: 100 }, {}]) {
       expect((await pool.map('echo', rows() as never, options)).map((row) => (row as unknown as { id: number }).id)).toEqual(ids);
       expect((await pool.map('firstAndLast', buffers(), options)).map(([first]) => first)).toEqual(ids.map((id) => id & 0xff));
-      // Each has its own, though it is one object here.
+      // Each has its own value, though it is one object here.
       const list: unknown[] = [];
       expect(new Set(await pool.map('takes', new Array(count).fill(list) as never, options))).toEqual(new Set([1]));
       expect(new Set(await pool.map('takes', new Array(count).fill([new Date()]) as never, options))).toEqual(new Set([2]));
     }
   });
 
-  test('a result is what it was when the task returned, however many come together; an error too', async () => {
+  test('a result or an error is what it was when the task ended, in any chunk', async () => {
     const pool = valued();
     const ids = Array.from({ length: 200 }, (_, id) => id);
     for (const options of [{ retries: 1 }, { chunkSize: 50 }, {}]) {
@@ -140,7 +143,7 @@ describe('values', DEADLINE, () => {
     }
   });
 
-  test('of items that go together, those that cannot be sent fail alone, and their paths are those of single ones', async () => {
+  test('items of a chunk that cannot be sent fail alone, with the path of a single item', async () => {
     const pool = valued();
     const whats = ['url', 'response', 'then that is data', 'signal', 'url'];
     const alone = await pool.map('give', whats).settled();
@@ -164,7 +167,7 @@ describe('values', DEADLINE, () => {
     expect(await pool.run('give', ['then that is data'])).toEqual(JSON.parse('{"then":1,"a":2}'));
   });
 
-  test('own keys named as those of prototypes arrive as keys, and change nothing', async () => {
+  test('own keys with the names of prototype keys arrive as keys, and change nothing', async () => {
     const pool = valued();
     const evil: unknown = JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":1}');
     for (const value of [evil, [evil, new Date()], [evil, new Error('m')]]) {
@@ -181,7 +184,7 @@ describe('values', DEADLINE, () => {
     'a revoked Proxy',
     'a name that throws',
     'a getter that throws an error whose getters throw',
-  ])('%s harms the task that gives it, and nobody else', async (how) => {
+  ])('%s harms the task that returns it, and no other', async (how) => {
     const pool = valued({ size: 1 });
     const pid = await pool.run('pid');
     for (const [name, side] of [

@@ -1,7 +1,7 @@
+/** What must work on every supported version of Node; CI runs this file on each. */
 import { describe, expect, test } from 'vitest';
 import { expectUsable, fixture, isRunning, newPool, rejection, useKit } from '../../kit/pools.js';
 
-/** What must work on every supported version of Node; the continuous integration runs this file on each. */
 describe('smoke', () => {
   useKit();
 
@@ -34,7 +34,7 @@ describe('smoke', () => {
     await pool.terminate();
   });
 
-  test('short tasks in plenty, with a worker killed among them', async () => {
+  test('many short tasks, with a worker killed among them', async () => {
     const pool = newPool();
     const tasks = Array.from({ length: 5000 }, (_, index) => pool.run('echo', [index], { retries: 10 }));
     await tasks[1000];
@@ -56,7 +56,7 @@ describe('smoke', () => {
     expect(await confined.run('add', [1, 2])).toBe(3);
     const pool = newPool({ diagnose: true, heartbeat: { intervalMs: 50, timeoutMs: 200 } });
     let stack: unknown;
-    // The kill waits 450 ms for the stack: on a busy machine that may not be enough.
+    // The kill waits 450 ms for the stack, which a busy machine may exceed.
     for (let tries = 0; stack === undefined && tries < 5; tries += 1) {
       stack = (await rejection(pool.run('spinForever', [], { timeoutMs: 100 })))['workerStack'];
     }

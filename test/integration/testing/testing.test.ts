@@ -1,3 +1,4 @@
+/** `everpool/testing` on real pools: chaos, and the pool without processes. */
 import { OptionsError, TaskCancelledError, TaskTimeoutError, WorkerDiedError } from 'everpool';
 import { chaos, InlinePool } from 'everpool/testing';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +9,7 @@ describe('everpool/testing: chaos', () => {
   useKit();
 
   for (const fault of ['kill', 'term', 'stop', 'exit', 'disconnect'] as const) {
-    test(`${fault}: the pool goes on, and the report tells what was done`, async () => {
+    test(`${fault}: the pool goes on, and the report lists every fault`, async () => {
       const pool = newPool({ restart: { intensity: 1000 } });
       await pool.ready();
       const monkey = chaos(pool, { seed: 7, everyMs: { min: 10, max: 60 }, faults: { [fault]: 1 }, max: 12 });
@@ -27,7 +28,7 @@ describe('everpool/testing: chaos', () => {
     });
   }
 
-  test('the same seed makes the same choices; without one it is drawn and told; a closed pool ends it', async () => {
+  test('the same seed makes the same choices; without one a seed is drawn and reported; a closed pool ends chaos', async () => {
     const choices: unknown[] = [];
     for (let time = 0; time < 2; time += 1) {
       const pool = newPool({ size: 3, restart: { intensity: 1000 } });
@@ -47,7 +48,7 @@ describe('everpool/testing: chaos', () => {
     expect(monkey.faults).toBe(faults);
   });
 
-  test('wrong options are refused, naming the option, the rule and the value', () => {
+  test('wrong options are refused, with the option, the rule and the value', () => {
     const pool = newPool();
     for (const options of [
       { seed: -1 },

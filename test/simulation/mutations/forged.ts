@@ -1,59 +1,62 @@
-/** Planted bugs: a parent that believes what its workers write, waits for those that do nothing, or blames those that had no time. */
+/**
+ * Planted bugs: a parent that believes its workers' forgeries, waits for idle ones, or blames those
+ * that had no time.
+ */
 import type { Mutation } from '../mutation.js';
 
 export const FORGED: readonly Mutation[] = [
   {
-    bug: 'a number in the note that the worker cannot have written is believed',
+    bug: 'a number in the control file that the worker cannot have written is believed',
     firstSeed: 2008,
-    source: 'found by trying real situations in this one: eight bytes to a descriptor',
+    source: 'found in this pool with real processes: eight bytes to a descriptor',
     file: 'src/pool/dispatch/lease-table.ts',
-    find: 'if (noted >= this.knownUpTo && noted <= this.ring.last && Number.isInteger(noted)) {',
-    replace: 'if (!Number.isNaN(noted)) {',
+    find: 'if (recorded >= this.knownUpTo && recorded <= this.ring.last && Number.isInteger(recorded)) {',
+    replace: 'if (!Number.isNaN(recorded)) {',
   },
   {
-    bug: 'a note that says nothing is taken for one that says that nothing had started',
+    bug: 'a control file that says nothing is read as saying that nothing had started',
     firstSeed: 471,
-    source: 'G2: found by trying real situations in this one: zeros in the note, then an exit',
+    source: 'G2: found in this pool with real processes: zeros in the control file, then an exit',
     file: 'src/pool/dispatch/lease-table.ts',
     find: 'return this.readStarted() ?? (this.worker.channel.fault !== undefined ? this.ring.last : this.presumedUpTo);',
     replace: 'return this.readStarted() ?? 0;',
   },
   {
-    bug: 'a worker that answers pings is alive, whatever it does not start',
+    bug: 'a worker that answers pings counts as working, though it starts nothing',
     firstSeed: 459,
-    source: 'found by trying real situations in this one: a forged result',
+    source: 'found in this pool with real processes: a forged result',
     file: 'src/supervisor/health/heartbeat.ts',
     find: 'if (owedMs >= this.#rule.timeoutMs) {',
     replace: 'if (owedMs < 0) {',
   },
   {
-    bug: 'a stream may be as far ahead of its reader as its worker likes',
+    bug: 'a stream may run any distance ahead of its reader',
     firstSeed: 2162,
-    source: 'G12: found by trying real situations in this one: 247 MB in 4 s',
+    source: 'G12: found in this pool with real processes: 247 MB in 4 s',
     file: 'src/pool/handles/stream.ts',
-    find: "if (this.#window.isFull) throw new ProtocolError('more values of a stream than its reader has room for');",
+    find: "if (this.#window.isFull) throw new ProtocolError('more values than the window of the stream allows');",
     replace: 'void ProtocolError;',
   },
   {
-    bug: 'the oldest attempt blocks the ring, and with it all that are shorter',
+    bug: 'the oldest attempt blocks the ring, and with it every shorter one',
     firstSeed: 1734,
-    source: 'found by trying real situations in this one: 2,000 short tasks beside a long one',
+    source: 'found in this pool with real processes: 2,000 short tasks beside a long one',
     file: 'src/pool/dispatch/lease-ring.ts',
     find: 'return this.#used === RING;',
-    replace: 'return this.#cells[(this.#last + 1) & RING_MASK] !== undefined || this.#used === RING;',
+    replace: 'return this.#cells[(this.last + 1) & RING_MASK] !== undefined || this.#used === RING;',
   },
   {
-    bug: 'a task that was given to an idle worker has no queue timeout any more',
+    bug: 'a task that was sent to an idle worker loses its queue timeout',
     firstSeed: 1089,
-    source: 'found by trying real situations in this one: an idle worker that spins',
+    source: 'found in this pool with real processes: an idle worker that spins',
     file: 'src/pool/settle/task-deadline.ts',
     find: '  return record.submittedAt + queueTimeoutMs;',
     replace: '  return Number.POSITIVE_INFINITY;',
   },
   {
-    bug: 'a worker that is ready, as its pipe says, is charged with a boot timeout',
+    bug: 'a worker whose ready message waits in the pipe is charged with a boot timeout',
     firstSeed: 13,
-    source: 'found by trying real situations in this one: a parent at a breakpoint',
+    source: 'found in this pool with real processes: a parent at a breakpoint',
     file: 'src/shared/patience.ts',
     find: 'const stillMs = leftMs - (tookMs > 2 * partMs ? waitMs : tookMs);',
     replace: 'const stillMs = leftMs - tookMs;',

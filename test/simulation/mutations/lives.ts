@@ -1,9 +1,9 @@
-/** Planted bugs: how workers are started, watched and ended. */
+/** Planted bugs: starting, watching and ending workers. */
 import type { Mutation } from '../mutation.js';
 
 export const LIVES: readonly Mutation[] = [
   {
-    bug: 'a kill counts as an exit: it does not wait for the end',
+    bug: 'a kill counts as an exit: nothing waits for the end',
     firstSeed: 1,
     source: 'tinypool#126: workers left at 100 % CPU',
     file: 'src/pool/pool.ts',
@@ -27,7 +27,7 @@ export const LIVES: readonly Mutation[] = [
     replace: '',
   },
   {
-    bug: 'a result behind the news of the exit is lost',
+    bug: 'a result that arrives after the exit event is lost',
     firstSeed: 87,
     source: 'most pools; G4',
     file: 'src/supervisor/lifecycle/worker.ts',
@@ -35,12 +35,12 @@ export const LIVES: readonly Mutation[] = [
     replace: '    else this.#bury();',
   },
   {
-    bug: 'a write to a dead worker ends the reading from it',
+    bug: 'a failed write to a dead worker ends reading from it',
     firstSeed: 1617,
     source: 'one socket for both directions: 0 of 20 results delivered',
     file: 'src/supervisor/lifecycle/worker.ts',
     find: "  flush(): void {\n    if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);",
-    replace: '  flush(): void {\n    this.channel.flush();\n    if (ORDER[this.#state] >= ORDER.stopping) this.#process.disconnect();',
+    replace: '  flush(): void {\n    this.channel.flush();\n    if (!isAtWork(this.#state)) this.#process.disconnect();',
   },
   {
     bug: 'a requested death is charged',
@@ -64,7 +64,7 @@ export const LIVES: readonly Mutation[] = [
     },
   },
   {
-    bug: 'the restart intensity is not asked',
+    bug: 'the restart intensity is ignored',
     firstSeed: 14,
     source: 'worker-farm: 94 forks in 9 s; cpython#87472',
     file: 'src/supervisor/restart/spawn-throttle.ts',
@@ -72,9 +72,9 @@ export const LIVES: readonly Mutation[] = [
     replace: '    return at <= at;',
   },
   {
-    bug: 'a spawn that waited for its turn is begun though the pool has broken meanwhile',
+    bug: 'a spawn that waited for its turn begins though the pool has broken meanwhile',
     firstSeed: 81,
-    source: 'found by the simulation in this one',
+    source: 'found in this pool by the simulation',
     file: 'src/supervisor/restart/spawn-throttle.ts',
     find: '      if (mayStill()) await this.#begin(slot);',
     replace: '      await this.#begin(slot);\n      void mayStill;',
@@ -96,7 +96,7 @@ export const LIVES: readonly Mutation[] = [
     replace: 'this.channel.receive(chunk, bytes);',
   },
   {
-    bug: 'a boot that hangs is waited for',
+    bug: 'a boot that hangs is awaited for ever',
     firstSeed: 181,
     source: 'cpython: a worker that never connects',
     file: 'src/supervisor/lifecycle/worker.ts',
@@ -104,17 +104,17 @@ export const LIVES: readonly Mutation[] = [
     replace: '',
   },
   {
-    bug: 'the ladder ends with SIGTERM',
+    bug: 'the kill ladder ends with SIGTERM',
     firstSeed: 2,
     source: 'workers that are immune to SIGTERM: workerpool, jest-worker, poolifier',
-    file: 'src/supervisor/lifecycle/climb.ts',
+    file: 'src/supervisor/lifecycle/ladder-run.ts',
     find: '    this.#patience.start(step.waitMs, () => this.begin(rest));',
     replace: "    if (step.signal === 'SIGKILL') this.#patience.start(step.waitMs, () => this.begin(rest));",
   },
   {
-    bug: 'close ends the workers when the queue is empty, whatever runs',
+    bug: 'close ends the workers when the queue is empty, whatever still runs',
     firstSeed: 498,
-    source: 'piscina: a drain that asks the wrong thing',
+    source: 'piscina: a drain that checks the wrong condition',
     file: 'src/pool/shutdown.ts',
     find: '    if (this.#core.outstanding > 0 ||',
     replace: '    if (this.#core.queue.size > 0 ||',
@@ -123,13 +123,13 @@ export const LIVES: readonly Mutation[] = [
   {
     bug: 'close resolves before the tasks of a dead worker have settled',
     firstSeed: 10,
-    source: 'found by the simulation in this one',
+    source: 'found in this pool by the simulation',
     file: 'src/supervisor/lifecycle/group-reaper.ts',
     find: 'if (this.#waiter === undefined || !this.#isReleased) return;',
     replace: 'if (this.#waiter === undefined) return;',
   },
   {
-    bug: 'a timer is left behind by a closed pool',
+    bug: 'a closed pool leaves a timer behind',
     firstSeed: 43,
     source: 'G9',
     file: 'src/pool/shutdown.ts',
@@ -166,19 +166,19 @@ export const LIVES: readonly Mutation[] = [
     },
   },
   {
-    bug: 'a worker that has ended in its boot counts no more before its death is told',
+    bug: 'a worker that ended in its boot stops counting before its death is reported',
     firstSeed: 38,
-    source: 'G10: found by a unit test in this one, and not by the simulation, where both were too close',
+    source: 'G10: found in this pool by a unit test, not by the simulation, where both were too close',
     file: 'src/supervisor/restart/spawn-throttle.ts',
     find: 'if (!worker.isRequested) count += 1;',
     replace: "if (worker.state === 'starting') count += 1;",
   },
   {
-    bug: 'a closing pool fills no place for a task that comes back from the last attempt of its worker',
+    bug: 'a closing pool spawns no worker for a task that comes back from the last attempt of its worker',
     firstSeed: 1492,
-    source: 'found by this simulation: recycle.afterTasks, a failed attempt, and a close() that waits for ever',
+    source: 'found in this pool by the simulation: recycle.afterTasks, a failed attempt, and a close() that waits for ever',
     file: 'src/supervisor/supervisor.ts',
-    find: "    if (this.state === 'closing') this.#throttle.refill();\n",
+    find: "    if (this.#poolState.shown === 'closing') this.#throttle.refill();\n",
     replace: '',
   },
 ];

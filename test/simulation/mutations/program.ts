@@ -1,33 +1,35 @@
-/** Planted bugs: what the program's own code does to a pool that calls it, and what a disk does to a journal. */
+/**
+ * Planted bugs: the program's own code, where the pool calls it, and journals on a failing disk.
+ */
 import type { Mutation } from '../mutation.js';
 
 export const PROGRAM: readonly Mutation[] = [
   {
-    bug: 'a getter among the arguments ends the pool, and the task is queued in it',
+    bug: 'a getter among the arguments ends the pool, and the task is queued all the same',
     firstSeed: 83,
-    source: 'found by trying real situations in this one',
+    source: 'found in this pool with real processes',
     file: 'src/pool/pool-core.ts',
     find: "if (this.poolState.state === 'open' || this.#startsTasks) {",
     replace: 'if (this.poolState.brokenBy === undefined) {',
   },
   {
-    bug: 'a signal that fires while the arguments are encoded is not heard',
+    bug: 'a signal that fires while the arguments are encoded is missed',
     firstSeed: 30,
-    source: 'found by trying real situations in this one',
+    source: 'found in this pool with real processes',
     file: 'src/pool/abort-signals.ts',
     find: '    if (isAborted(signal)) {\n      this.#onAbort(member, reasonOf(signal));\n      return;\n    }\n',
     replace: '    if (isAborted(signal)) return;\n',
   },
   {
-    bug: 'a stack that the program has made no text is split',
+    bug: 'a stack that the program made something other than text is split',
     firstSeed: 4,
-    source: 'found by trying real situations in this one: Error.prepareStackTrace',
+    source: 'found in this pool with real processes: Error.prepareStackTrace',
     file: 'src/pool/task/submission-stack.ts',
     find: "return stackOf(caller)?.split('\\n')",
     replace: "return (caller as { stack?: string }).stack?.split('\\n')",
   },
   {
-    bug: 'what a callback throws is not caught',
+    bug: 'an exception of a callback is not caught',
     firstSeed: 7,
     source: 'pools that trust their listeners',
     file: 'src/shared/program.ts',
@@ -35,17 +37,17 @@ export const PROGRAM: readonly Mutation[] = [
     replace: '  run();\n  void where;\n  void isPromise;\n  void then;',
   },
   {
-    bug: 'what a callback throws is taken for an error with a message',
+    bug: 'whatever a callback throws is read as an error with a message',
     firstSeed: 7,
-    source: 'found by trying real situations in this one: onProgress that throws Object.create(null)',
+    source: 'found in this pool with real processes: onProgress that throws Object.create(null)',
     file: 'src/shared/program.ts',
-    find: "  try {\n    emitWarning(warningOf(where, thrown));\n  } catch {\n    // The program has broken Node's own warnings: there is no other place to say it.\n  }",
+    find: "  try {\n    emitWarning(warningOf(where, thrown));\n  } catch {\n    // The program has broken Node's own warnings: there is no other place to report to.\n  }",
     replace: '  emitWarning(new Error(String(thrown).concat(where)));\n  void warningOf;',
   },
   {
-    bug: 'the delay of a retry is asked for in the middle of the decision',
+    bug: 'the delay of a retry is computed in the middle of the decision',
     firstSeed: 877,
-    source: 'found by trying real situations in this one: delayMs that cancels, or kills the pool',
+    source: 'found in this pool with real processes: delayMs that cancels, or kills the pool',
     file: 'src/pool/settle/settlement.ts',
     find: '    else core.events.after(() => this.#askDelay(record, delayMs, where));',
     replace: '    else this.#askDelay(record, delayMs, where);',
@@ -56,7 +58,7 @@ export const PROGRAM: readonly Mutation[] = [
     },
   },
   {
-    bug: 'a delay that never ends is waited for',
+    bug: 'a delay without an end is awaited for ever',
     firstSeed: 1656,
     source: 'G1',
     file: 'src/pool/settle/settlement.ts',
@@ -64,25 +66,25 @@ export const PROGRAM: readonly Mutation[] = [
     replace: 'answer > 0',
   },
   {
-    bug: 'the input of a map may not throw',
+    bug: 'an input of a map that throws is not handled',
     firstSeed: 136,
-    source: 'pools that take an iterator for their own code',
+    source: 'pools that trust an iterator like their own code',
     file: 'src/pool/batch/input.ts',
-    find: "    } catch (error) {\n      return this.#answered({ kind: 'error', error });\n    }",
+    find: "    } catch (error) {\n      return this.#settle({ kind: 'error', error });\n    }",
     replace: '    } finally {\n      void 0;\n    }',
   },
   {
     bug: 'a journal reports what it could not write',
     firstSeed: 69,
-    source: 'found by trying real situations in this one: a full disk',
+    source: 'found in this pool with real processes: a full disk',
     file: 'src/pool/batch/journal.ts',
-    find: '        tell(error === undefined ? outcome : rejected(outcome.index, error, outcome.attempts, outcome.ms));',
-    replace: '        tell(error === undefined || rejected === undefined ? outcome : outcome);',
+    find: '        report(error === undefined ? outcome : rejected(outcome.index, error, outcome.attempts, outcome.ms));',
+    replace: '        report(error === undefined || rejected === undefined ? outcome : outcome);',
   },
   {
-    bug: 'a journal that fails is no failure of its map',
+    bug: 'a map succeeds though its journal fails',
     firstSeed: 18,
-    source: 'found by trying real situations in this one: 0 done, 0 failed, exit code 0',
+    source: 'found in this pool with real processes: 0 done, 0 failed, exit code 0',
     file: 'src/pool/batch/journal.ts',
     find: '    this.#error = first;\n',
     replace: '    if (first.message.includes("cannot be used")) this.#error = undefined;\n    else this.#error = first;\n',
@@ -90,7 +92,7 @@ export const PROGRAM: readonly Mutation[] = [
   {
     bug: 'a journal is not synced when it is opened again',
     firstSeed: 78,
-    source: 'found by the simulation in this one',
+    source: 'found in this pool by the simulation',
     file: 'src/pool/batch/journal-file.ts',
     find: '      else await handle.sync();',
     replace: '      else void handle;',

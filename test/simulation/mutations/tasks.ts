@@ -1,4 +1,4 @@
-/** Planted bugs: what becomes of the tasks. */
+/** Planted bugs: the fate of tasks. */
 import type { Mutation } from '../mutation.js';
 
 export const TASKS: readonly Mutation[] = [
@@ -11,7 +11,7 @@ export const TASKS: readonly Mutation[] = [
     replace: '  onLost(): void {',
   },
   {
-    bug: 'what the dead worker held is never settled',
+    bug: 'the tasks of a dead worker never settle',
     firstSeed: 1,
     source: 'poolifier',
     file: 'src/pool/dispatch/worker-leases.ts',
@@ -29,13 +29,13 @@ export const TASKS: readonly Mutation[] = [
   {
     bug: 'a task that had not started is charged with the death',
     firstSeed: 22,
-    source: 'dask#5234: blame of bystanders',
+    source: 'dask#5234: bystanders are blamed',
     file: 'src/pool/dispatch/worker-leases.ts',
     find: '      if (lease.seq <= started) this.confirmStart(lease, lease.startedAt || this.since);',
     replace: '      this.confirmStart(lease, lease.startedAt || this.since);',
   },
   {
-    bug: 'the kill for A does not ask whether B has begun',
+    bug: 'the kill for A does not check whether B has begun',
     firstSeed: 586,
     source: 'workerpool#548: the kill timer hits the next task',
     file: 'src/pool/settle/cancellation.ts',
@@ -51,9 +51,9 @@ export const TASKS: readonly Mutation[] = [
     replace: '    core.clock.setTimer(() => holder.worker.kill(), graceMs ?? core.options.graceMs);',
   },
   {
-    bug: 'it waits for an end that has already happened',
+    bug: 'a wait for an end that has already happened',
     firstSeed: 1,
-    source: 'workerpool: a wait for an exit that was',
+    source: 'workerpool: a wait for a past exit',
     file: 'src/pool/settle/settlement.ts',
     find: '      if (record.isSettled) settleOver(record);',
     replace: '      if (record.id < 0) settleOver(record);',
@@ -81,7 +81,7 @@ export const TASKS: readonly Mutation[] = [
   {
     bug: 'a task that failed just before its cancel is retried',
     firstSeed: 2535,
-    source: 'found by the simulation in this one',
+    source: 'found in this pool by the simulation',
     file: 'src/pool/settle/settlement.ts',
     find: '    else if (record.ending !== undefined) this.#end(record, false);',
     replace: '    else if (record.id < 0) this.#end(record, false);',
@@ -99,31 +99,31 @@ export const TASKS: readonly Mutation[] = [
     ],
   },
   {
-    bug: 'what was sent ahead is taken back unread',
+    bug: 'tasks that were sent ahead are taken back without a check',
     firstSeed: 4,
-    source: 'G2: without a look at the note',
+    source: 'G2: without reading the control file',
     file: 'src/pool/dispatch/worker-leases.ts',
-    find: '    if (noted === undefined || lease.seq <= noted) return false;\n',
+    find: '    if (recorded === undefined || lease.seq <= recorded) return false;\n',
     replace: '',
   },
   {
-    bug: 'the note is read before the revocation is written',
+    bug: 'the control file is read before the revocation is written',
     firstSeed: 68,
     source: 'G5: the race that the order closes',
     file: 'src/pool/dispatch/worker-leases.ts',
-    find: '    this.#revoke(leases);\n    const noted = this.readStarted();',
-    replace: '    const noted = this.readStarted();\n    this.#revoke(leases);',
+    find: '    this.#revoke(leases);\n    const recorded = this.readStarted();',
+    replace: '    const recorded = this.readStarted();\n    this.#revoke(leases);',
   },
   {
     bug: 'a reply is credited to the oldest task',
     firstSeed: 5,
-    source: 'pools that count replies in place of numbering them',
+    source: 'pools that count replies instead of numbering them',
     file: 'src/pool/dispatch/worker-leases.ts',
     find: '    const lease = this.ring.at(seq);\n    if (lease === undefined || (seq',
     replace: '    const lease = this.leases()[0];\n    if (lease === undefined || (seq',
   },
   {
-    bug: 'the parent is kept alive by tasks that are over',
+    bug: 'settled tasks keep the parent alive',
     firstSeed: 1,
     source: 'G9',
     file: 'src/pool/pool-core.ts',
@@ -131,7 +131,7 @@ export const TASKS: readonly Mutation[] = [
     replace: '    this.waiters.check();',
   },
   {
-    bug: 'the arguments of a task that is over are held',
+    bug: 'a settled task holds its arguments',
     firstSeed: 1,
     source: 'G12',
     file: 'src/pool/settle/settlement.ts',
@@ -139,15 +139,15 @@ export const TASKS: readonly Mutation[] = [
     replace: '',
   },
   {
-    bug: 'the stack of the caller is held, and through it every task before',
+    bug: 'the stack of the caller is held, and through it every earlier task',
     firstSeed: 1,
-    source: 'G12: found by the soak in this one',
+    source: 'G12: found in this pool by the soak test',
     file: 'src/pool/settle/settlement.ts',
     find: '    record.caller = undefined;\n',
     replace: '',
   },
   {
-    bug: 'a map pulls without regard to what was taken',
+    bug: 'a map reads its input without regard to what was consumed',
     firstSeed: 3,
     source: 'G12: pools whose map collects its input first',
     file: 'src/pool/batch/input-pump.ts',
@@ -163,9 +163,9 @@ export const TASKS: readonly Mutation[] = [
     replace: "    else this.#core.enqueue(record, 'back');",
   },
   {
-    bug: 'what comes back one by one stands in the queue in reverse',
+    bug: 'tasks that come back one by one are queued in reverse',
     firstSeed: 66,
-    source: 'G14: found by the simulation in this one',
+    source: 'G14: found in this pool by the simulation',
     file: 'src/pool/pool-core.ts',
     find: '(other) => other.isBack && other.id < record.id',
     replace: '() => false',
@@ -175,8 +175,8 @@ export const TASKS: readonly Mutation[] = [
     firstSeed: 1,
     source: 'G14',
     file: 'src/pool/task/task-queue.ts',
-    find: '    return this.#heap[0]?.head;',
-    replace: '    return this.#heap.at(-1)?.head;',
+    find: '    return this.#top?.head;',
+    replace: '    return this.#heap.toArray().at(-1)?.head;',
   },
   {
     bug: 'after a death the whole chunk is sent again',
@@ -195,11 +195,11 @@ export const TASKS: readonly Mutation[] = [
     replace: 'hasStarted: false',
   },
   {
-    bug: 'the start of an item is noted after it',
+    bug: 'the start of an item is recorded after it',
     firstSeed: 14,
-    source: 'G2, G3: what a worker tells of itself comes too late',
+    source: 'G2, G3: the records of a worker come too late',
     file: 'src/worker/chunks.ts',
-    find: 'this.#record(attempt, noted);\n        if (isProven',
-    replace: 'this.#record(attempt, noted - 1);\n        if (isProven',
+    find: 'this.#record(attempt, recorded);\n        if (isProven',
+    replace: 'this.#record(attempt, recorded - 1);\n        if (isProven',
   },
 ];

@@ -1,4 +1,7 @@
-/** One net around each lease: what throws on the path of one task settles that one, and stops neither the others nor the pool. */
+/**
+ * One net around each lease: what throws on the path of one task settles that one, and stops
+ * neither the others nor the pool.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { coreOf } from '../../../src/pool/pool.js';
 import type { TaskRecord } from '../../../src/pool/task/task-record.js';

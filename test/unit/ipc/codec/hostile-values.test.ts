@@ -212,8 +212,8 @@ describe('the code of a value harms only that value', () => {
 
   it('a limit of stacks that the program guards is left alone', () => {
     const { codec, body } = encode(new Error('m'));
-    const hasStarted = (): unknown => decode(codec, Buffer.from(body as Buffer), []);
-    expect(replaced([Error], 'stackTraceLimit', { get: fail, set: fail }, hasStarted)).toMatchObject({ message: 'm' });
+    const decoded = (): unknown => decode(codec, Buffer.from(body as Buffer), []);
+    expect(replaced([Error], 'stackTraceLimit', { get: fail, set: fail }, decoded)).toMatchObject({ message: 'm' });
   });
 
   it('any hostile value, anywhere, arrives or is refused by its path', () => {

@@ -1,4 +1,7 @@
-/** What a lane decides while its worker runs on: between any two looks of the parent the worker may take any number of steps. */
+/**
+ * What the leases of a worker decide while it runs on: between two reads of the parent it may take
+ * any number of steps.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LeaseListener } from '../../../../src/pool/dispatch/lease-table.js';
@@ -8,7 +11,10 @@ import type { AbortKind, ControlFile } from '../../../../src/shared/platform.js'
 import { Story } from '../../../../src/shared/transitions.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
 
-/** A worker with one place, whose tasks never end: it starts the first one that is not revoked, and drops those before it. */
+/**
+ * A worker with one place, whose tasks never end: it starts the first one that is not revoked, and
+ * drops those before it.
+ */
 class RunningOn implements ControlFile {
   running: number | undefined;
   #started = 0;

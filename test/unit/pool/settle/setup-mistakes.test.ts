@@ -22,14 +22,14 @@ function printed(stderrTail: string, exitCode = 1) {
 }
 
 describe('mistakes in the set-up', () => {
-  test('a module that is not there: the remedy speaks of the option', () => {
+  test('a missing module: the remedy names the option', () => {
     const error = new Error("Cannot find module '/app/tasks.js' imported from /x/everpool/dist/worker/entry.js");
     const mistake = thrown(error, { code: 'ERR_MODULE_NOT_FOUND' });
     expect(mistake?.reason).toContain('/app/tasks.js');
     expect(mistake?.remedy).toMatch(/option module/);
   });
 
-  test('a dependency that is not there: it is named, and who imports it', () => {
+  test('a missing dependency: the error names it and its importer', () => {
     const mistake = thrown(new Error("Cannot find package 'left-pad' imported from /app/lib.js"), { code: 'ERR_MODULE_NOT_FOUND' });
     expect(mistake?.reason).toMatch(/^\/app\/tasks\.js: .*'left-pad' imported from \/app\/lib\.js/);
     expect(mistake?.remedy).toMatch(/Install it/);
@@ -45,7 +45,7 @@ describe('mistakes in the set-up', () => {
     expect(thrown(error, { code: 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' })?.remedy).toMatch(/execArgv: \['--import', 'tsx'\]/);
   });
 
-  test('a module that cannot be parsed: the file stands in what Node wrote', () => {
+  test('a module that cannot be parsed: Node wrote the name of the file', () => {
     const error = withStack(new SyntaxError("Unexpected token ';'"), 'compileSourceTextModule (node:internal/modules/esm/utils:346:16)');
     const stderrTail = "file:///app/lib.js:3\nexport const a = ;\n                 ^\n\nSyntaxError: Unexpected token ';'";
     expect(thrown(error, {}, { stderrTail })?.reason).toBe("/app/tasks.js: SyntaxError: Unexpected token ';' (in /app/lib.js:3)");
@@ -55,7 +55,7 @@ describe('mistakes in the set-up', () => {
     ['JSON.parse (<anonymous>)\n    at file:///app/tasks.js:1:6'],
     ['new Function (<anonymous>)\n    at file:///app/tasks.js:1:6'],
     ['parseJSONFromBytes (node:internal/deps/undici/undici:5738:19)'],
-  ])('a syntax error of what the module parses by itself is none: %s', (frame) => {
+  ])('a syntax error in text that the module itself parses is not a mistake in the set-up: %s', (frame) => {
     expect(thrown(withStack(new SyntaxError('Unexpected token < in JSON'), frame))).toBeUndefined();
   });
 
@@ -64,21 +64,21 @@ describe('mistakes in the set-up', () => {
     ['a system error of its own', new Error('ENOENT: no such file'), { code: 'ENOENT', path: '/app/config.json' }],
     ['a refused connection', new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }],
     ['a type error', new TypeError('x is not a function'), {}],
-  ])('%s may be otherwise the next time', (_, error, fields) => {
+  ])('%s may not happen again', (_, error, fields) => {
     expect(thrown(error, fields)).toBeUndefined();
   });
 
-  test('only in the boot, and only of itself', () => {
-    const gone = { code: 'ERR_MODULE_NOT_FOUND' };
+  test('only in the boot, and only a death by itself', () => {
+    const missing = { code: 'ERR_MODULE_NOT_FOUND' };
     const error = () => new Error(`Cannot find module '/app/tasks.js' imported from x${OF_THE_LOADER}`);
-    expect(thrown(error(), gone)).toBeDefined();
-    expect(thrown(error(), gone, { phase: 'idle' })).toBeUndefined();
-    expect(thrown(error(), gone, { requested: true })).toBeUndefined();
-    expect(thrown(error(), gone, { signal: 'SIGKILL', exitCode: null })).toBeUndefined();
-    expect(thrown(error(), gone, { fault: 'boot-timeout' })).toBeUndefined();
+    expect(thrown(error(), missing)).toBeDefined();
+    expect(thrown(error(), missing, { phase: 'idle' })).toBeUndefined();
+    expect(thrown(error(), missing, { requested: true })).toBeUndefined();
+    expect(thrown(error(), missing, { signal: 'SIGKILL', exitCode: null })).toBeUndefined();
+    expect(thrown(error(), missing, { fault: 'boot-timeout' })).toBeUndefined();
   });
 
-  test('what Node writes before the worker can speak counts too: a preload, an option', () => {
+  test('what Node writes before the worker can report counts too: a preload, an option', () => {
     const tail =
       "node:internal/modules/esm/resolve:873\n\nError [ERR_MODULE_NOT_FOUND]: Cannot find package 'tsx' imported from /app/\n    at x";
     expect(printed(tail)).toMatchObject({ remedy: 'Install it, or correct the import.' });
@@ -89,7 +89,7 @@ describe('mistakes in the set-up', () => {
 
   test.each([
     ['ENOENT', true, /cwd does not exist/],
-    ['E2BIG', true, /larger than the system takes/],
+    ['E2BIG', true, /exceed the system's limit/],
     ['EPERM', true, /uid and gid/],
     ['EAGAIN', false, /ulimit -u/],
     ['EMFILE', false, /ulimit -n/],

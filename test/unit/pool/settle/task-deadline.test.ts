@@ -1,4 +1,7 @@
-/** What a deadline does to an attempt that started just as it was taken back: the rest is shown by the simulation. */
+/**
+ * What a deadline does to an attempt that started just as it was taken back: the rest is shown by
+ * the simulation.
+ */
 import { expect, it } from 'vitest';
 import type { PoolContext } from '../../../../src/pool/pool-context.js';
 import { armRunDeadlines, onDeadline } from '../../../../src/pool/settle/task-deadline.js';
@@ -50,7 +53,7 @@ function setUp(record: Partial<TaskRecord>, holder: object = {}): { core: PoolCo
 
 const ending = { at: 0, state: 'cancelled', reason: undefined, error: () => undefined } as const;
 
-it('a grace that was over before its task was presumed to run is over at once then', () => {
+it('a grace that was over before its task was presumed to run is over immediately then', () => {
   const { core, lease, seen } = setUp({ ending, state: 'sent' });
   onDeadline(core, lease.record);
   expect(seen.onGraceOver).toBe(0); // what runs there may yet be another task
@@ -84,7 +87,7 @@ it.each([true, false])('a worker that kept a task from its start for its whole t
   const holder = { hasStarted: () => false, countStarted: () => 0, withdraw: () => true, mayKillAsHung: () => isHung, worker };
   const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, holder);
   onDeadline(core, lease.record);
-  expect(killed).toBe(isHung ? 1 : 0); // else it has gone on meanwhile, and runs a bystander
+  expect(killed).toBe(isHung ? 1 : 0); // otherwise it has moved on and runs a bystander
 });
 
 it.each([

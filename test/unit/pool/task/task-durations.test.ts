@@ -38,7 +38,7 @@ describe('G11: sending ahead', () => {
     expect(mayGoAhead(statsAfter(...times(7, 0.01)), 0)).toBe(false);
   });
 
-  test('no task is taken to be free', () => {
+  test('every task is estimated to cost something', () => {
     expect(estimateUs(statsAfter(...times(20, 0)))).toBe(2);
     expect(estimateUs(newNameStats('work', 1))).toBe(2);
     expect(estimateUs(statsAfter(0.4))).toBe(400);

@@ -10,7 +10,7 @@ const none = {
 };
 
 describe('options of Node for the workers', () => {
-  test('what would debug, watch, test or evaluate in each worker is not inherited, and its values go with it', () => {
+  test('options that would debug, watch, test or evaluate in each worker are not inherited, nor are their values', () => {
     const parent = [
       '--inspect-brk=9229',
       '-e',
@@ -27,7 +27,7 @@ describe('options of Node for the workers', () => {
     expect(inheritedExecArgv(parent)).toEqual(['--no-warnings', '--import', 'tsx']);
   });
 
-  test('what the user gives is taken as it is, and the heap limit is added', () => {
+  test('the options of the user are kept as they are, and the heap limit is added', () => {
     expect(workerExecArgv({ ...none, limits: { rssBytes: undefined, heapMb: 64 } }, '/own')).toEqual([
       '--inspect',
       '--max-old-space-size=64',
@@ -38,7 +38,7 @@ describe('options of Node for the workers', () => {
     expect(workerExecArgv({ ...none, diagnose: true }, '/own')).toEqual(['--inspect', '--inspect-port=127.0.0.1:0']);
   });
 
-  test("permission: what is given, and what the pool needs: its own files and the module's", () => {
+  test("permission: the given paths, and those that the pool needs: its own files and the module's", () => {
     const permission = { fsRead: ['/data'], fsWrite: ['/tmp/x'], childProcess: true, addons: false, workerThreads: true, net: false };
     const [, flag, ...rest] = workerExecArgv({ ...none, module: 'file:///app/tasks.js', permission }, '/own');
     expect(flag).toMatch(/^--(experimental-)?permission$/);

@@ -12,99 +12,99 @@ const facts: DeathFacts = {
 };
 const HEAP = '<--- Last few GCs --->\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0xb0 node\n';
 
-function told(more: Partial<DeathFacts>): [string, string] {
+function described(more: Partial<DeathFacts>): [string, string] {
   const death = buildDeath({ ...facts, ...more });
   return [death.cause, describeDeath(death)];
 }
 
 describe('death', () => {
   test.each<[string, Partial<DeathFacts>, string, string]>([
-    ['A21, A22: an exit code', { exitCode: 3 }, 'exit', '(pid 4711) exited with code 3 while it ran a task'],
+    ['an exit code', { exitCode: 3 }, 'exit', '(pid 4711) exited with code 3 while running a task'],
     [
-      'A40, O13: exit code 0 without a reply is a death',
+      'exit code 0 without a reply is a death',
       { exitCode: 0 },
       'exit',
-      '(pid 4711) exited with code 0 while it ran a task (without a reply: something called process.exit, or nothing was left to wait for)',
+      '(pid 4711) exited with code 0 while running a task (without a reply: something called process.exit(), or the event loop was empty)',
     ],
-    ['A13: a signal', { signal: 'SIGSEGV' }, 'signal', '(pid 4711) was killed by SIGSEGV while it ran a task'],
+    ['a signal', { signal: 'SIGSEGV' }, 'signal', '(pid 4711) was killed by SIGSEGV while running a task'],
     [
-      'A37: a SIGKILL from elsewhere hints at the kernel',
+      'a SIGKILL from elsewhere hints at the kernel',
       { signal: 'SIGKILL', phase: 'idle' },
       'signal',
-      '(pid 4711) was killed by SIGKILL while it ran no task (nobody here sent it: perhaps the kernel, out of memory)',
+      "(pid 4711) was killed by SIGKILL while idle (not sent by the pool; possibly the kernel's out-of-memory killer)",
     ],
     [
-      'A29: by request',
+      'by request',
       { signal: 'SIGKILL', requested: true },
       'signal',
-      "(pid 4711) was killed by SIGKILL at the pool's request while it ran a task",
+      "(pid 4711) was killed by SIGKILL at the pool's request while running a task",
     ],
     [
       'boot: an await that never ends',
       { exitCode: 13, phase: 'boot' },
       'exit',
-      '(pid 4711) exited with code 13 while it booted (an await that nothing could end: an unsettled top-level await)',
+      '(pid 4711) exited with code 13 while booting (a top-level await that never settled)',
     ],
     [
-      'G36: a boot timeout',
+      'a boot timeout',
       { signal: 'SIGKILL', phase: 'boot', fault: 'boot-timeout' },
       'boot-timeout',
-      '(pid 4711) was not ready within bootTimeoutMs, and was killed by SIGKILL while it booted',
+      '(pid 4711) was not ready within bootTimeoutMs and was killed by SIGKILL while booting',
     ],
     [
       'garbage on the channel',
       { signal: 'SIGKILL', fault: 'protocol', detail: 'no frame at byte 32' },
       'protocol',
-      '(pid 4711) had a broken channel (no frame at byte 32), and was killed by SIGKILL while it ran a task',
+      '(pid 4711) broke the protocol of its channel (no frame at byte 32) and was killed by SIGKILL while running a task',
     ],
     [
       'a closed channel',
       { signal: 'SIGKILL', fault: 'disconnect' },
       'disconnect',
-      '(pid 4711) closed its channel, and was killed by SIGKILL while it ran a task',
+      '(pid 4711) closed its channel and was killed by SIGKILL while running a task',
     ],
     [
-      'H02: no answer',
+      'no answer',
       { signal: 'SIGKILL', phase: 'idle', fault: 'unresponsive' },
       'unresponsive',
-      '(pid 4711) stopped answering, and was killed by SIGKILL while it ran no task',
+      '(pid 4711) stopped answering and was killed by SIGKILL while idle',
     ],
     [
       'over the limit of memory',
       { signal: 'SIGKILL', fault: 'memory' },
       'memory',
-      '(pid 4711) passed limits.rssBytes, and was killed by SIGKILL while it ran a task',
+      '(pid 4711) exceeded limits.rssBytes and was killed by SIGKILL while running a task',
     ],
     [
-      'O13: V8 out of heap',
+      'V8 out of heap',
       { signal: 'SIGABRT', stderrTail: HEAP },
       'memory',
-      '(pid 4711) ran out of V8 heap, and was killed by SIGABRT while it ran a task (limits.heapMb raises the limit of the heap)',
+      '(pid 4711) ran out of V8 heap and was killed by SIGABRT while running a task (limits.heapMb raises the heap limit)',
     ],
-    ['O13: process.abort() is no lack of memory', { signal: 'SIGABRT' }, 'signal', '(pid 4711) was killed by SIGABRT while it ran a task'],
+    ['process.abort() is not a lack of memory', { signal: 'SIGABRT' }, 'signal', '(pid 4711) was killed by SIGABRT while running a task'],
     [
       'G7: it outlived the ladder',
       { phase: 'stopping', requested: true },
       'unresponsive',
-      "(pid 4711) did not end, though it was sent every signal of the kill ladder at the pool's request while it was leaving",
+      "(pid 4711) outlived every signal sent by the kill ladder at the pool's request while shutting down",
     ],
     [
-      'O04: the binary is missing',
+      'the binary is missing',
       { phase: 'boot', pid: undefined, spawnError: Object.assign(new Error('spawn node ENOENT'), { code: 'ENOENT' }) },
       'spawn',
-      'could not be spawned: spawn node ENOENT (process.execPath or the folder of the option cwd does not exist)',
+      'could not be spawned: spawn node ENOENT (execPath or the folder in cwd does not exist)',
     ],
     [
-      'O04: the code is named even if the message does not',
+      'the code is named even if the message does not',
       { phase: 'boot', pid: undefined, spawnError: Object.assign(new Error('too big'), { code: 'E2BIG' }) },
       'spawn',
-      'could not be spawned: E2BIG: too big (the options env, argv and execArgv, together with the environment of this process, are larger than the system takes)',
+      "could not be spawned: E2BIG: too big (the options env, argv and execArgv and this process's environment together exceed the system's limit)",
     ],
   ])('%s', (_title, more, cause, text) => {
-    expect(told(more)).toEqual([cause, text]);
+    expect(described(more)).toEqual([cause, text]);
   });
 
-  test('A09, A10: the facts are kept as they are', () => {
+  test('the facts are kept as they are', () => {
     expect(buildDeath({ ...facts, exitCode: 3, stderrTail: 'oh' })).toEqual({ ...facts, cause: 'exit', exitCode: 3, stderrTail: 'oh' });
     expect(Object.hasOwn(buildDeath(facts), 'detail')).toBe(false);
   });

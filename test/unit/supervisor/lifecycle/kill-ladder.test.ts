@@ -17,7 +17,7 @@ describe('kill ladder', () => {
     expect(ladderFrom(ladder, 'SIGINT')).toEqual([{ signal: 'SIGINT', waitMs: 1000 }, ...ladder]);
   });
 
-  test('from whatever signal it begins, it is never longer than one step more, keeps the order, and ends as it did', () => {
+  test('from any signal, it has at most one step more, keeps the order, and ends as before', () => {
     const signal = fc.constantFrom<NodeJS.Signals>('SIGTERM', 'SIGKILL', 'SIGINT', 'SIGQUIT');
     const steps = fc.uniqueArray(fc.record({ signal, waitMs: fc.nat(10_000) }), { selector: (step) => step.signal, minLength: 1 });
     fc.assert(

@@ -2,11 +2,10 @@ import { fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'nod
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
-  ABORT_CANCEL,
-  ABORT_SOFT_TIMEOUT,
+  abortCell,
   abortCellAt,
-  CONFIRMATION_OF_0,
   CONTROL_FILE_BYTES,
+  confirmationOf,
   FRESH_CELL,
   itemsCellAt,
   RING,
@@ -17,7 +16,10 @@ import {
 import { UnlinkedControlFile } from '../../../../src/supervisor/node/control-file.js';
 import { NodeControlFile } from '../../../../src/worker/node-control-file.js';
 
-describe('the file of a note', () => {
+/** The index of the first cell behind the two of the started attempt. */
+const CELLS_AT = STARTED_BYTES / 8;
+
+describe('the control file', () => {
   let controlFile: UnlinkedControlFile;
 
   beforeEach(() => {
@@ -31,13 +33,15 @@ describe('the file of a note', () => {
     readSync(controlFile.fd, bytes, 0, 8, position);
     return bytes.readDoubleLE(0);
   };
+  const cellsOf = (bytes: Buffer): Float64Array =>
+    new Float64Array(bytes.buffer, bytes.byteOffset, CONTROL_FILE_BYTES / 8).subarray(CELLS_AT);
   const write = (...numbers: number[]): void => {
     const bytes = Buffer.from(Float64Array.from(numbers).buffer);
     writeSync(controlFile.fd, bytes, 0, bytes.length, STARTED_AT);
   };
-  const start = (seq: number): void => write(seq, CONFIRMATION_OF_0 - seq);
+  const start = (seq: number): void => write(seq, confirmationOf(seq));
 
-  test('tells how many items of a chunk have started, of that chunk and no other; what nobody wrote tells nothing', () => {
+  test('says how many items of a chunk have started, of that chunk and no other; what nobody wrote says nothing', () => {
     const worker = new NodeControlFile(controlFile.fd);
     for (const seq of [1, 2, RING, RING + 1, 3 * RING + 1, 2 ** 40 + 1]) {
       expect(controlFile.startedItems(seq)).toBeNaN();
@@ -60,17 +64,17 @@ describe('the file of a note', () => {
     expect(controlFile.startedItems(RING)).toBeNaN();
   });
 
-  test('has its whole size at once and no name', () => {
+  test('has its whole size from the start, and no name', () => {
     const bytes = Buffer.alloc(CONTROL_FILE_BYTES + 1, 1);
     expect(readSync(controlFile.fd, bytes, 0, bytes.length, 0)).toBe(CONTROL_FILE_BYTES);
     expect(bytes.readDoubleLE(STARTED_AT)).toBe(0);
-    expect(bytes.readDoubleLE(STARTED_AT + 8)).toBe(CONFIRMATION_OF_0);
-    for (let at = STARTED_BYTES; at < CONTROL_FILE_BYTES; at += 8) expect(bytes.readDoubleLE(at)).toBe(FRESH_CELL);
+    expect(bytes.readDoubleLE(STARTED_AT + 8)).toBe(confirmationOf(0));
+    expect(cellsOf(bytes).every((each) => each === FRESH_CELL)).toBe(true);
     expect(fstatSync(controlFile.fd).nlink).toBe(0);
     expect(fstatSync(controlFile.fd).mode & 0o777).toBe(0o600);
   });
 
-  test('tells what the worker has started', () => {
+  test('says what the worker has started', () => {
     expect(controlFile.started()).toBe(0);
     start(7);
     expect(controlFile.started()).toBe(7);
@@ -78,7 +82,7 @@ describe('the file of a note', () => {
     expect(controlFile.started()).toBe(2 ** 40);
   });
 
-  test('knows what the worker has not written: a number alone, garbage, zeros, the same twice, nothing at all', () => {
+  test('recognises what the worker has not written: a number alone, garbage, zeros, the same twice, nothing at all', () => {
     for (const numbers of [[6], [0], [8], [Number.NaN], [0, 0], [6, 6], [7, 7], [Number.NaN, Number.NaN], [1e300, 1], [-1, 0.5]]) {
       start(7);
       expect(controlFile.started()).toBe(7);
@@ -109,13 +113,9 @@ describe('the file of a note', () => {
           fresh.revoke(first, first + more);
           const bytes = Buffer.alloc(CONTROL_FILE_BYTES);
           readSync(fresh.fd, bytes, 0, CONTROL_FILE_BYTES, 0);
-          const revoked = new Set<number>();
-          for (let seq = first; seq <= first + more; seq++) {
-            expect(bytes.readDoubleLE(revokeCellAt(seq))).toBe(seq);
-            revoked.add(revokeCellAt(seq));
-          }
-          for (let at = STARTED_BYTES; at < CONTROL_FILE_BYTES; at += 8)
-            if (!revoked.has(at)) expect(bytes.readDoubleLE(at)).toBe(FRESH_CELL);
+          const expected = new Float64Array(CONTROL_FILE_BYTES / 8 - CELLS_AT).fill(FRESH_CELL);
+          for (let seq = first; seq <= first + more; seq++) expected[revokeCellAt(seq) / 8 - CELLS_AT] = seq;
+          expect(cellsOf(bytes).findIndex((each, index) => each !== expected[index])).toBe(-1);
         } finally {
           fresh.close();
         }
@@ -134,12 +134,12 @@ describe('the file of a note', () => {
 
   test('says which attempt is to abort, and why', () => {
     controlFile.abort(RING + 3, 'cancel');
-    expect(cell(abortCellAt(3))).toBe(4 * (RING + 3) + ABORT_CANCEL);
+    expect(cell(abortCellAt(3))).toBe(abortCell(RING + 3, 'cancel'));
     controlFile.abort(RING + 3, 'soft-timeout');
-    expect(cell(abortCellAt(3))).toBe(4 * (RING + 3) + ABORT_SOFT_TIMEOUT);
+    expect(cell(abortCellAt(3))).toBe(abortCell(RING + 3, 'soft-timeout'));
   });
 
-  test('tells after it was closed what it told last, and takes what it can no longer do', () => {
+  test('repeats its last answer after it was closed, and ignores what it can no longer do', () => {
     start(9);
     const { fd } = controlFile;
     controlFile.close();

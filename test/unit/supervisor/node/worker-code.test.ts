@@ -1,24 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { brotliCompressSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { evaluate } from '../../../../src/supervisor/node/worker-code.js';
 
-describe('a worker whose code is an argument', () => {
-  const source = `import("node:path").then(({ sep }) => console.log(sep)); console.log(JSON.stringify(process.argv.slice(1)), ${JSON.stringify('"quoted" \\ and\nbroken')})`;
-
-  test.each(['linux', 'win32'] as const)('runs it as on %s, with the arguments that follow and no others', (platform) => {
-    const { stdout, stderr } = spawnSync(process.execPath, [...evaluate(pack(source), platform), '--given', 'x'], { encoding: 'utf8' });
-    expect(stderr).toBe('');
-    expect(stdout).toBe('["--given","x"] "quoted" \\ and\nbroken\n/\n');
-  });
-
-  test('stays packed where a command line has no room for it', () => {
-    const long = `${'/* a comment */ '.repeat(10_000)} 0`;
-    expect(evaluate(pack(long), 'win32').join(' ').length).toBeLessThan(1000);
-    expect(evaluate(pack(long), 'darwin')).toEqual(['-e', long, '--']);
-  });
+test("a worker's code stays packed where a command line has no place for it", () => {
+  const long = `${'/* a comment */ '.repeat(10_000)} 0`;
+  const packed = brotliCompressSync(long).toString('base64');
+  expect(evaluate(packed, 'win32').join(' ').length).toBeLessThan(1000);
+  expect(evaluate(packed, 'darwin')).toEqual(['-e', long, '--']);
 });
-
-function pack(source: string): string {
-  return brotliCompressSync(source).toString('base64');
-}

@@ -12,6 +12,7 @@ import {
   type RestartState,
   spawned,
 } from '../../../../src/supervisor/restart/restart-intensity.js';
+import { isLong } from '../../../kit/long.js';
 
 const rule: RestartRule = { intensity: 2, periodMs: 1000 };
 
@@ -20,16 +21,16 @@ function chargedTimes(times: readonly number[], by: RestartRule = rule): Restart
 }
 
 describe('restart intensity', () => {
-  test('G05, G11: one charged death more than the intensity breaks the pool', () => {
+  test('one charged death more than the intensity breaks the pool', () => {
     expect(isExceeded(chargedTimes([0, 1]), rule)).toBe(false);
     expect(isExceeded(chargedTimes([0, 1, 2]), rule)).toBe(true);
   });
 
-  test('that many in a row break it too, however slow', () => {
+  test('the same number in a row breaks it too, however slow', () => {
     expect(isExceeded(chargedTimes([0, 1e6, 2e6]), rule)).toBe(true);
   });
 
-  test('G06, G10: with a proof between them it never breaks', () => {
+  test('with a proof between them it never breaks (G10)', () => {
     let state = calm;
     for (let n = 1; n < 100; n++) {
       state = charge(state, { intensity: 1, periodMs: 1000 }, n * 2100, 2 * n);
@@ -58,14 +59,14 @@ describe('restart intensity', () => {
     expect(nextProbeAt(state, rule, 5)).toBe(5);
   });
 
-  test('after a charged death, those that are booting and the charged ones stay within what the pool survives', () => {
+  test('after a charged death, the booting workers and the charged deaths stay within the number that the pool survives', () => {
     const state = chargedTimes([0]);
     expect(nextSpawnAt(state, rule, 10, 0)).toBe(10);
     expect(nextSpawnAt(state, rule, 10, 1)).toBe(10);
     expect(nextSpawnAt(state, rule, 10, 2)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('O06: the spawn that would be one too many in the period waits until the oldest has left it', () => {
+  test('a spawn that would be one too many in the period waits until the oldest has left it', () => {
     let state = chargedTimes([0]);
     for (const at of [100, 200, 300]) state = spawned(state, rule, at);
     expect(nextSpawnAt(state, rule, 400, 0)).toBe(1100);
@@ -83,7 +84,7 @@ describe('restart intensity', () => {
     expect(nextProbeAt(state, rule, 400, 3)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('agrees with a model that keeps everything and counts anew', () => {
+  test('agrees with a model that keeps everything and counts from the start each time', () => {
     const event = fc.record({
       kind: fc.constantFrom('charge' as const, 'spawn' as const, 'spawn' as const, 'prove' as const),
       after: fc.oneof(fc.constant(0), fc.nat(400)),
@@ -119,7 +120,8 @@ describe('restart intensity', () => {
           expect(isProof(state, ordinal + 1, 'time')).toBe(true);
           for (const one of story) expect(isProof(state, one.ordinal, 'time')).toBe(deaths.every((death) => one.ordinal > death.ordinal));
 
-          // The earliest time at which one more spawn leaves no period with more than intensity + 1 of them.
+          // The earliest time at which one more spawn leaves no period with more than intensity + 1
+          // of them.
           let probeAt = now;
           while (spawns.filter((one) => isWithin(one.at, probeAt)).length > by.intensity) {
             const ends = spawns.map((one) => one.at + by.periodMs).filter((end) => end > probeAt);
@@ -132,7 +134,7 @@ describe('restart intensity', () => {
           expect(state.spawnedAt.length).toBeLessThanOrEqual(by.intensity + 1);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: isLong ? 300 : 40 },
     );
   });
 
@@ -162,6 +164,7 @@ describe('restart intensity', () => {
         }
         expect(spawns).toBeLessThanOrEqual(Math.max(size, intensity + 1));
       }),
+      { numRuns: isLong ? 300 : 40 },
     );
   });
 });

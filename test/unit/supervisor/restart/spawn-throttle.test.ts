@@ -1,55 +1,51 @@
-/** When vacant berths are filled, by one timer. */
+/** When vacant slots are filled, by one timer. */
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '../../../../src/shared/platform.js';
 import { Story } from '../../../../src/shared/transitions.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
 import { CircuitBreaker } from '../../../../src/supervisor/restart/circuit-breaker.js';
 import { SpawnThrottle } from '../../../../src/supervisor/restart/spawn-throttle.js';
 import type { Slot } from '../../../../src/supervisor/slot.js';
 import { Slots } from '../../../../src/supervisor/slots.js';
+import { FakeClock } from '../../../kit/fake-clock.js';
 
-/** A line with one vacant slot, and a breaker that allows the next spawn at `allowedAt`. */
-function lineOf() {
-  let now = 0;
-  const timers = new Map<object, { at: number; callback: () => void }>();
-  const clock = {
-    now: () => now,
-    setTimer: (callback: () => void, delayMs: number) => {
-      const timer = {};
-      timers.set(timer, { at: now + delayMs, callback });
-      return timer;
-    },
-    clearTimer: (timer: object) => timers.delete(timer),
-  } as unknown as Clock;
-  const rule = { allowedAt: 0 };
+/** The pacing is asynchronous: until it has begun what it may. */
+const paced = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * A throttle with `count` vacant slots, and a breaker that allows the next spawn at `allowedAt`.
+ */
+function throttleOf(count = 1, concurrency = 8) {
+  const clock = new FakeClock();
+  const rule = { allowedAt: 0, mayFill: true };
   const breaker = { nextSpawnAt: (at: number) => Math.max(at, rule.allowedAt), onSpawn: () => 1 } as unknown as CircuitBreaker;
   const slots = new Slots(clock, new Story('test'));
-  slots.addRegular();
+  for (let index = 0; index < count; index += 1) slots.addRegular();
+  const workers: Worker[] = [];
   const spawnedAt: number[] = [];
-  const line = new SpawnThrottle(clock, slots, breaker, 8, {
-    mayFill: () => true,
+  const throttle = new SpawnThrottle(clock, slots, breaker, concurrency, {
+    mayFill: () => rule.mayFill,
     spawn: () => {
-      spawnedAt.push(now);
-      return {} as Worker;
+      spawnedAt.push(clock.time);
+      workers.push({ state: 'starting' } as Worker);
+      return workers.at(-1) as Worker;
     },
   });
-  const jump = async (to: number): Promise<void> => {
-    now = to;
-    for (const [timer, { at, callback }] of timers) if (at <= now && timers.delete(timer)) callback();
-    await Promise.resolve();
+  const jumpTo = (time: number): Promise<void> => {
+    clock.jumpTo(time);
+    return paced();
   };
-  return { line, rule, spawnedAt, jump, timers };
+  return { clock, throttle, rule, slots, workers, spawnedAt, jumpTo };
 }
 
-describe('the line of spawns', () => {
-  test('a worker that has ended in its boot, and whose death is not told yet, still counts as one that may be charged (G10)', async () => {
-    const clock = { now: () => 0, setTimer: () => ({}), clearTimer: () => undefined } as unknown as Clock;
+describe('the spawn throttle', () => {
+  test('a worker that has ended in its boot, and whose death has not been reported yet, still counts as one that may be charged (G10)', async () => {
+    const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, { intensity: 3, periodMs: 5000 }, false, () => undefined);
     const slots = new Slots(clock, new Story('test'));
     slots.addRegular();
     slots.addRegular();
     const workers: { state: string; isBooting: boolean }[] = [];
-    const line = new SpawnThrottle(clock, slots, breaker, 8, {
+    const throttle = new SpawnThrottle(clock, slots, breaker, 8, {
       mayFill: () => true,
       spawn: () => {
         workers.push({ state: 'starting', isBooting: true });
@@ -58,14 +54,14 @@ describe('the line of spawns', () => {
     });
     const die = async (index: number): Promise<void> => {
       const worker = workers[index] as unknown as Worker;
-      line.booted(worker);
+      throttle.booted(worker);
       breaker.charge();
       slots.empty(slots.of(worker) as Slot);
-      line.refill();
-      await new Promise((resolve) => setImmediate(resolve));
+      throttle.refill();
+      await paced();
     };
-    line.refill();
-    await new Promise((resolve) => setImmediate(resolve));
+    throttle.refill();
+    await paced();
     await die(0);
     await die(1);
     (workers[3] as { state: string }).state = 'exited';
@@ -73,30 +69,80 @@ describe('the line of spawns', () => {
     expect(workers).toHaveLength(4);
   });
 
-  test('what may be spawned soon is not held up by a timer that was set for later', async () => {
-    const { line, rule, spawnedAt, jump } = lineOf();
+  test('bounds the number of workers that boot at the same time', async () => {
+    const { throttle, workers } = throttleOf(4, 2);
+    throttle.refill();
+    await paced();
+    expect([workers.length, throttle.starting]).toEqual([2, 4]);
+    throttle.booted(workers[0] as Worker);
+    await paced();
+    expect(workers).toHaveLength(3);
+    for (const worker of workers) throttle.booted(worker);
+    await paced();
+    throttle.booted(workers[3] as Worker);
+    expect([workers.length, throttle.starting]).toEqual([4, 0]);
+  });
+
+  test('spawns nothing for a slot that may no longer be filled, or is retired, when its turn comes', async () => {
+    const { throttle, rule, slots, workers } = throttleOf(3, 1);
+    throttle.refill();
+    await paced();
+    slots.retire(slots.regular[1] as Slot);
+    rule.mayFill = false;
+    throttle.booted(workers[0] as Worker);
+    await paced();
+    expect([workers.length, slots.regular.map(({ state }) => state)]).toEqual([1, ['occupied', 'vacant']]);
+  });
+
+  test('fills one slot whatever the restart intensity says: a probe', async () => {
+    const { throttle, rule, slots, spawnedAt } = throttleOf(2);
+    rule.allowedAt = Number.POSITIVE_INFINITY;
+    throttle.refill();
+    await paced();
+    expect(spawnedAt).toEqual([]);
+    throttle.fill(slots.regular[0] as Slot);
+    await paced();
+    expect(spawnedAt).toEqual([0]);
+  });
+
+  test('waits until the restart intensity allows the next spawn', async () => {
+    const { throttle, rule, spawnedAt, jumpTo } = throttleOf();
     rule.allowedAt = 5000;
-    line.refill();
+    throttle.refill();
+    await jumpTo(4999);
+    expect(spawnedAt).toEqual([]);
+    await jumpTo(5000);
+    expect(spawnedAt).toEqual([5000]);
+  });
+
+  test('is not held up by a timer that was set for later', async () => {
+    const { throttle, rule, spawnedAt, jumpTo } = throttleOf();
+    rule.allowedAt = 5000;
+    throttle.refill();
     rule.allowedAt = 0; // a worker has proven that the trouble is over
-    line.refillSoon();
-    await jump(10);
+    throttle.refillSoon();
+    await jumpTo(10);
     expect(spawnedAt).toEqual([10]);
   });
 
-  test('one death after another does not put it off', async () => {
-    const { line, spawnedAt, jump } = lineOf();
+  test('is not put off by one death after another', async () => {
+    const { throttle, spawnedAt, jumpTo } = throttleOf();
     for (let time = 0; time <= 10; time += 5) {
-      line.refillSoon();
-      await jump(time + 5);
+      throttle.refillSoon();
+      await jumpTo(time + 5);
     }
     expect(spawnedAt).toEqual([10]);
   });
 
-  test('after the end no timer is left', () => {
-    const { line, timers } = lineOf();
-    line.refillSoon();
-    line.stop();
-    line.refillSoon();
-    expect(timers.size).toBe(0);
+  test('leaves no timer, and spawns nothing more, after the end', async () => {
+    const { clock, throttle, workers } = throttleOf(3, 1);
+    throttle.refill();
+    throttle.refillSoon();
+    await paced();
+    throttle.stop();
+    throttle.refillSoon();
+    throttle.booted(workers[0] as Worker);
+    await paced();
+    expect([clock.timers.size, workers.length]).toEqual([0, 1]);
   });
 });
