@@ -18,7 +18,7 @@ import { World } from './world.js';
 
 /** The number of acts of the user in one seed. */
 const ACTIONS = 60;
-/** Everything must have come to rest by then: far beyond every limit and back-off of a plan. */
+/** A pool that starts nothing for this long has hung: far beyond every limit and back-off of a plan. */
 const REST_LIMIT_MS = 300_000;
 
 // What hostile code throws becomes a warning; thousands of those say nothing.
@@ -96,7 +96,7 @@ export async function runSeed(seed: number, isLogged = false, plan: Plan = planO
       calmDown(world, ledger, spawner, plan);
     };
     await act(world, user, plan);
-    if (plan.rests && !user.isFinishing) await rest(world, user, calm);
+    if (plan.rests && !user.isFinishing) await rest(world, user, ledger, calm);
     await end(world, user, ledger, plan, calm);
     checkSettled(world, pool);
     if (world.faults.length === 0) inside.checkEnd();
@@ -136,11 +136,20 @@ async function act(world: World, user: User, plan: Plan): Promise<void> {
   await world.run(() => left === 0, REST_LIMIT_MS);
 }
 
+/** Runs until the condition holds. False: no task has started for REST_LIMIT_MS. */
+async function runOn(world: World, ledger: Ledger, condition: () => boolean): Promise<boolean> {
+  for (;;) {
+    const before = ledger.calls;
+    if (await world.run(condition, REST_LIMIT_MS)) return true;
+    if (world.faults.length > 0 || ledger.calls === before) return false;
+  }
+}
+
 /** No more faults occur: whatever was submitted must now settle without any help (G1). */
-async function rest(world: World, user: User, calm: () => void): Promise<void> {
+async function rest(world: World, user: User, ledger: Ledger, calm: () => void): Promise<void> {
   calm();
   user.rest();
-  const isOver = await world.run(() => user.unsettled.length === 0, REST_LIMIT_MS);
+  const isOver = await runOn(world, ledger, () => user.unsettled.length === 0);
   if (isOver || world.faults.length > 0) return;
   const hanging = user.unsettled.map(({ entry, task }) => `${entry.id} (${entry.name}, ${task.state})`);
   world.fault(`G1: the tasks ${hanging.join(', ')} will never settle`);
@@ -150,7 +159,7 @@ async function end(world: World, user: User, ledger: Ledger, plan: Plan, calm: (
   if (world.faults.length > 0) return;
   if (!user.isFinishing) user.finish(plan.ending);
   calm();
-  await world.run(() => user.open.length === 0 && user.unsettled.length === 0, REST_LIMIT_MS);
+  await runOn(world, ledger, () => user.open.length === 0 && user.unsettled.length === 0);
   if (world.faults.length > 0) return;
   const hanging = user.unsettled.map(({ entry }) => `${entry.id} (${entry.name})`);
   if (hanging.length > 0) world.fault(`G1: at the end the tasks ${hanging.join(', ')} are not settled`);
