@@ -43,8 +43,10 @@ export function map(
   function* items(): Generator<number> {
     for (; isEndless || pulled < action.count; ) {
       pulled += 1;
-      // One more has been handed over; it is counted a moment later.
-      if (bufferSize !== undefined && pulled > taken + 1 + bufferSize)
+      // One more has been handed over; it is counted a moment later. When the pool ends, one more is
+      // read: only then it is known whether there was more to come.
+      const ahead = pool.state === 'open' ? 1 : 2;
+      if (bufferSize !== undefined && pulled > taken + ahead + bufferSize)
         world.fault(`G12: a map has pulled ${pulled} items, ${taken} taken, bufferSize ${bufferSize}`);
       yield pulled % 7;
     }

@@ -103,7 +103,7 @@ export class Chunk implements Settler, TaskItems {
   }
 
   #end(reason: () => unknown, record: TaskRecord): void {
-    // A loop: `filter` and `map` look up the species of arrays, which the program may have replaced.
+    // A loop: `filter` and `map` look up the species of arrays, which the program may replace.
     const outcomes: Outcome[] = [];
     for (const index of this.#items) if (index !== REPORTED) outcomes.push(rejected(index, reason(), record.starts));
     this.#items = [];
