@@ -66,8 +66,8 @@ test('gives its items up in order, whatever was added, moved and removed before'
         }
         expect(heap.size).toBe(model.size);
         expect(heap.first?.rank).toBe(model.size === 0 ? undefined : Math.min(...[...model].map((held) => held.rank)));
-        for (const [at, held] of heap.toArray().entries()) expect(held.heapIndex).toBe(at);
-        for (const held of items) expect(held.heapIndex >= 0).toBe(model.has(held));
+        expect(heap.toArray().every((held, at) => held.heapIndex === at)).toBe(true);
+        expect(items.every((held) => held.heapIndex >= 0 === model.has(held))).toBe(true);
       }
       expect(drained(heap)).toEqual([...model].map((held) => held.rank).sort((a, b) => a - b));
     }),
