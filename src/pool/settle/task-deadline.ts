@@ -137,7 +137,7 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
     // Tasks beside it prevent its start: its time has not begun.
     if (!lease.isRevoked && !holder.hasStarted(lease) && holder.countStarted() > 0) {
       if (holder.withdraw(lease)) {
-        core.settlement.onWithdrawn(lease);
+        onWithdrawn(core, lease);
         return;
       }
       lease.startedAt = core.clock.now(); // it has started just now
@@ -150,11 +150,20 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
       else core.cancellation.forceEnd(lease);
       return;
     }
-    core.settlement.onWithdrawn(lease);
+    onWithdrawn(core, lease);
     // It was sent to an idle worker and never started, so that worker is stopped or hung, unless it
     // continues at this very moment.
     if (holder.mayKillAsHung()) holder.worker.kill();
   });
+}
+
+/** Code of the program may run here, after the deadline: what it throws fails this task alone. */
+function onWithdrawn(core: PoolContext, lease: Lease): void {
+  try {
+    core.settlement.onWithdrawn(lease);
+  } catch (error) {
+    core.settlement.failInternally(lease.record, error);
+  }
 }
 
 /**

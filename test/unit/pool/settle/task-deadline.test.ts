@@ -90,6 +90,21 @@ it.each([true, false])('a worker that kept a task from its start for its whole t
   expect(killed).toBe(isHung ? 1 : 0); // otherwise it has moved on and runs a bystander
 });
 
+it('an error while a task that was taken back is timed out fails that task alone (G9)', () => {
+  const failed: unknown[] = [];
+  const holder = { hasStarted: () => false, countStarted: () => 0, withdraw: () => true, mayKillAsHung: () => false };
+  const { core, lease } = setUp({ options: { timeoutMs: 1 } as never }, holder);
+  const error = new Error('thrown by code of the program');
+  Object.assign(core.settlement, {
+    onWithdrawn: () => {
+      throw error;
+    },
+    failInternally: (_record: TaskRecord, cause: unknown) => failed.push(cause),
+  });
+  expect(() => onDeadline(core, lease.record)).not.toThrow();
+  expect(failed).toEqual([error]);
+});
+
 it.each([
   ['a run', { options: { timeoutMs: 60 } as never }],
   ['a soft limit', { options: { timeoutMs: 900, softTimeoutMs: 60 } as never, isSoftPast: false }],
