@@ -3,7 +3,7 @@
  */
 import { PoolClosedError, TaskCancelledError } from 'everpool';
 import { describe, expect, test } from 'vitest';
-import { fixture, isRunning, linesOf, newFolder, newPool, rejection, useKit } from '../../kit/pools.js';
+import { fixture, isRunning, linesOf, newFolder, newGate, newPool, rejection, useKit } from '../../kit/pools.js';
 
 describe('close()', () => {
   useKit();
@@ -19,12 +19,17 @@ describe('close()', () => {
 
   test('with cancelQueued finishes what runs and cancels the rest', async () => {
     const pool = newPool();
-    const tasks = Array.from({ length: 50 }, () => pool.run('sleep', [100]));
-    const outcomes = Promise.allSettled(tasks);
-    await tasks[1]?.started;
-    await pool.close({ cancelQueued: true });
-    const statuses = (await outcomes).map((outcome) => outcome.status);
-    expect(statuses.filter((status) => status === 'fulfilled')).toHaveLength(2);
+    const gate = newGate();
+    const running = [pool.run('untilFile', [gate.file]), pool.run('untilFile', [gate.file])];
+    const queued = Array.from({ length: 48 }, () => pool.run('noop'));
+    const outcomes = Promise.allSettled(queued);
+    await Promise.all(running.map((task) => task.started));
+    const closed = pool.close({ cancelQueued: true });
+    gate.open();
+    await Promise.all(running);
+    await closed;
+    const statuses = new Set((await outcomes).map((outcome) => outcome.status));
+    expect([...statuses]).toEqual(['rejected']);
   });
 
   test('resolves if a task crashes meanwhile, and the task rejects', async () => {
