@@ -172,15 +172,15 @@ export class PoolCore implements PoolContext {
     this.outstanding += 1;
     if (this.outstanding === 1) this.clock.hold();
     // Encoding the arguments may run code of the program, so by now the signal may have fired, or
-    // the pool may have ended.
+    // the pool may no longer be open.
     if (options.signal !== undefined) {
       this.signals.watch(options.signal, record);
       if (record.isSettled) return record;
     }
-    if (this.poolState.state === 'open' || this.#startsTasks) {
+    if (this.poolState.state === 'open') {
       this.queue.push(record);
       this.#queued(record);
-    } else this.settlement.fail(record, this.refusal() ?? this.brokenError());
+    } else this.settlement.fail(record, this.refusal() as Error);
     return record;
   }
 

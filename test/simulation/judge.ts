@@ -36,6 +36,13 @@ export class Judge {
     });
   }
 
+  /** A pool that is ending takes no more tasks, not even one whose arguments have ended it. */
+  submitted({ task, entry }: Submitted): void {
+    const { state } = this.#pool;
+    if (task.state === 'queued' && (state === 'closing' || state === 'closed'))
+      this.#world.fault(`G1: task ${entry.id} was accepted by a pool that is ${state}`);
+  }
+
   succeeded(each: Submitted, value: unknown): void {
     const { entry } = each;
     this.#settled(each, 'succeeded');

@@ -211,6 +211,7 @@ export class User {
     const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, options.timeoutMs !== undefined, options.timeoutMs);
     const each: Submitted = { task, entry, controller, settled: 0 };
     this.submitted.push(each);
+    if (!this.#hostile.has('stack')) this.#judge.submitted(each); // a stack is read after the task was queued
     const { end } = action;
     if (end !== undefined) this.#later(end.afterMs, () => this.end(each, end.how));
     if (controller?.signal.aborted === true) this.#ledger.ended(entry); // while its arguments were encoded

@@ -6,11 +6,19 @@ import type { Mutation } from '../mutation.js';
 export const PROGRAM: readonly Mutation[] = [
   {
     bug: 'a getter among the arguments ends the pool, and the task is queued all the same',
-    firstSeed: 83,
+    firstSeed: 62,
     source: 'found in this pool with real processes',
     file: 'src/pool/pool-core.ts',
-    find: "if (this.poolState.state === 'open' || this.#startsTasks) {",
+    find: "if (this.poolState.state === 'open') {",
     replace: 'if (this.poolState.brokenBy === undefined) {',
+  },
+  {
+    bug: 'a getter among the arguments closes the pool, which accepts the task all the same',
+    firstSeed: 1019,
+    source: 'found in this pool by the simulation: a close() that waits for a task without end',
+    file: 'src/pool/pool-core.ts',
+    find: "if (this.poolState.state === 'open') {",
+    replace: "if (this.poolState.state === 'open' || this.#startsTasks) {",
   },
   {
     bug: 'a signal that fires while the arguments are encoded is missed',

@@ -1,6 +1,7 @@
 /** close, terminate and kill, in any order: every task settles, and then every worker goes. The workers are played by the test. */
 import { describe, expect, test } from 'vitest';
 import { FrameType } from '../../../src/ipc/frame.js';
+import { PoolClosedError } from '../../../src/shared/errors.js';
 import { type ScriptedPool, type ScriptedWorker, scriptedPool } from '../../kit/scripted-platform.js';
 
 async function poolWithWorker(options: Parameters<typeof scriptedPool>[0] = {}): Promise<ScriptedPool & { worker: ScriptedWorker }> {
@@ -77,6 +78,21 @@ describe('close', () => {
     await pass();
     await expect(running).resolves.toBe('done');
     expect(queued.state).toBe('rejected');
+  });
+
+  test.each([Number.POSITIVE_INFINITY, 9])('refuses the task whose arguments call it, with queueLimit %d', async (queueLimit) => {
+    const { pool, worker, pass } = await poolWithWorker({ queueLimit });
+    const running = pool.run('work' as never);
+    await pass();
+    const closes = Object.defineProperty({}, 'x', { enumerable: true, get: () => void pool.close() });
+    const refused: unknown[] = [];
+    pool.run('work' as never, [closes] as never).catch((error) => refused.push(error));
+    worker.returns(1, 'done');
+    await pass();
+    await expect(running).resolves.toBe('done');
+    expect(refused).toEqual([expect.any(PoolClosedError)]);
+    expect(worker.attempts).toEqual([1]);
+    expect(wasAskedToLeave(worker)).toBe(true);
   });
 });
 
