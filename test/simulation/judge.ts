@@ -66,7 +66,7 @@ export class Judge {
       this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
     if (reason instanceof WorkerDiedError && entry.recorded === 0 && !isTainted)
       this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);
-    const isAskedFor = entry.endedAtRecorded !== undefined || this.#ledger.isEnding || this.#ledger.cancelsQueued;
+    const isAskedFor = entry.endedAtBegun !== undefined || this.#ledger.isEnding || this.#ledger.cancelsQueued;
     if (reason instanceof TaskCancelledError && !isAskedFor)
       this.#world.fault(`G5: task ${entry.id} was cancelled, and nobody had asked for it`);
     if (reason instanceof TaskTimeoutError && entry.timeoutMs === undefined && reason.kind === 'run' && entry.name !== 'untilAborted')

@@ -33,10 +33,12 @@ export interface TaskEntry {
   /** The number of attempts that were recorded as started and not dropped. */
   recorded: number;
   /**
-   * How many of those had been revoked, with a worker that died before it could say so. If the
-   * parent took them back before they were recorded, it knows nothing of them.
+   * How many of those had been revoked, with a worker whose report of that never reached the parent.
+   * If the parent took them back before they were recorded, it knows nothing of them.
    */
   doubtful: number;
+  /** The number of attempts that began: recorded, and not revoked. */
+  begun: number;
   /** The number of times the function was called. */
   calls: number;
   /** Whether the last attempt's reply was written in full, by a process with a sound channel. */
@@ -44,8 +46,8 @@ export interface TaskEntry {
   /** When the parent could read that reply, and the total time it had stalled by then. */
   repliedAt: number;
   stalledMs: number;
-  /** Someone asked for its end after this number of recorded attempts. */
-  endedAtRecorded: number | undefined;
+  /** Someone asked for its end after this number of attempts had begun. */
+  endedAtBegun: number | undefined;
   /** Where it runs: recorded as started, not answered, in a living process. */
   readonly runningIn: Set<Witnessed>;
   /** The workers that it was sent to, whether they started it or not. */
@@ -110,11 +112,12 @@ export class Ledger {
       mayBeKilled,
       recorded: 0,
       doubtful: 0,
+      begun: 0,
       calls: 0,
       hasReplied: false,
       repliedAt: 0,
       stalledMs: 0,
-      endedAtRecorded: undefined,
+      endedAtBegun: undefined,
       runningIn: new Set(),
       givenTo: new Set(),
       isSettled: false,
@@ -125,7 +128,7 @@ export class Ledger {
 
   /** From now on it must not be started again. */
   ended(entry: TaskEntry): void {
-    entry.endedAtRecorded ??= entry.recorded;
+    entry.endedAtBegun ??= entry.begun;
     entry.mayBeKilled = true;
   }
 
@@ -221,11 +224,14 @@ export class Ledger {
     this.#open.get(process)?.set(seq, entry);
   }
 
-  /** The worker has said that it did not start it, because it had been revoked. */
+  /**
+   * The worker has said that it did not start it, because it had been revoked. A parent that cannot
+   * read this must believe the control file, which says that it has started (G2).
+   */
   dropped(process: Witnessed, seq: number): void {
     const entry = this.#open.get(process)?.get(seq);
     this.#open.get(process)?.delete(seq);
-    if (entry === undefined) return;
+    if (entry === undefined || !isSound(process)) return;
     entry.recorded -= 1;
     entry.doubtful -= 1;
   }
@@ -235,25 +241,26 @@ export class Ledger {
     const entry = this.#open.get(process)?.get(seq);
     if (entry === undefined) return;
     this.#world.log('starts', process.workerId, entry.id);
-    if (entry.endedAtRecorded !== undefined && entry.recorded > entry.endedAtRecorded && !process.isFaulty)
+    entry.begun += 1;
+    if (entry.endedAtBegun !== undefined && entry.begun > entry.endedAtBegun && !process.isFaulty)
       this.#world.fault(`G6: task ${entry.id} starts in worker ${process.workerId} after it was ended`);
     // A process that outlived the kill ladder is given up: its task may start again, if it may at
     // all.
-    if ([...entry.runningIn].some((other) => other.fate.undyingMs === 0 && !other.isFaulty))
+    if ([...entry.runningIn].some(isSound))
       this.#world.fault(`G2: task ${entry.id} starts in worker ${process.workerId} while it runs in another`);
     entry.runningIn.add(process);
-    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.recorded, entry.timeoutMs + TIMEOUT_SLACK_MS);
+    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.begun, entry.timeoutMs + TIMEOUT_SLACK_MS);
   }
 
   /** A time limit holds, whatever the worker says. */
-  #watchTimeout(entry: TaskEntry, process: Witnessed, recorded: number, limitMs: number): void {
+  #watchTimeout(entry: TaskEntry, process: Witnessed, begun: number, limitMs: number): void {
     const { stalledMs } = this.#world;
     this.#world.at(this.#world.now() + limitMs, () => {
-      if (!process.isAlive || process.fate.undyingMs > 0 || entry.recorded !== recorded || !entry.runningIn.has(process)) return;
+      if (!process.isAlive || process.fate.undyingMs > 0 || entry.begun !== begun || !entry.runningIn.has(process)) return;
       if (entry.isSettled && this.forgers.has(process.workerId)) return; // the forger said that it had ended
       const busyMs = this.#world.parentFreeAt - this.#world.now();
       if (this.#world.stalledMs > stalledMs || busyMs > 0)
-        this.#watchTimeout(entry, process, recorded, busyMs + (entry.timeoutMs as number) + TIMEOUT_SLACK_MS);
+        this.#watchTimeout(entry, process, begun, busyMs + (entry.timeoutMs as number) + TIMEOUT_SLACK_MS);
       else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
     });
   }
@@ -279,7 +286,7 @@ export class Ledger {
       entry.repliedAt = this.#world.parentFreeAt;
       entry.stalledMs = this.#world.stalledMs;
     });
-    entry.hasReplied = !process.isFaulty && process.fate.undyingMs === 0;
+    entry.hasReplied = isSound(process);
   }
 
   died(process: Witnessed): void {
@@ -301,8 +308,7 @@ export class Ledger {
   /** It has settled, so it runs nowhere, and the parent knows of every start. */
   settled(entry: TaskEntry, attempts: number): void {
     for (const process of entry.runningIn) {
-      if (process.fate.undyingMs === 0 && !process.isFaulty)
-        this.#world.fault(`G7: task ${entry.id} settles while it runs in worker ${process.workerId}`);
+      if (isSound(process)) this.#world.fault(`G7: task ${entry.id} settles while it runs in worker ${process.workerId}`);
     }
     if ((attempts > entry.recorded || attempts < entry.recorded - entry.doubtful) && !this.isTainted(entry))
       this.#world.fault(`G3: task ${entry.id} settles with ${attempts} attempts, ${entry.recorded} had started`);
@@ -315,9 +321,14 @@ export class Ledger {
     for (const process of entry.runningIn) {
       // An earlier attempt may run in a process that outlived the kill ladder: whoever killed it
       // was informed.
-      if (process.fate.undyingMs > 0 && entry.recorded > 1) continue;
+      if (process.fate.undyingMs > 0 && entry.begun > 1) continue;
       if (process.isAlive && !process.isFaulty)
         this.#world.fault(`G7: task ${entry.id} still runs in worker ${process.workerId} after ${how} resolved`);
     }
   }
+}
+
+/** Whether the parent can read whatever it says, and can end it. */
+function isSound({ isFaulty, fate }: Witnessed): boolean {
+  return !isFaulty && fate.undyingMs === 0;
 }

@@ -123,6 +123,22 @@ export const TASKS: readonly Mutation[] = [
     replace: '    const lease = this.leases()[0];\n    if (lease === undefined || (seq',
   },
   {
+    bug: 'an attempt whose drop is read after the exit counts as started',
+    firstSeed: 2762,
+    source: 'G3: in the control file a drop looks like a start',
+    file: 'src/pool/dispatch/worker-leases.ts',
+    find: '    if (!lease.isRevoked) throw',
+    replace: "    if (this.worker.state === 'exited') return;\n    if (!lease.isRevoked) throw",
+  },
+  {
+    bug: 'an attempt that was being taken back is sent again after the death, though it may have started',
+    firstSeed: 4,
+    source: 'G2: a recorded start counts until the worker reports the drop',
+    file: 'src/pool/dispatch/worker-leases.ts',
+    find: 'if (lease.seq <= started) this.confirmStart',
+    replace: 'if (lease.seq <= started && !lease.isRevoked) this.confirmStart',
+  },
+  {
     bug: 'settled tasks keep the parent alive',
     firstSeed: 1,
     source: 'G9',

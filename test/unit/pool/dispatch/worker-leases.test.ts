@@ -4,11 +4,13 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { FrameType, type Message } from '../../../../src/ipc/frame.js';
 import type { LeaseListener } from '../../../../src/pool/dispatch/lease-table.js';
 import { WorkerLeases } from '../../../../src/pool/dispatch/worker-leases.js';
 import type { Lease, TaskRecord } from '../../../../src/pool/task/task-record.js';
 import type { AbortKind, ControlFile } from '../../../../src/shared/platform.js';
 import { Story } from '../../../../src/shared/transitions.js';
+import type { Death } from '../../../../src/shared/types.js';
 import type { Worker } from '../../../../src/supervisor/lifecycle/worker.js';
 
 /**
@@ -66,6 +68,7 @@ function leasesWith(count: number, controlFile: ControlFile): { leases: WorkerLe
     onPresumedStart: () => undefined,
     onStarted: () => undefined,
     onWithdrawn: () => undefined,
+    onOrphaned: () => undefined,
     onCapacity: () => undefined,
   } as unknown as LeaseListener<WorkerLeases>;
   const leases = new WorkerLeases(worker, listener);
@@ -118,4 +121,15 @@ test('G6: an attempt that was withdrawn never starts', () => {
       expect(controlFile.running).not.toBe(target.seq);
     }),
   );
+});
+
+test('G2, G3: an attempt recorded just after its revocation counts as started at the death, unless its drop was read', () => {
+  for (const isDropRead of [true, false]) {
+    const { leases, sent } = leasesWith(1, new RunningOn(1, [0, 1]));
+    const target = sent[0] as Lease;
+    expect(leases.withdraw(target)).toBe(false);
+    if (isDropRead) leases.onMessage({ type: FrameType.Dropped, seq: target.seq } as Message);
+    leases.onDied({} as Death);
+    expect(target.hasStarted).toBe(!isDropRead);
+  }
 });
