@@ -313,7 +313,8 @@ export class Child implements TaskProcess {
     const type = bytes[2] as number;
     if (type === FrameType.Dropped) this.process.ledger.dropped(this.process, bytes.readDoubleLE(8));
     if (type === FrameType.Result || type === FrameType.Failure) {
-      this.process.ledger.replied(this.process, bytes.readDoubleLE(8), arrivesAt);
+      const reply = type === FrameType.Result ? 'result' : 'failure';
+      this.process.ledger.replied(this.process, bytes.readDoubleLE(8), reply, arrivesAt);
     }
   }
 

@@ -50,7 +50,7 @@ export class Judge {
     const expected = entry.name === 'big' ? 'x' : `${entry.id}/`;
     const isVoid = entry.name === 'big' && value === '';
     if (!isVoid && !String(value).startsWith(expected)) this.#world.fault(`G7: task ${entry.id} got another's result: ${String(value)}`);
-    if (!entry.hasReplied && entry.runningIn.size === 0 && entry.calls === 0)
+    if (entry.reply === undefined && entry.runningIn.size === 0 && entry.calls === 0)
       this.#world.fault(`G7: task ${entry.id} succeeded and was never called`);
     const waited = this.#world.now() - entry.repliedAt - (this.#world.stalledMs - entry.stalledMs);
     if (this.#isQuickParent && waited > HOSTAGE_MS)
@@ -62,7 +62,7 @@ export class Judge {
     this.#settled(each, nameOf(reason));
     if (!isOurs(reason)) return;
     const isTainted = this.#ledger.isTainted(entry);
-    if (reason instanceof WorkerDiedError && entry.hasReplied)
+    if (reason instanceof WorkerDiedError && entry.reply !== undefined)
       this.#world.fault(`G4: task ${entry.id} had replied in full, and failed: ${reason.message}`);
     if (reason instanceof WorkerDiedError && entry.recorded === 0 && !isTainted)
       this.#world.fault(`G3: task ${entry.id} never started, and was charged with a death`);

@@ -41,8 +41,10 @@ export interface TaskEntry {
   begun: number;
   /** The number of times the function was called. */
   calls: number;
-  /** Whether the last attempt's reply was written in full, by a process with a sound channel. */
-  hasReplied: boolean;
+  /** The reply to the last attempt, if a sound process wrote it in full. */
+  reply: 'result' | 'failure' | undefined;
+  /** How often a failure may be answered by another attempt. */
+  errorsLeft: number;
   /** When the parent could read that reply, and the total time it had stalled by then. */
   repliedAt: number;
   stalledMs: number;
@@ -103,7 +105,7 @@ export class Ledger {
 
   // ---- what the user does
 
-  submitted(id: number, name: string, allowed: number, mayBeKilled: boolean, timeoutMs?: number): TaskEntry {
+  submitted(id: number, name: string, allowed: number, mayBeKilled: boolean, timeoutMs?: number, errorsLeft: number = 0): TaskEntry {
     const entry: TaskEntry = {
       id,
       name,
@@ -114,7 +116,8 @@ export class Ledger {
       doubtful: 0,
       begun: 0,
       calls: 0,
-      hasReplied: false,
+      reply: undefined,
+      errorsLeft,
       repliedAt: 0,
       stalledMs: 0,
       endedAtBegun: undefined,
@@ -176,8 +179,14 @@ export class Ledger {
 
   // ---- what the pool does
 
+  /** It is sent to a worker, so the parent has read the reply to the attempt before. */
   given(id: number, workerId: number): void {
-    this.tasks.get(id)?.givenTo.add(workerId);
+    const entry = this.tasks.get(id);
+    if (entry === undefined) return;
+    entry.givenTo.add(workerId);
+    if (entry.reply === 'failure') entry.errorsLeft -= 1;
+    if (entry.reply === 'result' || entry.errorsLeft < 0) this.#world.fault(`G4: task ${id} had replied in full, and is sent again`);
+    entry.reply = undefined;
   }
 
   // ---- what the processes do
@@ -219,7 +228,6 @@ export class Ledger {
     const entry = this.tasks.get(id) ?? this.submitted(id, '(of a batch)', this.#defaultAllowed, true);
     entry.recorded += 1;
     if (isRevoked) entry.doubtful += 1;
-    entry.hasReplied = false;
     this.#callsIn.delete(process); // of the previous chunk
     this.#open.get(process)?.set(seq, entry);
   }
@@ -275,7 +283,7 @@ export class Ledger {
       this.#world.log('calls', process.workerId, `${id}, attempt ${attempt}, recorded ${entry.recorded}`);
   }
 
-  replied(process: Witnessed, seq: number, arrivesAt: number): void {
+  replied(process: Witnessed, seq: number, reply: 'result' | 'failure', arrivesAt: number): void {
     const open = this.#open.get(process);
     const entry = open?.get(seq);
     if (entry === undefined) return;
@@ -286,7 +294,7 @@ export class Ledger {
       entry.repliedAt = this.#world.parentFreeAt;
       entry.stalledMs = this.#world.stalledMs;
     });
-    entry.hasReplied = isSound(process);
+    entry.reply = isSound(process) ? reply : undefined;
   }
 
   died(process: Witnessed): void {

@@ -208,7 +208,8 @@ export class User {
       return;
     }
     const { crash = 0, timeout = 0, error = 0 } = (options.retries ?? {}) as Record<string, number>;
-    const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, options.timeoutMs !== undefined, options.timeoutMs);
+    const { timeoutMs } = options;
+    const entry = this.#ledger.submitted(task.id, name, 1 + crash + timeout + error, timeoutMs !== undefined, timeoutMs, error);
     const each: Submitted = { task, entry, controller, settled: 0 };
     this.submitted.push(each);
     if (!this.#hostile.has('stack')) this.#judge.submitted(each); // a stack is read after the task was queued

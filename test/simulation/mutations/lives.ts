@@ -20,7 +20,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'once broken, always broken',
-    firstSeed: 11,
+    firstSeed: 30,
     source: 'piscina, tinypool: a sticky "bootstrap failed" flag',
     file: 'src/supervisor/pool-state.ts',
     find: '    this.#brokenBy = undefined;\n',
@@ -28,7 +28,7 @@ export const LIVES: readonly Mutation[] = [
   },
   {
     bug: 'a result that arrives after the exit event is lost',
-    firstSeed: 87,
+    firstSeed: 21,
     source: 'most pools; G4',
     file: 'src/supervisor/lifecycle/worker.ts',
     find: '    else this.#patience.start(DRAIN_LIMIT_MS, () => this.#bury());',

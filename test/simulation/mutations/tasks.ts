@@ -120,7 +120,16 @@ export const TASKS: readonly Mutation[] = [
     source: 'pools that count replies instead of numbering them',
     file: 'src/pool/dispatch/worker-leases.ts',
     find: '    const lease = this.ring.at(seq);\n    if (lease === undefined || (seq',
-    replace: '    const lease = this.leases()[0];\n    if (lease === undefined || (seq',
+    replace: '    const lease = this.list()[0];\n    if (lease === undefined || (seq',
+  },
+  {
+    bug: 'a result that is read after the exit is lost, as the task may run again',
+    firstSeed: 29,
+    source: 'G4: pools that retry what a dead worker had finished',
+    file: 'src/pool/dispatch/worker-leases.ts',
+    find: '      case FrameType.Failure: {\n        const { record } = lease;\n',
+    replace:
+      "      case FrameType.Failure: {\n        const { record } = lease;\n        if (this.worker.state === 'exited' && record.options.retries.crash > (record.past?.crashes ?? 0)) return;\n",
   },
   {
     bug: 'an attempt whose drop is read after the exit counts as started',
