@@ -257,18 +257,17 @@ export class Ledger {
     if ([...entry.runningIn].some(isSound))
       this.#world.fault(`G2: task ${entry.id} starts in worker ${process.workerId} while it runs in another`);
     entry.runningIn.add(process);
-    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.begun, entry.timeoutMs + TIMEOUT_SLACK_MS);
+    if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.begun, entry.timeoutMs);
   }
 
-  /** A time limit holds, whatever the worker says. */
-  #watchTimeout(entry: TaskEntry, process: Witnessed, begun: number, limitMs: number): void {
-    const { stalledMs } = this.#world;
-    this.#world.at(this.#world.now() + limitMs, () => {
+  /** A time limit holds, whatever the worker says, from the end of a stall that it began in. */
+  #watchTimeout(entry: TaskEntry, process: Witnessed, begun: number, timeoutMs: number): void {
+    const { stalledMs, parentFreeAt } = this.#world;
+    this.#world.at(parentFreeAt + timeoutMs + TIMEOUT_SLACK_MS, () => {
       if (!process.isAlive || process.fate.undyingMs > 0 || entry.begun !== begun || !entry.runningIn.has(process)) return;
       if (entry.isSettled && this.forgers.has(process.workerId)) return; // the forger said that it had ended
-      const busyMs = this.#world.parentFreeAt - this.#world.now();
-      if (this.#world.stalledMs > stalledMs || busyMs > 0)
-        this.#watchTimeout(entry, process, begun, busyMs + (entry.timeoutMs as number) + TIMEOUT_SLACK_MS);
+      if (this.#world.stalledMs > stalledMs || this.#world.parentFreeAt > this.#world.now())
+        this.#watchTimeout(entry, process, begun, timeoutMs);
       else this.#world.fault(`G1: task ${entry.id} runs ${TIMEOUT_SLACK_MS} ms longer than its time limit`);
     });
   }

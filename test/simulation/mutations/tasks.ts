@@ -123,6 +123,14 @@ export const TASKS: readonly Mutation[] = [
     replace: '    const lease = this.list()[0];\n    if (lease === undefined || (seq',
   },
   {
+    bug: 'a limit that was forgiven a stall of the parent is forgotten',
+    firstSeed: 109,
+    source: 'G1: a limit that is lost when it is moved',
+    file: 'src/pool/settle/task-deadline.ts',
+    find: '  core.deadlines.set(record, now + Math.min(lateMs, limitMs));\n',
+    replace: '',
+  },
+  {
     bug: 'a result that is read after the exit is lost, as the task may run again',
     firstSeed: 29,
     source: 'G4: pools that retry what a dead worker had finished',
