@@ -227,11 +227,11 @@ export class Pool<M extends object = TaskModule> implements AsyncDisposable {
     const { tag, queued, running, reason } = checkKillTasksOptions(options);
     const core = this.#core;
     const matching = [...core.records()].filter((record) => {
-      const isRunning = record.lease?.holder?.hasStarted(record.lease) === true;
-      return (tag === undefined || record.options.tag === tag) && (isRunning ? running : queued);
+      const isWanted = record.isRunning ? running : queued;
+      return isWanted && (tag === undefined || record.options.tag === tag);
     });
     // Queued tasks first: none of them may take the place of a killed one.
-    matching.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
+    matching.sort((a, b) => Number(a.isWithWorker) - Number(b.isWithWorker));
     const ends = matching.map((record) => core.cancellation.kill(record, reason));
     await core.waiters.hold(Promise.all(ends));
     return matching.filter((record) => record.state === 'cancelled').length;

@@ -80,6 +80,17 @@ export function textOf(thrown: unknown): string {
   return typeof message === 'string' ? message : show(thrown);
 }
 
+/**
+ * The reason of an ending, to append to a message. The reason comes from the user and may be
+ * anything.
+ */
+export function because(reason: unknown): string {
+  if (reason === undefined) return '';
+  if (typeof reason === 'string') return `: ${reason}`;
+  const message = isError(reason) ? safeRead(reason, 'message') : undefined;
+  return `: ${typeof message === 'string' ? message : show(reason)}`;
+}
+
 /** A property of an object of the program; undefined if reading it throws. */
 export function safeRead(object: object, key: string): unknown {
   try {

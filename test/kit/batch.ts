@@ -6,6 +6,7 @@
 import { decode } from '../../src/ipc/codec/codec.js';
 import type { Batch } from '../../src/pool/batch/batch.js';
 import { createBatch } from '../../src/pool/batch/map.js';
+import type { BatchTask } from '../../src/pool/batch/submitter.js';
 import { Events } from '../../src/pool/events.js';
 import { resolveTaskDefaults } from '../../src/pool/options/task-options.js';
 import type { PoolCore } from '../../src/pool/pool-core.js';
@@ -15,11 +16,10 @@ import { Waiters } from '../../src/pool/waiters.js';
 import { PoolClosedError, TaskCancelledError } from '../../src/shared/errors.js';
 import { MemoryJournals } from './journal.js';
 
-export interface FakeRecord {
+export interface FakeRecord extends BatchTask {
   readonly item: unknown;
   readonly settler: Settler;
   readonly options: { readonly signal: AbortSignal | undefined };
-  lease: undefined;
   isSettled: boolean;
   whenOver: Promise<void>;
   over: () => void;
@@ -90,7 +90,7 @@ export class FakeCore {
     const whenOver = new Promise<void>((resolve) => {
       over = resolve;
     });
-    const record: FakeRecord = { item: args[0], settler, options, lease: undefined, isSettled: false, whenOver, over };
+    const record: FakeRecord = { item: args[0], settler, options, isWithWorker: false, isRunning: false, isSettled: false, whenOver, over };
     this.queue.size += 1;
     if (this.answer === undefined) this.submitted.push(record);
     else this.settle(record, this.answer(record.item));

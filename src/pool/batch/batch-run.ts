@@ -14,7 +14,7 @@
  *   SingleTasks       Chunker         │  one task per item (with a journal or not), or per chunk
  *        │ submit        │ submit     │
  *        ▼               ▼            │
- *       the queue of the pool         │
+ *    Submitter                        │  pool-submitter.ts: the queue of a pool
  *        │ onItemsSettled             │
  *        ▼                            │
  *   OutcomeBuffer ──── take ────► consumer  collectors.ts, iterators.ts
@@ -34,31 +34,24 @@
 import { ignore } from '../../shared/ignore.js';
 import { inContext } from '../../shared/program.js';
 import { AbortSignals } from '../abort-signals.js';
-import { namedWork } from '../handles/submit.js';
 import type { ResolvedMapOptions } from '../options/task-options.js';
-import type { PoolContext } from '../pool-context.js';
-import { type Caller, captureCaller } from '../task/submission-stack.js';
-import type { NameStats } from '../task/task-durations.js';
-import type { TaskRecord } from '../task/task-record.js';
-import { Chunker, mayChunk } from './chunker.js';
+import type { Chunker } from './chunker.js';
 import type { Source, ToArgs } from './input.js';
 import { InputPump } from './input-pump.js';
 import { Journal } from './journal.js';
+import type { JournalStore } from './journal-store.js';
 import { type Outcome, rejected } from './outcome.js';
 import { type Consumer, OutcomeBuffer, OutcomeRange } from './outcome-buffer.js';
 import { ProgressMeter } from './progress.js';
 import { SingleTasks } from './single-tasks.js';
+import type { BatchTask, EndKind, Submitter } from './submitter.js';
 import { batchCancelled, Failures, replaces, type Verdict } from './verdict.js';
-
-/** Ends one task. */
-type End = (record: TaskRecord) => Promise<void>;
 
 /** One listener for each signal, however many batches share it. */
 const signals = new AbortSignals<BatchRun>((run, reason) => run.abort(reason));
-let lastId = 0;
 
 export class BatchRun {
-  readonly id: number = ++lastId;
+  readonly id: number | string;
   readonly name: string;
   readonly meter: ProgressMeter;
   readonly outcomes: OutcomeBuffer;
@@ -70,16 +63,14 @@ export class BatchRun {
   /** The callback for the end of the batch. */
   onOver: (() => void) | undefined;
   #state: 'open' | 'stopping' | 'over' = 'open';
-  readonly #core: PoolContext;
+  readonly #submitter: Submitter;
   readonly #journal: Journal | undefined;
   readonly #singleTasks: SingleTasks;
   readonly #toArgs: ToArgs | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #caller: Caller;
   readonly #failures = new Failures();
-  #stats: NameStats | undefined;
-  /** Ends tasks that are submitted after the batch was ended. */
-  #end: End | undefined;
+  /** How to end tasks that are submitted after the batch was ended. */
+  #ending: { readonly how: EndKind; readonly reason: unknown } | undefined;
   #isAdvanceDue = false;
   /**
    * The input is code of the program. It always runs in the context of the call that made the
@@ -88,28 +79,22 @@ export class BatchRun {
   readonly #pull: () => void = inContext(() => this.pump.pull());
   readonly #closeInput: () => Promise<void> = inContext(() => this.pump.close());
 
-  constructor(
-    core: PoolContext,
-    name: string,
-    source: Source,
-    toArgs: ToArgs | undefined,
-    options: ResolvedMapOptions,
-    below: Parameters<typeof captureCaller>[0],
-  ) {
-    this.name = name;
+  constructor(submitter: Submitter, source: Source, toArgs: ToArgs | undefined, options: ResolvedMapOptions) {
+    this.id = submitter.id;
+    this.name = submitter.name;
     this.outcomes = new OutcomeBuffer(options.ordered);
     this.onError = options.onError;
-    this.#core = core;
-    // Before the pump, as this may throw, and the pump registers with the pool.
-    this.meter = new ProgressMeter(core.clock, core.events, this);
-    this.#caller = captureCaller(below);
-    this.pump = new InputPump(core, source, options, this);
+    this.#submitter = submitter;
+    // Before the pump, as this may throw, and the pump registers with the submitter.
+    this.meter = new ProgressMeter(submitter, this);
+    this.pump = new InputPump(submitter, source, options.bufferSize, this);
     this.#toArgs = toArgs;
-    if (options.journal !== undefined) this.#journal = new Journal(core.journals, options.journal, name, options.resume, this);
+    const { journal, resume } = options;
+    if (journal !== undefined) this.#journal = new Journal(submitter.journals as JournalStore, journal, this.name, resume, this);
     this.#signal = options.task.signal;
     const task = { ...options.task, signal: undefined }; // one listener for the batch, not one for each item
-    this.#singleTasks = new SingleTasks(core, task, this.#journal, this);
-    if (mayChunk(options)) this.chunker = new Chunker(core, task, options.chunkSize, toArgs !== undefined, this);
+    this.#singleTasks = new SingleTasks(submitter, task, this.#journal, this);
+    this.chunker = submitter.chunker?.({ ...options, task }, toArgs !== undefined, this);
     if (this.#signal !== undefined) signals.watch(this.#signal, this);
     this.#pull();
     this.schedule();
@@ -139,7 +124,7 @@ export class BatchRun {
   schedule(): void {
     if (this.#isAdvanceDue || this.isOver) return;
     this.#isAdvanceDue = true;
-    this.#core.clock.soon(() => this.#advance());
+    this.#submitter.clock.soon(() => this.#advance());
   }
 
   #advance(): void {
@@ -178,7 +163,7 @@ export class BatchRun {
     void this.#stop({ cause, error: () => error, isPrompt });
     if (!isPrompt) return;
     const reason = new Error(cause === 'item' ? 'another item of its batch failed' : 'the input of its batch failed', { cause: error });
-    this.#endAll((record) => this.#core.cancellation.cancel(record, reason)).catch(ignore); // nobody waits for that
+    this.#endAll('cancel', reason).catch(ignore); // nobody waits for that
   }
 
   /**
@@ -189,7 +174,7 @@ export class BatchRun {
     const error = this.#journal?.error;
     if (error === undefined || !replaces('journal', this.verdict)) return;
     void this.#stop({ cause: 'journal', error: () => error, isPrompt: false });
-    this.#endAll((record) => this.#core.cancellation.cancel(record, error)).catch(ignore); // nobody waits for that
+    this.#endAll('cancel', error).catch(ignore); // nobody waits for that
   }
 
   // ---- submitting
@@ -204,10 +189,9 @@ export class BatchRun {
     try {
       // Looked up once for all items of a chunk.
       if (chunker === undefined || chunker.gathered === 0) {
-        const work = namedWork(this.#core, this.name);
-        if (work instanceof Error) throw work;
-        this.#stats = work.stats;
-        chunker?.chooseSize(work.stats);
+        const unknown = this.#submitter.unknownName();
+        if (unknown !== undefined) throw unknown;
+        chunker?.chooseSize();
       }
       if (this.#toArgs !== undefined) item = this.#toArgs(value);
     } catch (error) {
@@ -220,16 +204,15 @@ export class BatchRun {
 
   /** `item` is a list of arguments if there is a `#toArgs`, and else the only argument. */
   submitAlone(index: number, item: unknown): void {
-    this.#singleTasks.submit(index, this.#stats as NameStats, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
+    this.#singleTasks.submit(index, this.#toArgs === undefined ? [item] : (item as readonly unknown[]));
   }
 
-  onSubmitted(record: TaskRecord): void {
-    record.caller = this.#caller;
-    this.#end?.(record).catch(ignore);
+  onSubmitted(task: BatchTask): void {
+    if (this.#ending !== undefined) this.#submitter.end(task, this.#ending.how, this.#ending.reason).catch(ignore);
   }
 
   /**
-   * The pool takes no more tasks, and the input had more. What is in flight settles without help.
+   * No more tasks are taken, and the input had more. What is in flight settles without help.
    */
   onRefused(error: unknown): void {
     void this.#stop({ cause: 'refused', error: () => error, isPrompt: false });
@@ -258,18 +241,13 @@ export class BatchRun {
       error: () => batchCancelled(this, this.meter.done, reason, this.#failures.isForced),
       isPrompt: false,
     });
-    const { cancellation, waiters } = this.#core;
-    return waiters.hold(this.#endAll((record) => cancellation[how](record, reason)));
+    return this.#submitter.waiters.hold(this.#endAll(how, reason));
   }
 
   /** The signal fired: as `cancel`, but everything rejects with the signal's own reason. */
   abort(reason: unknown): void {
     void this.#stop({ cause: 'cancel', error: () => reason, isPrompt: false });
-    const { cancellation, settlement } = this.#core;
-    this.#endAll((record) => {
-      cancellation.abort(record, reason);
-      return settlement.whenOver(record);
-    }).catch(ignore); // a process that outlives the kill ladder is reported by cancel and kill
+    this.#endAll('abort', reason).catch(ignore); // a process that outlives the kill ladder is reported by cancel and kill
   }
 
   /** The iteration was left. Resolves when nothing of the batch runs, and its input has closed. */
@@ -278,8 +256,7 @@ export class BatchRun {
     if (this.isOver) return;
     const closed = this.#stop({ cause: 'left', error: () => undefined, isPrompt: true });
     const reason = new Error('the iteration over its batch was left');
-    const { cancellation, waiters } = this.#core;
-    await waiters.hold(this.#endAll((record) => cancellation.cancel(record, reason)));
+    await this.#submitter.waiters.hold(this.#endAll('cancel', reason));
     await closed;
   }
 
@@ -297,21 +274,21 @@ export class BatchRun {
   }
 
   /** Queued tasks first, so that none of them takes the place of a running one that ends. */
-  async #endAll(end: End): Promise<void> {
-    this.#end = end;
+  async #endAll(how: EndKind, reason: unknown): Promise<void> {
+    this.#ending = { how, reason };
     this.schedule();
     this.chunker?.flush();
-    const records = this.#records();
-    records.sort((a, b) => Number(a.lease !== undefined) - Number(b.lease !== undefined));
-    await Promise.all(records.map(end));
+    const tasks = this.#tasks();
+    tasks.sort((a, b) => Number(a.isWithWorker) - Number(b.isWithWorker));
+    await Promise.all(tasks.map((task) => this.#submitter.end(task, how, reason)));
   }
 
   /** The number of its tasks that run now, for the progress. */
   get running(): number {
-    return this.#records().filter((record) => record.lease?.holder?.hasStarted(record.lease) === true).length;
+    return this.#tasks().filter(({ isRunning }) => isRunning).length;
   }
 
-  #records(): TaskRecord[] {
-    return [...this.#singleTasks.records(), ...(this.chunker?.records() ?? [])];
+  #tasks(): BatchTask[] {
+    return [...this.#singleTasks.tasks(), ...(this.chunker?.tasks() ?? [])];
   }
 }

@@ -90,14 +90,15 @@ type Use = 'awaited' | 'awaited with settled()' | 'iterated' | 'iterated with ou
 
 type AnyConsumer = ValueCollector | OutcomeCollector | ValueIterator | OutcomeIterator;
 
-export class BatchHandle<R> implements Batch<R> {
-  readonly id: number;
+/** With an id of the type `I`: that of its submitter. */
+export class BatchHandle<R, I extends number | string = number> implements Omit<Batch<R>, 'id' | 'onProgress'> {
+  readonly id: I;
   readonly #run: BatchRun;
   #use: Use | undefined;
   #consumer: AnyConsumer | undefined;
 
-  constructor(run: BatchRun) {
-    this.id = run.id;
+  constructor(id: I, run: BatchRun) {
+    this.id = id;
     this.#run = run;
   }
 

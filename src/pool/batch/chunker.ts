@@ -10,6 +10,7 @@ import { Flag } from '../../ipc/frame.js';
 import type { Story } from '../../shared/transitions.js';
 import type { ResolvedMapOptions, ResolvedTaskOptions } from '../options/task-options.js';
 import type { PoolContext } from '../pool-context.js';
+import type { Caller } from '../task/submission-stack.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { BatchRun } from './batch-run.js';
@@ -24,6 +25,7 @@ export class Chunker {
   readonly #batch: BatchRun;
   /** Each item is a list of arguments, not the only argument. */
   readonly #isSpread: boolean;
+  readonly #caller: Caller;
   readonly #chunks = new Set<Chunk>();
   #stats: NameStats | undefined;
   #indexes: number[] = [];
@@ -32,11 +34,12 @@ export class Chunker {
   /** The number of items that go together. */
   size = 1;
 
-  constructor(core: PoolContext, task: ResolvedTaskOptions, chunkSize: number | 'auto', isSpread: boolean, batch: BatchRun) {
+  constructor(core: PoolContext, { task, chunkSize }: ResolvedMapOptions, isSpread: boolean, caller: Caller, batch: BatchRun) {
     this.#core = core;
     this.#task = task;
     this.#chunkSize = chunkSize;
     this.#isSpread = isSpread;
+    this.#caller = caller;
     this.#batch = batch;
   }
 
@@ -54,10 +57,11 @@ export class Chunker {
   }
 
   /** Called before the first item of a chunk. */
-  chooseSize(name: NameStats): void {
-    this.#stats = name;
+  chooseSize(): void {
+    const stats = this.#core.names.of(this.#batch.name);
+    this.#stats = stats;
     const places = this.#core.supervisor.max * this.#core.options.concurrency;
-    this.size = this.#chunkSize === 'auto' ? chunkSizeFor(name.meanMs, this.#batch.pump.left, places) : this.#chunkSize;
+    this.size = this.#chunkSize === 'auto' ? chunkSizeFor(stats.meanMs, this.#batch.pump.left, places) : this.#chunkSize;
   }
 
   /** Copies the item as it is now. That may run code of the program, which may end the batch. */
@@ -114,10 +118,11 @@ export class Chunker {
     this.#chunks.add(chunk);
     const flags = isExact ? Flag.Chunk | Flag.Exact : Flag.Chunk;
     chunk.record = this.#core.submit(this.#stats as NameStats, flags, encoded, this.#task, chunk, undefined, chunk);
+    chunk.record.caller = this.#caller;
     this.#batch.onSubmitted(chunk.record);
   }
 
-  records(): TaskRecord[] {
+  tasks(): TaskRecord[] {
     return [...this.#chunks].flatMap(({ record }) => record ?? []);
   }
 

@@ -1,26 +1,24 @@
 /**
  * Reads the input of a batch: as far ahead of the consumer as the buffer allows, and item by item,
- * while the pool's queue has room. A long input gives the event loop its turn between two budgets.
+ * while the submitter has room. A long input gives the event loop its turn between two budgets.
  */
 
 import { Pace } from '../../shared/pace.js';
-import type { PoolContext } from '../pool-context.js';
 import type { BatchRun } from './batch-run.js';
 import { type Answer, BatchInput, type Source } from './input.js';
+import type { Submitter } from './submitter.js';
 
 /** The budget of one turn of the event loop, in items and in milliseconds. */
 const BUDGET_ITEMS = 256;
 const BUDGET_MS = 5;
-/** By default, the number of items, or chunks, read ahead for each task that can run at once. */
-const AHEAD = 4;
 
 export class InputPump {
-  readonly #core: PoolContext;
+  readonly #submitter: Submitter;
   readonly #batch: BatchRun;
   readonly #input: BatchInput;
   readonly #bufferSize: number | undefined;
   readonly #unwatch: () => void;
-  /** An item that was read while the pool has no room for it. */
+  /** An item that was read while there is no room for it. */
   #inHand: { readonly value: unknown } | undefined;
   #pulled = 0;
   /** Taken by the consumer. */
@@ -34,17 +32,17 @@ export class InputPump {
   /** The error of the input. */
   error: { readonly error: unknown } | undefined;
 
-  constructor(core: PoolContext, source: Source, options: { readonly bufferSize: number | undefined }, batch: BatchRun) {
-    this.#core = core;
+  constructor(submitter: Submitter, source: Source, bufferSize: number | undefined, batch: BatchRun) {
+    this.#submitter = submitter;
     this.#batch = batch;
     this.#input = new BatchInput(source, (answer) => {
       this.#accept(answer);
       batch.schedule();
     });
     this.total = source.size;
-    this.#bufferSize = options.bufferSize;
-    this.#unwatch = core.waiters.watch(() => {
-      if (core.poolState.state !== 'open' || (this.#inHand !== undefined && this.#hasCapacity)) batch.schedule();
+    this.#bufferSize = bufferSize;
+    this.#unwatch = submitter.waiters.watch(() => {
+      if (!submitter.isOpen || (this.#inHand !== undefined && submitter.hasCapacity)) batch.schedule();
     });
   }
 
@@ -66,8 +64,8 @@ export class InputPump {
 
   /** Called neither from within itself nor by code of the program. */
   pull(): void {
-    if (this.#core.poolState.state !== 'open') this.#refuse();
-    const { clock } = this.#core;
+    if (!this.#submitter.isOpen) this.#refuse();
+    const { clock } = this.#submitter;
     const start = clock.now();
     const pace = new Pace(start);
     // The call of `map` itself reads a list, however slow the young process is, so that a `close()`
@@ -98,7 +96,7 @@ export class InputPump {
     const { chunker } = this.#batch;
     const chunkSize = chunker?.size ?? 1;
     const gathered = chunker?.gathered ?? 0;
-    const limit = this.#bufferSize ?? AHEAD * this.#core.supervisor.max * this.#core.options.concurrency * chunkSize;
+    const limit = this.#bufferSize ?? this.#submitter.tasksAhead * chunkSize;
     const held = this.#pulled - this.#freed;
     const isEmpty = held === gathered;
     const step = isEmpty ? 1 : Math.min(chunkSize, Math.max(1, Math.floor(limit / 4)));
@@ -106,22 +104,17 @@ export class InputPump {
     return this.#pulled + whole - gathered;
   }
 
-  get #hasCapacity(): boolean {
-    const { queue, dispatcher, options } = this.#core;
-    return queue.size - dispatcher.freePlaces < options.queueLimit;
-  }
-
   #mayPull(): boolean {
-    if (this.#budget < 0 || this.#core.poolState.state !== 'open' || !this.#batch.wantsMore()) return false;
-    if (this.#inHand !== undefined) return this.#hasCapacity;
-    if (this.#input.hasEnded || this.#input.isAsking) return false;
+    if (this.#budget < 0 || !this.#batch.wantsMore()) return false;
+    if (this.#inHand !== undefined) return this.#submitter.hasCapacity;
+    if (!this.#input.isOpen || !this.#submitter.isOpen) return false;
     if (this.#pulled >= this.#goal) this.#goal = this.#nextGoal;
     return this.#pulled < this.#goal;
   }
 
   #pullLater(): void {
     this.#budget = -1;
-    this.#core.clock.afterPoll(() => {
+    this.#submitter.clock.afterPoll(() => {
       this.#budget = BUDGET_ITEMS;
       this.#batch.schedule();
     });
@@ -160,9 +153,9 @@ export class InputPump {
       const answer = this.#input.ask();
       if (answer !== undefined) this.#accept(answer);
       // The input is code of the program: it may have ended the batch, or revived the pool.
-      if (answer?.kind !== 'item' || this.#core.poolState.state === 'open') return;
+      if (answer?.kind !== 'item' || this.#submitter.isOpen) return;
     }
-    this.#batch.onRefused(this.#core.refusal());
+    this.#batch.onRefused(this.#submitter.refusal());
   }
 
   /**

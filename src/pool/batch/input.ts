@@ -48,9 +48,9 @@ export class BatchInput {
     this.#onAnswer = onAnswer;
   }
 
-  /** Waits for the answer of an asynchronous iterator. */
-  get isAsking(): boolean {
-    return this.#state === 'asking';
+  /** False while an asynchronous iterator has not answered, and after the end. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
   }
   get hasEnded(): boolean {
     return this.#state === 'ended';

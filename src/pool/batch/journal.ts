@@ -13,11 +13,11 @@
 import type { Encoded } from '../../ipc/codec/codec.js';
 import { EverpoolError, PoolBrokenError } from '../../shared/errors.js';
 import { textOf } from '../../shared/program.js';
-import type { TaskRecord } from '../task/task-record.js';
 import type { BatchRun } from './batch-run.js';
 import { JournalFile, keyOf, lineOf } from './journal-file.js';
 import { type JournalStore, journalError } from './journal-store.js';
 import { type Outcome, rejected } from './outcome.js';
+import type { TaskEnd } from './submitter.js';
 
 type Report = (outcome: Outcome) => void;
 
@@ -29,8 +29,8 @@ interface Unwritten {
 }
 
 /** The item ended by itself: not cancelled, nor rejected because the pool broke. */
-export function isFinal(outcome: Outcome, record: TaskRecord): boolean {
-  return record.state !== 'cancelled' && !(outcome.status === 'rejected' && outcome.reason instanceof PoolBrokenError);
+export function isFinal(outcome: Outcome, { isCancelled }: TaskEnd): boolean {
+  return !isCancelled && !(outcome.status === 'rejected' && outcome.reason instanceof PoolBrokenError);
 }
 
 export class Journal {

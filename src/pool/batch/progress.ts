@@ -2,9 +2,9 @@
 
 import type { Clock, Timer } from '../../shared/platform.js';
 import { inContext } from '../../shared/program.js';
-import type { Events } from '../events.js';
 import type { BatchProgress } from '../types.js';
 import type { BatchRun } from './batch-run.js';
+import type { Submitter } from './submitter.js';
 
 const REPORT_MS = 100;
 /** The speed is that of about this last period. */
@@ -16,7 +16,7 @@ export class ProgressMeter {
   done = 0;
   failed = 0;
   readonly #clock: Clock;
-  readonly #events: Events;
+  readonly #events: Submitter['events'];
   readonly #batch: BatchRun;
   readonly #startedAt: number;
   /** Finished items, each of which counts less as it gets older. */
@@ -29,7 +29,7 @@ export class ProgressMeter {
   /** Always runs in the context of the call that made the batch. */
   readonly #call: (listener: Listener) => unknown = inContext((listener) => listener(this.progress));
 
-  constructor(clock: Clock, events: Events, batch: BatchRun) {
+  constructor({ clock, events }: Submitter, batch: BatchRun) {
     this.#clock = clock;
     this.#events = events;
     this.#batch = batch;

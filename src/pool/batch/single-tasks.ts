@@ -3,25 +3,23 @@
  * together.
  */
 
-import { encodeArgs } from '../handles/submit.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
-import type { PoolContext } from '../pool-context.js';
-import type { NameStats } from '../task/task-durations.js';
-import { type Settler, type TaskRecord, tookMs } from '../task/task-record.js';
+import { encodeArgs } from '../task/encode-args.js';
 import type { BatchRun } from './batch-run.js';
 import { isFinal, type Journal } from './journal.js';
 import { fulfilled, type Outcome, rejected } from './outcome.js';
+import type { BatchTask, ItemSettler, Submitter, TaskEnd } from './submitter.js';
 
 export class SingleTasks {
-  readonly #core: PoolContext;
-  readonly #task: ResolvedTaskOptions;
+  readonly #submitter: Submitter;
+  readonly #options: ResolvedTaskOptions;
   readonly #journal: Journal | undefined;
   readonly #batch: BatchRun;
   readonly #inFlight = new Set<Single>();
 
-  constructor(core: PoolContext, task: ResolvedTaskOptions, journal: Journal | undefined, batch: BatchRun) {
-    this.#core = core;
-    this.#task = task;
+  constructor(submitter: Submitter, options: ResolvedTaskOptions, journal: Journal | undefined, batch: BatchRun) {
+    this.#submitter = submitter;
+    this.#options = options;
     this.#journal = journal;
     this.#batch = batch;
   }
@@ -30,24 +28,24 @@ export class SingleTasks {
     return this.#inFlight.size === 0;
   }
 
-  records(): TaskRecord[] {
-    return [...this.#inFlight].flatMap(({ record }) => record ?? []);
+  tasks(): BatchTask[] {
+    return [...this.#inFlight].flatMap(({ task }) => task ?? []);
   }
 
   /** An item that cannot be submitted rejects with the reason. */
-  submit(index: number, name: NameStats, args: readonly unknown[]): void {
+  submit(index: number, args: readonly unknown[]): void {
     const item = new Single(this, index);
     this.#inFlight.add(item);
     try {
-      this.#submit(item, name, args);
+      this.#submit(item, args);
     } catch (error) {
       this.#report(item, rejected(index, error));
     }
   }
 
-  #submit(item: Single, name: NameStats, args: readonly unknown[]): void {
-    const core = this.#core;
-    const encoded = encodeArgs(name.name, args);
+  #submit(item: Single, args: readonly unknown[]): void {
+    const submitter = this.#submitter;
+    const encoded = encodeArgs(submitter.name, args);
     if (this.#journal !== undefined) {
       const { isKnown, key } = this.#journal.recall(item.index, encoded, (outcome) => this.#report(item, outcome));
       item.key = key;
@@ -55,15 +53,15 @@ export class SingleTasks {
     }
     // Code of the program ran while the arguments were encoded. It may have ended the pool, where
     // the task would never start.
-    if (core.poolState.state !== 'open') throw core.refusal();
-    item.record = core.submit(name, 0, encoded, this.#task, item);
-    this.#batch.onSubmitted(item.record);
+    if (!submitter.isOpen) throw submitter.refusal();
+    item.task = submitter.submit(item.index, encoded, this.#options, item);
+    this.#batch.onSubmitted(item.task);
   }
 
   /** With a journal, the item is reported once its outcome is on the disk. */
-  onSettled(item: Single, outcome: Outcome, record: TaskRecord | undefined): void {
+  onSettled(item: Single, outcome: Outcome, end: TaskEnd): void {
     const { key } = item;
-    if (this.#journal === undefined || key === undefined || record === undefined || !isFinal(outcome, record)) this.#report(item, outcome);
+    if (this.#journal === undefined || key === undefined || !isFinal(outcome, end)) this.#report(item, outcome);
     else this.#journal.write(outcome, key, (written) => this.#report(item, written));
   }
 
@@ -72,11 +70,11 @@ export class SingleTasks {
   }
 }
 
-/** One item while its task is in the pool. */
-class Single implements Settler {
+/** One item while its task is on its way. */
+class Single implements ItemSettler {
   readonly index: number;
   readonly #owner: SingleTasks;
-  record: TaskRecord | undefined;
+  task: BatchTask | undefined;
   /** With a journal: the key of the arguments. */
   key: string | undefined;
 
@@ -84,10 +82,10 @@ class Single implements Settler {
     this.#owner = owner;
     this.index = index;
   }
-  resolve(value: unknown, record: TaskRecord): void {
-    this.#owner.onSettled(this, fulfilled(this.index, value, record.starts, tookMs(record)), record);
+  resolve(value: unknown, end: TaskEnd): void {
+    this.#owner.onSettled(this, fulfilled(this.index, value, end.starts, end.tookMs), end);
   }
-  reject(reason: unknown, record?: TaskRecord): void {
-    this.#owner.onSettled(this, rejected(this.index, reason, record?.starts, tookMs(record)), record);
+  reject(reason: unknown, end: TaskEnd): void {
+    this.#owner.onSettled(this, rejected(this.index, reason, end.starts, end.tookMs), end);
   }
 }

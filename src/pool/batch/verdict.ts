@@ -10,7 +10,7 @@
  *   left     its iteration was left      are cancelled                 never: nobody iterates
  */
 import { TaskCancelledError } from '../../shared/errors.js';
-import { because } from '../settle/error-messages.js';
+import { because } from '../../shared/program.js';
 import type { Outcome } from './outcome.js';
 import { OutcomeRange } from './outcome-buffer.js';
 
@@ -67,7 +67,7 @@ export class Failures {
 }
 
 export function batchCancelled(
-  { id, name }: { id: number; name: string },
+  { id, name }: { id: number | string; name: string },
   done: number,
   reason: unknown,
   forced: boolean,

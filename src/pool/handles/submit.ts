@@ -2,14 +2,15 @@
  * From a call of the program to a record in the queue: checks, encoding, refusals. A pool that
  * takes no tasks makes nothing here throw.
  */
-import { describe, type Encoded, encode, NO_ARGS, UnserialisableError } from '../../ipc/codec/codec.js';
+import type { Encoded } from '../../ipc/codec/codec.js';
 import { Flag } from '../../ipc/frame.js';
-import { OptionsError, SerializationError } from '../../shared/errors.js';
+import { OptionsError } from '../../shared/errors.js';
 import { safeRead } from '../../shared/program.js';
 import { isAborted, reasonOf } from '../../shared/signals.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
 import type { PoolContext } from '../pool-context.js';
 import { unknownTask } from '../settle/error-messages.js';
+import { encodeArgs } from '../task/encode-args.js';
 import { type AnyFunction, captureCaller, isWorthCapturing } from '../task/submission-stack.js';
 import type { NameStats } from '../task/task-durations.js';
 import type { StreamSink } from './stream.js';
@@ -24,17 +25,6 @@ export interface Work {
 export function namedWork(core: PoolContext, name: string): Work | Error {
   if (core.exports !== undefined && !core.exports.has(name)) return unknownTask(name, core.exports);
   return { stats: core.names.of(name), isExec: false };
-}
-
-/** @throws SerializationError that names the path of the value */
-export function encodeArgs(name: string, args: readonly unknown[]): Encoded {
-  if (args.length === 0) return NO_ARGS;
-  try {
-    return encode(args, 'args');
-  } catch (cause) {
-    const text = cause instanceof UnserialisableError ? cause.message : describe(cause);
-    throw new SerializationError(`the arguments of ${name} cannot be sent to a worker: ${text}`, { side: 'arguments', cause });
-  }
 }
 
 /** Submits a task and returns its promise; refusals reject it. */

@@ -123,10 +123,9 @@ export class Task<R> extends Promise<R> {
   get state(): 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled' {
     const record = this.#record;
     if (record === undefined) return this.#refused?.state ?? 'failed';
-    const { lease } = record;
     if (record.state === 'new') return 'queued';
     if (record.state !== 'sent' && record.state !== 'running') return record.state;
-    return lease?.holder?.hasStarted(lease) === true ? 'running' : 'queued';
+    return record.isRunning ? 'running' : 'queued';
   }
 
   /**

@@ -6,9 +6,10 @@
  */
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { TaskCancelledError } from '../../shared/errors.js';
+import { because } from '../../shared/program.js';
 import type { PoolContext, TaskCancellation } from '../pool-context.js';
 import type { Ending, Lease, TaskRecord } from '../task/task-record.js';
-import { aboutTask, because } from './error-messages.js';
+import { aboutTask } from './error-messages.js';
 
 export class Cancellation implements TaskCancellation {
   readonly #core: PoolContext;

@@ -4,8 +4,7 @@
  */
 
 import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../../shared/errors.js';
-import { isError, safeRead, textOf } from '../../shared/program.js';
-import { show } from '../../shared/show.js';
+import { isError, textOf } from '../../shared/program.js';
 import { stackOf } from '../../shared/stack.js';
 import type { Death } from '../../shared/types.js';
 import { describeDeath, isHeapAbort } from '../../supervisor/lifecycle/death.js';
@@ -18,17 +17,6 @@ type BrokenOptions = Pick<ResolvedPoolOptions, 'name' | 'module' | 'restart'>;
 export function aboutTask(record: TaskRecord): string {
   const tag = record.options.tag === undefined ? '' : `, tag '${record.options.tag}'`;
   return `task ${record.id} (${record.name.name}${tag})`;
-}
-
-/**
- * The reason of an ending, to append to a message. The reason comes from the user and may be
- * anything.
- */
-export function because(reason: unknown): string {
-  if (reason === undefined) return '';
-  if (typeof reason === 'string') return `: ${reason}`;
-  const message = isError(reason) ? safeRead(reason, 'message') : undefined;
-  return `: ${typeof message === 'string' ? message : show(reason)}`;
 }
 
 function tailOf(death: Death): string {

@@ -256,8 +256,26 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     return this.state === 'succeeded' || this.state === 'failed' || this.state === 'cancelled';
   }
 
+  get isCancelled(): boolean {
+    return this.state === 'cancelled';
+  }
+
+  get isWithWorker(): boolean {
+    return this.lease !== undefined;
+  }
+
+  get isRunning(): boolean {
+    return this.lease?.holder?.hasStarted(this.lease) === true;
+  }
+
   get priority(): number {
     return this.options.priority;
+  }
+
+  /** The duration of the last attempt, in milliseconds. */
+  get tookMs(): number {
+    const lease = this.lease;
+    return lease?.endedAt === undefined ? 0 : Math.max(0, lease.endedAt - lease.startedAt);
   }
 
   /** The started attempts, as users see them. */
@@ -304,12 +322,6 @@ export function endPart(lease: Lease, hasStarted: boolean, story: Story): void {
 /** The earliest time at which the present attempt can have started. */
 export function earliestStart(record: TaskRecord): number {
   return record.past?.attempts.at(-1)?.endedAt ?? record.submittedAt;
-}
-
-/** The duration of the last attempt, in milliseconds. */
-export function tookMs(record: TaskRecord | undefined): number {
-  const lease = record?.lease;
-  return lease?.endedAt === undefined ? 0 : Math.max(0, lease.endedAt - lease.startedAt);
 }
 
 export function toAttempt(lease: Lease, epoch: number): Attempt {
