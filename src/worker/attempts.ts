@@ -20,6 +20,7 @@ import { Queue } from './queue.js';
 import type { Runner } from './runner.js';
 import { EXEC } from './task-registry.js';
 
+const { isArray } = Array;
 const { isPromise } = types;
 
 /** The state of the Run message whose header has arrived and whose body has not. */
@@ -133,6 +134,7 @@ export class Attempts {
     let args: unknown;
     try {
       args = decode(message.codec, message.body, message.attachments);
+      if ((message.flags & Flag.Chunk) === 0 && !isArray(args)) throw new Error('the arguments are not a list');
     } catch (error) {
       replies.undecodable(attempt, error);
       this.#end();

@@ -64,6 +64,12 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
     this.#say(FrameType.Failure, seq, encode(error));
   }
 
+  /** It sends these bytes, about the attempt. */
+  sends(type: FrameType, seq: number, encoded: Encoded, flags = 0): void {
+    this.#started = Math.max(this.#started, seq);
+    this.#say(type, seq, encoded, flags);
+  }
+
   /** Its process ends, and everything that it had written was read. */
   exits(code: number | null, signal: NodeJS.Signals | null = null): void {
     this.#hasExited = true;
@@ -73,8 +79,8 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
     this.#swept?.(true);
   }
 
-  #say(type: FrameType, seq: number, { codec, body, attachments }: Encoded): void {
-    this.#writer.add({ type, codec, seq, time: this.#clock.now() }, body, attachments);
+  #say(type: FrameType, seq: number, { codec, body, attachments }: Encoded, flags = 0): void {
+    this.#writer.add({ type, codec, seq, time: this.#clock.now(), flags }, body, attachments);
     const bytes = Buffer.concat(this.#writer.take().map((part) => Buffer.from(part)));
     this.#listener.onData(bytes);
   }

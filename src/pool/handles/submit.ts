@@ -61,7 +61,7 @@ export function submitTask<R>(
   return task.bind(core, record);
 }
 
-function throwRefusal(core: PoolContext): void {
+export function throwRefusal(core: PoolContext): void {
   const refusal = core.refusal();
   if (refusal !== undefined) throw refusal;
 }

@@ -9,7 +9,8 @@ import { aboutTask } from '../settle/error-messages.js';
 import { rejectToAwaiters } from '../task/submission-stack.js';
 import type { TaskRecord } from '../task/task-record.js';
 
-export type Executor<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
+/** What the constructor of a promise takes. */
+export type Executing<R> = (resolve: (value: R | PromiseLike<R>) => void, reject: (error: unknown) => void) => void;
 
 type Settle = (value: unknown) => void;
 
@@ -51,13 +52,13 @@ export class Task<R> extends Promise<R> {
   }
 
   /** @internal Tasks are made by a pool. */
-  constructor(executor: Executor<R>) {
+  constructor(executor: Executing<R>) {
     super(executor);
   }
 
   /** @internal Returns a task that is still to be bound to its record. */
   static pending<R>(): Task<R> {
-    const task = new Task<R>(keepFunctions as Executor<R>);
+    const task = new Task<R>(keepFunctions as Executing<R>);
     task.#resolve = resolveLast;
     task.#reject = rejectLast;
     return task;

@@ -3,7 +3,15 @@
  * functions only build errors; they decide and settle nothing.
  */
 
-import { OutOfMemoryError, PoolBrokenError, TaskTimeoutError, UnknownTaskError, WorkerDiedError } from '../../shared/errors.js';
+import { describe } from '../../ipc/codec/refusal.js';
+import {
+  OutOfMemoryError,
+  PoolBrokenError,
+  SerializationError,
+  TaskTimeoutError,
+  UnknownTaskError,
+  WorkerDiedError,
+} from '../../shared/errors.js';
 import { isError, textOf } from '../../shared/program.js';
 import { stackOf } from '../../shared/stack.js';
 import type { Death } from '../../shared/types.js';
@@ -31,11 +39,16 @@ export function diedError(record: TaskRecord, death: Death, epoch: number): Work
   const advice =
     allowed === 0
       ? 'It was not retried; if running it twice is safe, set retries: { crash: n }.'
-      : `It was started ${record.starts} times; retries.crash is ${allowed}.`;
+      : `It was started ${record.totalStarts} times; retries.crash is ${allowed}.`;
   const last = attempts.at(-1);
   const worker = last === undefined ? 'its worker' : `worker ${last.workerId}`;
   const text = `${aboutTask(record)}: ${worker} ${describeDeath(death)}. ${advice}${tailOf(death)}`;
   return death.cause === 'memory' || isHeapAbort(death) ? new OutOfMemoryError(text, details) : new WorkerDiedError(text, details);
+}
+
+/** @param what the part of the result that the worker sent and this process cannot read */
+export function unreadableError(record: TaskRecord, what: string, cause: unknown): SerializationError {
+  return new SerializationError(`${aboutTask(record)}: ${what} could not be decoded: ${describe(cause)}`, { side: 'result', cause });
 }
 
 export function timeoutError(record: TaskRecord, lease: Lease): TaskTimeoutError {

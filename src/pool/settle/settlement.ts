@@ -4,11 +4,12 @@
  */
 
 import { decode, describe } from '../../ipc/codec/codec.js';
+import { passOn } from '../../ipc/codec/pass-on.js';
 import { Flag, FrameType, type Message } from '../../ipc/frame.js';
 import { runMsOf } from '../../ipc/messages.js';
 import { release } from '../../ipc/spare-memory.js';
 import { deferred } from '../../shared/deferred.js';
-import { EverpoolError, SerializationError } from '../../shared/errors.js';
+import { EverpoolError } from '../../shared/errors.js';
 import { ignore } from '../../shared/ignore.js';
 import { guarded, reportThrown } from '../../shared/program.js';
 import type { Death } from '../../shared/types.js';
@@ -16,9 +17,9 @@ import type { Worker } from '../../supervisor/lifecycle/worker.js';
 import type { PoolContext, TaskSettlement } from '../pool-context.js';
 import { addCaller } from '../task/submission-stack.js';
 import { observe } from '../task/task-durations.js';
-import { failuresOf, type Lease, pastOf, type TaskRecord, toAttempt } from '../task/task-record.js';
+import { AS_BYTES, failuresOf, type Lease, pastOf, type TaskRecord, toAttempt } from '../task/task-record.js';
 import { areSentAgain, partsAtDeath } from './chunk-parts.js';
-import { aboutTask, diedError, timeoutError } from './error-messages.js';
+import { aboutTask, diedError, timeoutError, unreadableError } from './error-messages.js';
 import { afterDeath } from './orphan-policy.js';
 import { thrownOf } from './thrown.js';
 
@@ -68,13 +69,11 @@ export class Settlement implements TaskSettlement {
     }
     let value: unknown;
     try {
-      value = decode(message.codec, message.body, message.attachments);
+      const { codec, body, attachments } = message;
+      value = (record.flags & AS_BYTES) === 0 ? decode(codec, body, attachments) : passOn(codec, body, attachments);
     } catch (cause) {
       lease.outcome = 'error';
-      this.fail(
-        record,
-        new SerializationError(`${aboutTask(record)}: its result could not be decoded: ${describe(cause)}`, { side: 'result', cause }),
-      );
+      this.fail(record, unreadableError(record, 'its result', cause));
       return;
     }
     lease.outcome = 'ok';
@@ -103,8 +102,7 @@ export class Settlement implements TaskSettlement {
   }
 
   onUnreadableValue({ record }: Lease, cause: unknown): void {
-    const why = `${aboutTask(record)}: a value of its stream could not be decoded: ${describe(cause)}`;
-    const error = new SerializationError(why, { side: 'result', cause });
+    const error = unreadableError(record, 'a value of its stream', cause);
     this.#core.cancellation.end(record, { at: this.#core.clock.now(), state: 'failed', error: () => error, reason: error }, 'cancel');
   }
 
@@ -187,7 +185,12 @@ export class Settlement implements TaskSettlement {
     core.deadlines.clear(record);
     core.counts.retried += 1;
     if (core.events.has('taskRetried')) {
-      core.events.emit('taskRetried', { taskId: record.id, name: record.name.name, attempt: record.starts + 1, cause: cause as Error });
+      core.events.emit('taskRetried', {
+        taskId: record.id,
+        name: record.name.name,
+        attempt: record.totalStarts + 1,
+        cause: cause as Error,
+      });
     }
     const { delayMs } = record.options.retries;
     if (delayMs === 0 || !core.mayGoOn(record)) {
@@ -275,8 +278,8 @@ export class Settlement implements TaskSettlement {
     record.become(state, core.story);
     record.body = undefined;
     // The worker has replied, so it has read them to the end; otherwise a socket may still hold
-    // them.
-    if (state === 'succeeded') release(record.attachments);
+    // them. What only passes through is not the pool's to reuse.
+    if (state === 'succeeded' && (record.flags & AS_BYTES) === 0) release(record.attachments);
     record.attachments = NONE;
     record.caller = undefined;
     try {
@@ -286,7 +289,7 @@ export class Settlement implements TaskSettlement {
           taskId: record.id,
           name: record.name.name,
           outcome: state,
-          attempts: record.starts,
+          attempts: record.totalStarts,
           ...tagOf(record),
         });
       }

@@ -53,6 +53,12 @@ export const LEASE_TRANSITIONS: Transitions<LeaseState> = {
 };
 const LEASE_STEPS = stepsOf('attempt at task', LEASE_TRANSITIONS);
 
+/**
+ * A flag of a record: its task takes what its worker sends as bytes, undecoded (`passOn`). It is
+ * beyond the eight bits of a frame's flags, so it is never sent.
+ */
+export const AS_BYTES = 256;
+
 /** Settles a task: the functions of its promise, or of a batch. */
 export interface Settler {
   resolve(value: unknown, record: TaskRecord): void;
@@ -108,7 +114,7 @@ export class Lease {
     this.holder = holder;
     this.workerId = holder.worker.id;
     this.pid = holder.worker.pid ?? 0;
-    this.number = record.starts + 1;
+    this.number = record.past === undefined ? record.starts + 1 : record.totalStarts + 1;
     this.estimateUs = estimateUs;
     this.isLong = isLong;
     this.items = Math.max(record.items?.left ?? 1, 1);
@@ -143,9 +149,11 @@ export interface Ending {
   readonly error: (isForced: boolean) => unknown;
 }
 
-/** The failures of a task so far. */
+/** What happened to a task before its present attempt. */
 export class Past {
-  /** The earlier attempts that had started. */
+  /** The number of attempts that other pools had started. */
+  elsewhere = 0;
+  /** The earlier attempts that had started in this pool. */
   readonly attempts: Lease[] = [];
   crashes = 0;
   timeouts = 0;
@@ -199,11 +207,11 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
   caller: Caller | undefined;
 
   lease: Lease | undefined;
-  /** Undefined before the first failure. */
+  /** Undefined before the first failure, here or elsewhere. */
   past: Past | undefined;
   /** True if it was sent before and is back at the front of the queue. */
   isBack = false;
-  /** The number of started attempts. */
+  /** The number of attempts that have started in this pool. */
   starts = 0;
   ending: Ending | undefined;
   /** Settles once no process runs the task. */
@@ -278,6 +286,11 @@ export class TaskRecord implements Due, Queued<TaskRecord> {
     return lease?.endedAt === undefined ? 0 : Math.max(0, lease.endedAt - lease.startedAt);
   }
 
+  /** The number of started attempts, those in other pools included. */
+  get totalStarts(): number {
+    return this.starts + (this.past?.elsewhere ?? 0);
+  }
+
   /** The started attempts, as users see them. */
   attempts(epoch: number): Attempt[] {
     const past = this.past?.attempts ?? [];
@@ -293,7 +306,7 @@ export function pastOf(record: TaskRecord): Past {
 
 /** The number of the failed attempt, from 1. */
 export function failuresOf({ past }: TaskRecord): number {
-  return past === undefined ? 1 : past.crashes + past.timeouts + past.errors;
+  return past === undefined ? 1 : past.elsewhere + past.crashes + past.timeouts + past.errors;
 }
 
 /** The attempt at a chunk as seen by one of its items, which goes on as a task of its own. */

@@ -6,6 +6,7 @@
  */
 
 import { decode } from '../../ipc/codec/codec.js';
+import { passOn } from '../../ipc/codec/pass-on.js';
 import { type FrameHeader, type Message, ProtocolError } from '../../ipc/frame.js';
 import { bootMessage } from '../../ipc/messages.js';
 import { sizeOf } from '../../ipc/stream-window.js';
@@ -22,7 +23,7 @@ import type { PoolContext } from '../pool-context.js';
 import { brokenError } from '../settle/error-messages.js';
 import { setupMistake } from '../settle/setup-mistakes.js';
 import { armRunDeadlines } from '../settle/task-deadline.js';
-import type { Lease } from '../task/task-record.js';
+import { AS_BYTES, type Lease } from '../task/task-record.js';
 
 /** The interval in which a worker reports its resident memory, if it has to. */
 const REPORT_MS = 100;
@@ -165,11 +166,13 @@ export class WorkerListener implements SupervisorListener, SupervisorDelegate, L
   }
 
   onProgress(lease: Lease, message: Message): void {
-    const { onProgress } = lease.record.options;
+    const { flags, options } = lease.record;
+    const { onProgress } = options;
     if (onProgress === undefined) return;
     let value: unknown;
     try {
-      value = decode(message.codec, message.body, message.attachments);
+      const { codec, body, attachments } = message;
+      value = (flags & AS_BYTES) === 0 ? decode(codec, body, attachments) : passOn(codec, body, attachments);
     } catch {
       return; // a progress value that cannot be read is lost; the task is not
     }
