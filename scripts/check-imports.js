@@ -31,6 +31,7 @@ const FOLDERS = [
   { folder: 'pool/workers' },
   { folder: 'pool' },
   { folder: '' }, // index.ts
+  { folder: 'cluster' },
   { folder: 'testing' },
   { folder: 'cli' },
 ];

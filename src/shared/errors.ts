@@ -5,6 +5,7 @@
  * The names are on the prototypes, as those of the built-in classes are: so the first line of
  * `stack` has the right name, and `name` is not an own property of each error.
  */
+import { causeOf, setName } from './error-class.js';
 import type { Attempt, Death } from './types.js';
 
 /**
@@ -83,7 +84,8 @@ export class UnknownTaskError extends EverpoolError {
 
 export interface WorkerDiedDetails {
   readonly death: Death;
-  readonly taskId: number;
+  /** The id of a task of a pool is a number, that of a task of a cluster a string. */
+  readonly taskId: number | string;
   readonly taskName: string;
   readonly attempts: readonly Attempt[];
   readonly cause?: unknown;
@@ -105,6 +107,7 @@ export class WorkerDiedError extends EverpoolError {
 
   /** The death that ended the last attempt. */
   readonly death: Death;
+  /** A task of a cluster has a string instead. */
   readonly taskId: number;
   readonly taskName: string;
   /** Every attempt that was started, oldest first. */
@@ -113,7 +116,7 @@ export class WorkerDiedError extends EverpoolError {
   constructor(message: string, details: WorkerDiedDetails, code = 'ERR_EVERPOOL_WORKER_DIED') {
     super(message, code, causeOf(details));
     this.death = details.death;
-    this.taskId = details.taskId;
+    this.taskId = details.taskId as number;
     this.taskName = details.taskName;
     this.attempts = details.attempts;
   }
@@ -292,16 +295,4 @@ export class SerializationError extends EverpoolError {
     super(message, 'ERR_EVERPOOL_SERIALIZATION', causeOf(details));
     this.side = details.side;
   }
-}
-
-function setName(errorClass: { readonly prototype: Error }, name: string): void {
-  Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true });
-}
-
-/**
- * Without a cause there must be no own `cause` property: `{ cause: undefined }` would print one.
- */
-function causeOf(details: { readonly cause?: unknown }): ErrorOptions | undefined {
-  // An own property, because a `cause` on `Object.prototype` belongs to the program.
-  return !Object.hasOwn(details, 'cause') || details.cause === undefined ? undefined : { cause: details.cause };
 }

@@ -24,9 +24,10 @@ export interface Death {
   /**
    * `exit` and `signal`: how the process ended, by itself or on request. `disconnect`, `protocol`,
    * `boot-timeout`, `unresponsive` and `memory`: the fault for which the pool killed it (`memory`
-   * also when V8 ran out of heap). `spawn`: it could not be started.
+   * also when V8 ran out of heap). `spawn`: it could not be started. `host`: it was on another
+   * machine, which was lost; of tasks of a cluster only.
    */
-  readonly cause: 'spawn' | 'exit' | 'signal' | 'disconnect' | 'protocol' | 'boot-timeout' | 'unresponsive' | 'memory';
+  readonly cause: 'spawn' | 'exit' | 'signal' | 'disconnect' | 'protocol' | 'boot-timeout' | 'unresponsive' | 'memory' | 'host';
   /** What the worker was doing: booting, waiting for a task, running one, or leaving. */
   readonly phase: 'boot' | 'idle' | 'task' | 'stopping';
   /**

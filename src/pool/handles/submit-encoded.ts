@@ -55,9 +55,8 @@ const attemptNumber: Rule<number> = {
 };
 
 /**
- * Submits a task whose arguments are encoded: a list, in memory that nobody changes before the
- * outcome is known and the process that ran the task has ended. Throws nothing: a wrong option, too,
- * is an outcome.
+ * Submits a task whose arguments are encoded: a list, in memory that nobody changes or reuses.
+ * Throws nothing: a wrong option, too, is an outcome.
  */
 export function submitEncoded(
   core: PoolContext,

@@ -93,6 +93,7 @@ const FAULTS: Record<Fault, (death: Death) => string> = {
 
 function describeFault(death: Death): string {
   const { cause } = death;
+  if (cause === 'host') return 'was lost with its host';
   const hasEnded = death.exitCode !== null || death.signal !== null;
   if (cause === 'spawn' || cause === 'exit' || cause === 'signal' || (cause === 'unresponsive' && !hasEnded)) return describeEnd(death);
   const isBare = death.detail === undefined || (cause === 'memory' && isHeapAbort(death));
