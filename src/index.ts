@@ -1,6 +1,7 @@
 /** everpool: a supervised pool of worker processes that cannot be hung. */
 
 export type { Batch, BatchOutcome } from './pool/batch/batch.js';
+export type { AnyBatch, Executor, RunningTask } from './pool/executor.js';
 export type { TaskStream } from './pool/handles/stream.js';
 export { Task } from './pool/handles/task.js';
 export type { Tasks } from './pool/handles/tasks-proxy.js';

@@ -28,6 +28,7 @@ import { isAborted, offAbort, onAbort } from '../shared/signals.js';
 import type { WorkerInfo } from '../shared/types.js';
 import type { Batch } from './batch/batch.js';
 import { createBatch } from './batch/map.js';
+import type { Executor } from './executor.js';
 import { StreamSink, type TaskStream, TaskStreamHandle } from './handles/stream.js';
 import { execName, execSource, execWork, namedWork, submitTask } from './handles/submit.js';
 import type { Task } from './handles/task.js';
@@ -87,7 +88,7 @@ export function coreOf(pool: object): PoolCore {
  *
  * @example await using pool = new Pool<typeof import('./tasks.js')>({ module });
  */
-export class Pool<M extends object = TaskModule> implements AsyncDisposable {
+export class Pool<M extends object = TaskModule> implements Executor<M> {
   readonly name: string;
   readonly #tasks: Tasks<M>;
   readonly #core: PoolCore;

@@ -38,7 +38,7 @@ export function isOneOf(...values: readonly unknown[]): Check {
   return (value) => values.includes(value);
 }
 
-export function either(...checks: readonly Check[]): Check {
+function either(...checks: readonly Check[]): Check {
   return (value) => checks.some((check) => check(value));
 }
 

@@ -2,7 +2,7 @@
 // biome-ignore-all lint: it is generated
 // biome-ignore-all format: it is generated
 // biome-ignore-all assist: it is generated
-import { Pool, QueueFullError, TaskCancelledError, WorkerDiedError, type TaskArgs, type TaskResult } from 'everpool';
+import { Pool, QueueFullError, TaskCancelledError, WorkerDiedError, type Executor, type TaskArgs, type TaskResult } from 'everpool';
 import { InlinePool, chaos } from 'everpool/testing';
 import { context, isWorker, onStart, onStop } from 'everpool/worker';
 import { test } from 'vitest';
@@ -181,6 +181,16 @@ test("docs/api.md: Types", async () => {
   const args: TaskArgs<Module, 'add'> = [1, 2];
   const sum: TaskResult<Module, 'add'> = 3;
   console.log(args, sum);
+});
+
+test("docs/api.md: Executor", async () => {
+  async function addAll(executor: Executor<{ add: (a: number, b: number) => number }>): Promise<number[]> {
+    const first = executor.run('add', [1, 2], { tag: 'first' });
+    console.log(first.id, first.state);
+    return [await first, await executor.tasks.add(3, 4), ...(await executor.starmap('add', [[5, 6]]))];
+  }
+
+  console.log(await addAll(pool)); // [ 3, 7, 11 ]
 });
 
 test("docs/api.md: context(): TaskContext", async () => {
