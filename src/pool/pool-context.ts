@@ -58,6 +58,7 @@ export interface TaskCancellation {
   cancel(record: TaskRecord, reason: unknown): Promise<void>;
   kill(record: TaskRecord, reason: unknown): Promise<void>;
   abort(record: TaskRecord, reason: unknown): void;
+  withdraw(record: TaskRecord): boolean;
   end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void;
   forceEnd(lease: Lease): void;
   onGraceOver(record: TaskRecord): void;

@@ -12,6 +12,7 @@ import { checkName } from '../options/method-options.js';
 import { type ResolvedTaskOptions, resolveTaskOptions } from '../options/task-options.js';
 import type { PoolContext } from '../pool-context.js';
 import { ThrownBytes } from '../settle/thrown.js';
+import type { Origin } from '../task/origin.js';
 import { AS_BYTES, pastOf, type TaskRecord } from '../task/task-record.js';
 import type { TaskOptions } from '../types.js';
 import { namedWork, throwRefusal } from './submit.js';
@@ -38,6 +39,8 @@ export interface EncodedTask {
   cancel(reason?: unknown): Promise<void>;
   /** As `Task.kill`. */
   kill(reason?: unknown): Promise<void>;
+  /** Cancels it if it has not started; then it never does. Returns false if it may have. */
+  withdraw(): boolean;
   /** Never rejects. */
   readonly outcome: Promise<EncodedOutcome>;
 }
@@ -45,6 +48,8 @@ export interface EncodedTask {
 export interface EncodedMore {
   /** The number of the first attempt here, from 1: others were started elsewhere. */
   readonly firstAttempt: number;
+  /** By default, errors name the task as this pool does. */
+  readonly origin?: Origin;
   /** Replaces the one in the options. */
   readonly onProgress?: ((value: Encoded) => void) | undefined;
 }
@@ -67,9 +72,9 @@ export function submitEncoded(
 ): EncodedTask {
   const task = Task.pending<Encoded>();
   try {
-    return new EncodedHandle(task, submit(core, name, args, options, more, task));
+    return new EncodedHandle(core, task, submit(core, name, args, options, more, task));
   } catch (error) {
-    return new EncodedHandle(Task.refused<Encoded>(error, String(name), undefined), undefined);
+    return new EncodedHandle(core, Task.refused<Encoded>(error, String(name), undefined), undefined);
   }
 }
 
@@ -79,7 +84,7 @@ function submit(
   name: string,
   args: Encoded,
   options: TaskOptions | undefined,
-  { firstAttempt, onProgress }: EncodedMore,
+  { firstAttempt, origin, onProgress }: EncodedMore,
   task: Task<Encoded>,
 ): TaskRecord {
   const work = namedWork(core, checkName(name));
@@ -92,6 +97,7 @@ function submit(
   if (!('stats' in work)) throw work;
   const record = core.submit(work.stats, AS_BYTES, checkedArgs(name, args), resolved, task);
   if (firstAttempt > 1) pastOf(record).elsewhere = firstAttempt - 1;
+  if (origin !== undefined) pastOf(record).origin = origin;
   task.bind(core, record);
   return record;
 }
@@ -107,10 +113,14 @@ function checkedArgs(name: string, { codec, body, attachments }: Encoded): Encod
 
 class EncodedHandle implements EncodedTask {
   readonly outcome: Promise<EncodedOutcome>;
+  readonly #core: PoolContext;
   readonly #task: Task<Encoded>;
+  readonly #record: TaskRecord | undefined;
 
-  constructor(task: Task<Encoded>, record: TaskRecord | undefined) {
+  constructor(core: PoolContext, task: Task<Encoded>, record: TaskRecord | undefined) {
+    this.#core = core;
     this.#task = task;
+    this.#record = record;
     const end = (): { attempts: number; ms: number } => ({ attempts: record?.starts ?? 0, ms: record?.tookMs ?? 0 });
     this.outcome = Promise.prototype.then.call(
       task,
@@ -131,6 +141,9 @@ class EncodedHandle implements EncodedTask {
   }
   kill(reason?: unknown): Promise<void> {
     return this.#task.kill(reason);
+  }
+  withdraw(): boolean {
+    return this.#record !== undefined && this.#core.cancellation.withdraw(this.#record);
   }
 }
 

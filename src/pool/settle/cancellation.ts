@@ -46,6 +46,15 @@ export class Cancellation implements TaskCancellation {
     return { at: this.#core.clock.now(), state: 'cancelled', error, reason };
   }
 
+  /** Ends the task if it has not started; then it never does. Returns false if it may have. */
+  withdraw(record: TaskRecord): boolean {
+    const { lease } = record;
+    if (record.isSettled || (lease !== undefined && lease.holder?.withdraw(lease) !== true)) return false;
+    record.ending ??= this.#cancellation(record, undefined);
+    this.#settle(record);
+    return true;
+  }
+
   /** The first reason stays. A later call can only shorten the grace; `kill` ends it. */
   end(record: TaskRecord, ending: Ending, how: 'cancel' | 'kill', graceMs?: number): void {
     const core = this.#core;

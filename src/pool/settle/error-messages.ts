@@ -24,7 +24,11 @@ type BrokenOptions = Pick<ResolvedPoolOptions, 'name' | 'module' | 'restart'>;
 
 export function aboutTask(record: TaskRecord): string {
   const tag = record.options.tag === undefined ? '' : `, tag '${record.options.tag}'`;
-  return `task ${record.id} (${record.name.name}${tag})`;
+  return `task ${idOf(record)} (${record.name.name}${tag})`;
+}
+
+function idOf({ id, past }: TaskRecord): number | string {
+  return past?.origin?.id ?? id;
 }
 
 function tailOf(death: Death): string {
@@ -34,8 +38,8 @@ function tailOf(death: Death): string {
 
 export function diedError(record: TaskRecord, death: Death, epoch: number): WorkerDiedError {
   const attempts = record.attempts(epoch);
-  const details = { death, taskId: record.id, taskName: record.name.name, attempts };
-  const allowed = record.options.retries.crash;
+  const details = { death, taskId: idOf(record), taskName: record.name.name, attempts };
+  const allowed = record.past?.origin?.crashRetries ?? record.options.retries.crash;
   const advice =
     allowed === 0
       ? 'It was not retried; if running it twice is safe, set retries: { crash: n }.'

@@ -19,6 +19,7 @@ import { STEP_LIMIT, STORY_MASK, type Story, stepsOf, type Transitions } from '.
 import type { Attempt } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
 import type { ResolvedTaskOptions } from '../options/task-options.js';
+import type { Origin } from './origin.js';
 import type { Caller } from './submission-stack.js';
 import type { NameStats } from './task-durations.js';
 import type { Level, Queued } from './task-queue.js';
@@ -151,6 +152,7 @@ export interface Ending {
 
 /** What happened to a task before its present attempt. */
 export class Past {
+  origin: Origin | undefined;
   /** The number of attempts that other pools had started. */
   elsewhere = 0;
   /** The earlier attempts that had started in this pool. */

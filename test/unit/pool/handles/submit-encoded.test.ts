@@ -189,6 +189,28 @@ describe('an end', () => {
     expect(worker.attempts).toEqual([]);
   });
 
+  test('that withdraws: only what has not started', async () => {
+    const { submit, worker, pass } = await poolWithWorker({ pipelining: false });
+    const [running, sent, queued] = [submit(), submit(), submit()];
+    await pass();
+    worker.start(1);
+    expect([running.withdraw(), sent.withdraw(), queued.withdraw()]).toEqual([false, true, true]);
+    expect(await sent.outcome).toMatchObject({ status: 'cancelled', attempts: 0 });
+    expect(await queued.outcome).toMatchObject({ status: 'cancelled', attempts: 0 });
+    worker.returns(1, 'done');
+    await pass();
+    expect(await running.outcome).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect(running.withdraw()).toBe(false);
+  });
+
+  test('that withdraws what was sent, and has not started', async () => {
+    const { submit, pass } = await poolWithWorker();
+    const task = submit();
+    await pass();
+    expect(task.withdraw()).toBe(true);
+    expect(await task.outcome).toMatchObject({ status: 'cancelled', attempts: 0 });
+  });
+
   test.each(['already', 'later'])('by a signal that fires %s, with any reason', async (when) => {
     const { submit, pass } = await poolWithWorker();
     const controller = new AbortController();

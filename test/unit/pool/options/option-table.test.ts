@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as methods from '../../../../src/pool/options/method-options.js';
 import * as groups from '../../../../src/pool/options/option-groups.js';
 import type { Table } from '../../../../src/pool/options/option-table.js';
 import { poolTable } from '../../../../src/pool/options/pool-options.js';
 import { mapTable, retriesTable, taskDefaultsTable, taskTable } from '../../../../src/pool/options/task-options.js';
+import { type Documented, optionsOf, plainValue } from '../../../kit/option-docs.js';
 
 type AnyTable = Table<Record<string, unknown>>;
 
@@ -30,31 +30,7 @@ const tables = {
   ScopeOptions: methods.scopeTable,
 } as unknown as Record<string, AnyTable>;
 
-interface Documented {
-  /** As the docstring words it; undefined: it has none. */
-  readonly byDefault: string | undefined;
-  readonly isOptional: boolean;
-}
-
-const source = readFileSync(new URL('../../../../src/pool/options/option-types.ts', import.meta.url), 'utf8');
-const interfaces = new Map<string, Map<string, Documented>>();
-for (const [, name, body] of source.matchAll(/^export interface (\w+)[^{]*\{\n(.*?)^\}/gms)) {
-  const options = new Map<string, Documented>();
-  for (const [, doc = '', key, mark] of (body as string).matchAll(/(\/\*\*(?:(?!\*\/).)*\*\/\s*)?^ {2}(?:readonly )?(\w+)(\??):/gms)) {
-    const byDefault = /@default\s+(.*?)\s*\*\//s.exec(doc)?.[1];
-    options.set(key as string, { byDefault, isOptional: mark === '?' });
-  }
-  interfaces.set(name as string, options);
-}
-
-/** The value that a default stands for; undefined if it is described in words. */
-function plainValue(byDefault: string): { readonly value: unknown } | undefined {
-  if (byDefault === 'Infinity') return { value: Number.POSITIVE_INFINITY };
-  if (byDefault === '[]') return { value: [] };
-  if (/^[\d_.]+$/.test(byDefault)) return { value: Number(byDefault.replaceAll('_', '')) };
-  if (/^'[^']*'$/.test(byDefault)) return { value: byDefault.slice(1, -1) };
-  return byDefault === 'true' || byDefault === 'false' ? { value: byDefault === 'true' } : undefined;
-}
+const interfaces = optionsOf('src/pool/options/option-types.ts');
 
 describe('option-types.ts and the tables', () => {
   test('each interface has a table', () => {
