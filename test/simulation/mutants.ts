@@ -24,7 +24,7 @@ const FOLDER: string = join(ROOT, '.cache', 'mutants');
  */
 const SEEDS_AFTER = 1500;
 /** CommonJS modules among the dependencies need it. */
-const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+const BANNER = "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
 
 interface Range {
   readonly first: number;
@@ -50,7 +50,7 @@ function apply(text: string, { file, find, replace }: Edit, bug: string): string
 async function plant(mutation: Mutation, path: string): Promise<void> {
   const edits = editsOf(mutation);
   await build({
-    entryPoints: [join(ROOT, 'test', 'simulation', 'cli.ts')],
+    entryPoints: [join(ROOT, 'test', 'simulation', mutation.entry ?? 'cli.ts')],
     outfile: path,
     bundle: true,
     platform: 'node',

@@ -8,6 +8,8 @@ export interface Mutation extends Edit {
   readonly firstSeed: number;
   /** The pool that had it, or the guarantee that it breaks. */
   readonly source: string;
+  /** Whatever runs the seeds, in test/simulation/; by default the simulation of a pool. */
+  readonly entry?: string;
   /** Further changes, where one is not enough to make the bug. */
   readonly also?: Edit | readonly Edit[];
 }
