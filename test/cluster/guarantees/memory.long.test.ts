@@ -1,0 +1,2 @@
+/** 10,000 items. */
+import './memory.test.js';
