@@ -4,11 +4,12 @@
  */
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { UsageError } from './exit.js';
 
 export interface Files {
-  readonly module: string;
+  /** A URL. Undefined: it is not loaded here. */
+  readonly module: string | undefined;
   /** Undefined: nothing is read. */
   readonly in: string | undefined;
   readonly out: string | undefined;
@@ -34,7 +35,7 @@ const STDOUT = 1;
 /** @throws UsageError that names the option and the file */
 export function checkFiles(files: Files): void {
   const places = [
-    moduleAt(files.module),
+    files.module === undefined ? undefined : moduleAt(files.module),
     files.in === undefined ? undefined : files.in === '-' ? stdin() : readable('--in', files.in),
     isStandard(files.out) ? standard(STDOUT, 'stdout', true) : writable('--out', files.out),
     files.joblog === undefined
@@ -52,6 +53,11 @@ export function checkFiles(files: Files): void {
       throw new UsageError(`${other.option} and ${place.option} are the same file; nothing was run or changed`);
     }
   }
+}
+
+/** The URL of the module that the command line names. */
+export function moduleUrl(text: string): string {
+  return /^\w+:\/\//.test(text) ? text : pathToFileURL(resolve(text)).href;
 }
 
 /** True for `-` and for no name: stdin or stdout. */

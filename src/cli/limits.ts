@@ -14,10 +14,26 @@ export type Limit = { readonly ms: number } | { readonly percent: number };
  * @throws UsageError
  */
 export function parseLimit(text: string): Limit {
-  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|%)?$/.exec(text) ?? [];
-  if (number === undefined || Number(number) === 0)
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
+  const limit: Limit = percent === undefined ? { ms: millisecondsIn(text) ?? 0 } : { percent: Number(percent) };
+  if (Object.values(limit)[0] === 0)
     throw new UsageError(`--timeout: expected a time such as 30s, 500ms or 2m, or 300% of the median, got '${text}'`);
-  return unit === '%' ? { percent: Number(number) } : { ms: Number(number) * (UNITS[unit] as number) };
+  return limit;
+}
+
+/**
+ * Parses `250ms`, `30s`, `2m`, `1h`; a bare number is seconds.
+ * @throws UsageError
+ */
+export function parseDuration(option: string, text: string): number {
+  const ms = millisecondsIn(text);
+  if (ms === undefined) throw new UsageError(`${option}: expected a time such as 15s, 500ms or 2m, got '${text}'`);
+  return ms;
+}
+
+function millisecondsIn(text: string): number | undefined {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * (UNITS[unit] as number);
 }
 
 /**

@@ -2,8 +2,10 @@
 /** The command `everpool`. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { clusterCommand } from './cluster-command.js';
 import { EXIT, say } from './exit.js';
 import { mapCommand } from './map-command.js';
+import { serveCommand } from './serve-command.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -19,12 +21,17 @@ Examples:
   find . -name '*.json' | everpool map ./tasks.js#count --input-format lines --size 8
   everpool map ./tasks.js#square --args 1 2 3
   everpool map ./tasks.js#crawl --in urls.txt --journal crawl.journal   # run it again after a crash: it continues
+  everpool serve ./tasks.js --connect redis://10.0.0.1   # on each machine
+  everpool map ./tasks.js#resize --connect redis://10.0.0.1 --in images.ndjson --id nightly
+  everpool cluster status --connect redis://10.0.0.1
 
 Exit codes: 0 all items succeeded; 1 some failed, or something could not be written; 2 wrong usage, nothing was run;
 130, 143, 129 interrupted by SIGINT, SIGTERM, SIGHUP.`,
   );
 
 program.addCommand(mapCommand());
+program.addCommand(serveCommand());
+program.addCommand(clusterCommand());
 program
   .command('demo')
   .description('gzips and hashes every file under node_modules in workers, twice; the second time the workers are SIGKILLed at random')

@@ -1,15 +1,16 @@
 /** The options of `everpool map <module>#<task>`. The run itself is in map-run.ts. */
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { EverpoolError } from '../shared/errors.js';
-import { EXIT, UsageError } from './exit.js';
+import { Command, Option } from 'commander';
+import { guarded, integer, refuseTwice } from './command-line.js';
+import { addConnectOptions, type ConnectFlags, placeOf } from './connect.js';
+import { UsageError } from './exit.js';
+import { moduleUrl } from './files.js';
 import { parseHalt } from './halt.js';
 import type { InputFormat } from './input.js';
 import { parseLimit } from './limits.js';
 import { type MapRunOptions, runMap } from './map-run.js';
 
-interface Flags {
+interface Flags extends ConnectFlags {
+  readonly id?: string;
   readonly in?: string;
   readonly args?: string[];
   readonly inputFormat?: InputFormat;
@@ -55,36 +56,36 @@ export function mapCommand(): Command {
     .option('--strict', 'end the run at the first input line that cannot be read (default: report it and continue)')
     .option('--dry-run', 'print the calls instead of running them')
     .option('--quiet', 'show no progress')
-    .action(async (target: string, flags: Flags) => {
-      process.exitCode = await guarded(() => runMap(optionsOf(target, flags)));
+    .option('--id <id>', 'with --connect: the batch outlives this run; the same command again goes on');
+  addConnectOptions(command).action(async (target: string, flags: Flags) => {
+    process.exitCode = await guarded(async () => {
+      const options = optionsOf(target, flags);
+      return await guarded(() => runMap(options), options.place?.clean);
     });
-  for (const option of command.options) if (option.required && !option.variadic) refuseTwice(command, option);
+  });
+  refuseTwice(command);
   return command;
 }
 
-/** Commander would silently ignore the first of two. */
-function refuseTwice(command: Command, option: Option): void {
-  let isGiven = false;
-  command.on(`option:${option.name()}`, () => {
-    if (isGiven) command.error(`error: option '${option.flags}' was given twice`);
-    isGiven = true;
-  });
-}
+/** Of a pool, which a run on a cluster has not; and the other way round. */
+const OF_POOL = ['size', 'journal', 'retryFailed'] as const;
+const OF_CLUSTER = ['id', 'name', 'prefix', 'schema', 'secretFile'] as const;
 
-/** Reports a mistake of the user's in one line, without a stack. */
-async function guarded(run: () => Promise<number>): Promise<number> {
-  try {
-    return await run();
-  } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof EverpoolError)) throw error;
-    process.stderr.write(`everpool: ${error.message}\n`);
-    return error instanceof UsageError || error.code === 'ERR_EVERPOOL_OPTIONS' ? EXIT.usage : EXIT.failed;
+function checkPlace(flags: Flags): void {
+  const { connect, migrate } = flags;
+  const wrong = (connect === undefined ? OF_CLUSTER : OF_POOL).find((option) => flags[option] !== undefined);
+  if (connect !== undefined && wrong !== undefined) {
+    const why = wrong === 'size' ? 'the hosts have their own sizes (everpool serve)' : 'with --connect, name the batch with --id instead';
+    throw new UsageError(`${dashed(wrong)}: ${why}`);
   }
+  if (connect === undefined && (wrong !== undefined || migrate === false))
+    throw new UsageError(`${dashed(wrong ?? 'noMigrate')} needs --connect`);
+  if (connect !== undefined && flags.timeout?.endsWith('%') === true)
+    throw new UsageError('--timeout: with --connect, expected a time such as 30s: only a pool knows the running median');
 }
 
-function integer(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be an integer.');
-  return Number(text);
+function dashed(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function optionsOf(target: string, flags: Flags): MapRunOptions {
@@ -92,9 +93,12 @@ function optionsOf(target: string, flags: Flags): MapRunOptions {
   if (module === undefined || task === undefined)
     throw new UsageError(`expected <module>#<task>, such as ./tasks.js#resize, got '${target}'`);
   if (flags.in !== undefined && flags.args !== undefined) throw new UsageError('--in and --args exclude each other');
+  checkPlace(flags);
   if (flags.retryFailed === true && flags.journal === undefined) throw new UsageError('--retry-failed needs --journal');
   return {
-    module: /^\w+:\/\//.test(module) ? module : pathToFileURL(resolve(module)).href,
+    place: flags.connect === undefined ? undefined : placeOf(flags),
+    id: flags.id,
+    module: moduleUrl(module),
     task,
     in: flags.in,
     args: flags.args,

@@ -1,17 +1,21 @@
 /** One run of `everpool map`, from the items to the exit code. */
-import type { Batch, BatchOutcome } from '../pool/batch/batch.js';
-import { coreOf, Pool } from '../pool/pool.js';
-import { WorkerDiedError } from '../shared/errors.js';
+import type { BatchOutcome } from '../pool/batch/batch.js';
+import type { AnyBatch } from '../pool/executor.js';
+import type { Place } from './connect.js';
 import { EXIT, exitCodeOf, SIGNALS, say, UsageError } from './exit.js';
 import { checkFiles } from './files.js';
 import { type Halt, isReached } from './halt.js';
 import { type InputFormat, readItems } from './input.js';
-import { killSlow, type Limit } from './limits.js';
+import type { Limit } from './limits.js';
+import { ClusterTarget, type MapTarget, PoolTarget } from './map-target.js';
 import { lineOf, Output } from './output.js';
 import { progressView } from './progress.js';
-import { WorkerOutput } from './worker-output.js';
 
 export interface MapRunOptions {
+  /** Of the cluster that runs the items; undefined: a pool of this process does. */
+  readonly place: Place | undefined;
+  /** Of the batch in the cluster, so that another run can go on with it. */
+  readonly id: string | undefined;
   /** A URL. */
   readonly module: string;
   readonly task: string;
@@ -37,7 +41,8 @@ export interface MapRunOptions {
 
 /** Resolves with the exit code. @throws UsageError before anything is written */
 export async function runMap(options: MapRunOptions): Promise<number> {
-  const { module, joblog, journal } = options;
+  const { joblog, journal } = options;
+  const module = options.place === undefined ? options.module : undefined;
   const input = options.args === undefined ? (options.in ?? '-') : undefined;
   // A dry run writes only to stdout.
   checkFiles(
@@ -73,10 +78,8 @@ class MapRun {
   #signal: NodeJS.Signals | undefined;
   #signals = 0;
   #usageError: UsageError | undefined;
-  #pool: Pool<Record<string, never>> | undefined;
-  #batch: Batch<unknown> | undefined;
-  /** The limit of each task that was killed for being slow, by its id. */
-  readonly #slow = new Map<number, number>();
+  #target: MapTarget | undefined;
+  #batch: AnyBatch<unknown> | undefined;
 
   constructor(options: MapRunOptions) {
     this.#options = options;
@@ -87,6 +90,11 @@ class MapRun {
   /** By a second signal. */
   get isKilled(): boolean {
     return this.#signals > 1;
+  }
+
+  /** The items go on without this run. */
+  get #hasLeft(): boolean {
+    return this.#signals > 0 && this.#target?.isLeftBehind === true;
   }
 
   async show(): Promise<number> {
@@ -100,23 +108,34 @@ class MapRun {
   }
 
   async run(): Promise<number> {
-    const { module, size } = this.#options;
-    const pool = new Pool({ module, name: 'everpool', stderr: 'pipe', ...(size === undefined ? {} : { size }) });
-    this.#pool = pool;
-    const workerOutput = new WorkerOutput(pool);
+    const target = await this.#open();
+    this.#target = target;
     try {
-      await this.#checkTask(pool);
+      await this.#check(target);
       if (this.#signal === undefined) {
-        workerOutput.pass();
-        await this.#map(pool);
+        await this.#map(target);
         // A run without a result leaves an empty output; wrong usage leaves the file unchanged.
         if (this.#usageError === undefined) await this.#endOutputs();
       }
     } finally {
       if (this.#done > 0) await this.#endOutputs();
-      await (this.isKilled || this.#output.error !== undefined ? pool.kill() : pool.close());
+      await (this.isKilled || this.#hasLeft || this.#output.error !== undefined ? target.kill() : target.close());
     }
     return this.#exitCode();
+  }
+
+  #open(): MapTarget | Promise<MapTarget> {
+    const { place, id, module, size, timeout } = this.#options;
+    if (place !== undefined) return ClusterTarget.open(place, id);
+    return new PoolTarget(module, size, timeout !== undefined && 'percent' in timeout ? timeout.percent : undefined);
+  }
+
+  async #check(target: MapTarget): Promise<void> {
+    try {
+      await target.check(this.#options.task);
+    } catch (error) {
+      if (this.#signal === undefined) throw error; // otherwise the signal has ended it
+    }
   }
 
   async #endOutputs(): Promise<void> {
@@ -124,28 +143,11 @@ class MapRun {
     if (this.#writeError !== undefined) this.#giveUp(this.#writeError);
   }
 
-  /** The module loads and exports the task: checked before an item is read. @throws UsageError */
-  async #checkTask(pool: Pool<Record<string, never>>): Promise<void> {
-    try {
-      await pool.ready();
-    } catch (error) {
-      if (this.#signal !== undefined) return;
-      throw new UsageError(oneLine((error as Error).message), { cause: error });
-    }
-    const { exports } = coreOf(pool);
-    const { task, module } = this.#options;
-    if (exports === undefined || exports.has(task)) return;
-    const names = exports.size === 0 ? 'it exports no function' : `it exports ${[...exports].join(', ')}`;
-    throw new UsageError(`the module ${module} has no task '${task}': ${names}`);
-  }
-
-  async #map(pool: Pool<Record<string, never>>): Promise<void> {
+  async #map(target: MapTarget): Promise<void> {
     const { task, retries, timeout, journal, resume, tag, ordered, isQuiet } = this.#options;
-    const stopWatch =
-      timeout !== undefined && 'percent' in timeout ? killSlow(pool, timeout.percent, (id, ms) => this.#slow.set(id, ms)) : () => undefined;
     const view = progressView(isQuiet);
     try {
-      const batch = pool.starmap(task as never, this.#argumentLists() as AsyncIterable<never>, {
+      const batch = target.map(task, this.#argumentLists(), {
         ordered,
         retries,
         journal,
@@ -155,13 +157,15 @@ class MapRun {
       });
       this.#batch = batch;
       batch.onProgress((progress) => view.show(progress));
-      for await (const outcome of batch.outcomes()) await this.#take(outcome);
+      for await (const outcome of batch.outcomes()) {
+        if (this.#hasLeft) break;
+        await this.#take(outcome);
+      }
     } catch (error) {
-      if (!this.isKilled) throw error; // otherwise the kill itself ended the batch
+      if (!this.isKilled && !this.#hasLeft) throw error; // otherwise the signal has ended the batch
     } finally {
       view.end(this.#batch?.progress);
       this.#inputEnd.abort();
-      stopWatch();
     }
   }
 
@@ -209,7 +213,7 @@ class MapRun {
     this.#done += 1;
     if (outcome.status === 'rejected') {
       this.#failed += 1;
-      this.#explain(outcome);
+      this.#target?.explain(outcome);
     }
     const { index, attempts, ms, status } = outcome;
     await this.#output.write(lineOf(outcome));
@@ -225,16 +229,6 @@ class MapRun {
     if (halt.how === 'now') this.#batch?.kill('--halt').catch(() => undefined);
   }
 
-  /** Reports a task that was killed for being slow as a timeout, not as a death. */
-  #explain(outcome: BatchOutcome<unknown> & PromiseRejectedResult): void {
-    const { reason } = outcome;
-    const limitMs = reason instanceof WorkerDiedError ? this.#slow.get(reason.taskId) : undefined;
-    if (limitMs === undefined) return;
-    outcome.reason = Object.assign(new Error(`the task ran for more than ${limitMs.toFixed(0)} ms, the --timeout relative to the median`), {
-      name: 'TaskTimeoutError',
-    });
-  }
-
   get #writeError(): NodeJS.ErrnoException | undefined {
     return this.#output.error ?? this.#joblog?.error;
   }
@@ -245,22 +239,32 @@ class MapRun {
     this.#hasGivenUp = true;
     if (error.code !== 'EPIPE') say(`the output cannot be written: ${error.message}`);
     this.#inputEnd.abort();
-    this.#batch?.kill('the output has failed').catch(() => undefined);
+    if (this.#target?.isLeftBehind === true) this.#target.kill().catch(() => undefined);
+    else this.#batch?.kill('the output has failed').catch(() => undefined);
   }
 
-  /** The first lets running items finish. The second kills them, and abandons unwritten output. */
+  /**
+   * The first lets running items finish, or leaves them. The second kills them, and abandons
+   * unwritten output.
+   */
   onSignal(signal: NodeJS.Signals): void {
     this.#signals += 1;
     this.#signal ??= signal;
+    if (this.#signals === 1 && this.#hasLeft) {
+      say('interrupted: the hosts go on; the same command again writes all results');
+      this.#target?.kill().catch(() => undefined);
+      this.#inputEnd.abort();
+      return;
+    }
     this.#inputEnd.abort();
     if (this.#signals === 1) {
       say('interrupted: finishing what runs; interrupt again to kill it');
-      if (this.#batch === undefined) this.#pool?.kill().catch(() => undefined); // still booting: nothing runs
+      if (this.#batch === undefined) this.#target?.kill().catch(() => undefined); // still booting: nothing runs
       return;
     }
     this.#output.abandon();
     this.#joblog?.abandon();
-    this.#pool?.kill().catch(() => undefined);
+    this.#target?.kill().catch(() => undefined);
   }
 
   #exitCode(): number {
@@ -268,8 +272,4 @@ class MapRun {
     if (this.#usageError !== undefined) return EXIT.usage;
     return this.#failed + this.#malformed > 0 || this.#writeError !== undefined ? EXIT.failed : EXIT.ok;
   }
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').trim();
 }
