@@ -78,6 +78,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          testTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...common,
           name: 'long',
           include: [LONG],
           exclude: [],

@@ -1,9 +1,9 @@
 /**
  * Keeps the documentation complete and true. Fails if
  *
- * - a public name (an export, a member of one, an event) is not in docs/api.md, an option not in docs/options.md,
- *   an error class or code not in docs/errors.md;
- * - docs/options.md lists an option that does not exist, or a default other than its `@default`;
+ * - a public name (an export, a member of one, an event) is not in docs/api.md, an option not in docs/options.md
+ *   (those of everpool/cluster: both in docs/cluster.md), an error class or code not in docs/errors.md;
+ * - a table of options lists one that does not exist, or a default other than its `@default`;
  * - a link leads to a file or heading that does not exist, or a path of the repository in `code` to no file;
  * - test/types/examples.test-d.ts, which the type checker compiles, is not what the ```ts blocks say (`--write` writes
  *   it), or a ```js block does not parse.
@@ -15,7 +15,14 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ENTRIES = ['index.d.ts', 'worker/index.d.ts', 'testing/index.d.ts'];
+const LOCAL = { api: 'docs/api.md', options: 'docs/options.md' };
+/** The declarations of each entry, and the pages that describe them. */
+const ENTRIES = {
+  'index.d.ts': LOCAL,
+  'worker/index.d.ts': LOCAL,
+  'testing/index.d.ts': LOCAL,
+  'cluster/index.d.ts': { api: 'docs/cluster.md', options: 'docs/cluster.md' },
+};
 const EXAMPLES = 'test/types/examples.test-d.ts';
 const OWN_PATH = /^(src|test|scripts|bench|docs|examples)\/[\w./-]+$/;
 const NOTHING = { text: '', rows: [] };
@@ -118,43 +125,56 @@ function valueIn(text) {
   return text.slice(0, end).replaceAll(/[`"]/g, '').trim();
 }
 
-function checkOptions(name, members) {
-  const section = optionSections.find(({ title }) => title === name);
+function checkOptions(page, name, members) {
+  const section = sectionsIn(page).find(({ title }) => title === name);
   if (section === undefined) {
-    faults.push(`docs/options.md has no section for ${name}`);
+    faults.push(`${page} has no section for ${name}`);
     return;
   }
   const rows = new Map(section.rows.filter(([first]) => first?.startsWith('`')).map((row) => [codeIn(row[0]), row]));
   for (const [member, standard] of members) {
     const row = rows.get(member);
-    if (row === undefined) faults.push(`docs/options.md: ${name} has no row for ${member}`);
+    if (row === undefined) faults.push(`${page}: ${name} has no row for ${member}`);
     else if (standard !== undefined && valueIn(row[2]) !== valueIn(standard)) {
-      faults.push(`docs/options.md: the default of ${name}.${member} is ${valueIn(row[2])}, in the source ${valueIn(standard)}`);
+      faults.push(`${page}: the default of ${name}.${member} is ${valueIn(row[2])}, in the source ${valueIn(standard)}`);
     }
   }
   if (members.size === 0) return;
-  for (const row of rows.keys()) if (!members.has(row)) faults.push(`docs/options.md: ${name} has no option ${row}`);
+  for (const row of rows.keys()) if (!members.has(row)) faults.push(`${page}: ${name} has no option ${row}`);
 }
 
-function checkName(name, { kind, members }) {
+function checkName(pages, name, { kind, members }) {
+  const { api, options } = pages;
+  const sections = sectionsIn(api);
   if (kind === 'class' && name.endsWith('Error') && !hasWord(errorPage, name)) faults.push(`docs/errors.md does not mention ${name}`);
-  if (!hasWord(apiCode, name) && placeOf(apiSections, name) === undefined) faults.push(`docs/api.md does not mention ${name}`);
-  if (name.endsWith('Options') || optionSections.some(({ title }) => title === name)) return checkOptions(name, members);
+  if (!hasWord(codeOf(api), name) && placeOf(sections, name) === undefined) faults.push(`${api} does not mention ${name}`);
+  if (name.endsWith('Options') || sectionsIn(options).some(({ title }) => options !== api && title === name))
+    return checkOptions(options, name, members);
   // The fields of an error stand with its class.
   if (members.size === 0 || name.endsWith('Details')) return;
-  const place = placeOf(apiSections, name);
-  if (place === undefined) faults.push(`docs/api.md has no section or row for ${name}`);
+  const place = placeOf(sections, name);
+  if (place === undefined) faults.push(`${api} has no section or row for ${name}`);
   const code = codeIn(place?.text ?? '');
-  for (const member of members.keys()) if (!hasWord(code, member)) faults.push(`docs/api.md: ${name} lacks ${member}`);
+  for (const member of members.keys()) if (!hasWord(code, member)) faults.push(`${api}: ${name} lacks ${member}`);
 }
 
-if (!ENTRIES.every((entry) => existsSync(join(dist, entry)))) throw new Error('dist/ is not built: npm run build');
-const apiSections = sectionsOf('docs/api.md');
-const apiCode = codeIn(withoutFences(read('docs/api.md')));
-const optionSections = sectionsOf('docs/options.md');
+const sectionsOfPages = new Map();
+function sectionsIn(page) {
+  if (!sectionsOfPages.has(page)) sectionsOfPages.set(page, sectionsOf(page));
+  return sectionsOfPages.get(page);
+}
+const codeOf = (page) => codeIn(withoutFences(read(page)));
+
+const entries = Object.keys(ENTRIES);
+if (!entries.every((entry) => existsSync(join(dist, entry)))) throw new Error('dist/ is not built: npm run build');
 const errorPage = read('docs/errors.md');
-const names = new Map(ENTRIES.flatMap((entry) => [...exportsOf(entry)]));
-for (const [name, declaration] of names) checkName(name, declaration);
+const names = new Map();
+for (const entry of entries) {
+  for (const [name, declaration] of exportsOf(entry)) {
+    names.set(name, declaration);
+    checkName(ENTRIES[entry], name, declaration);
+  }
+}
 
 const sources = readdirSync(join(root, 'src'), { recursive: true }).filter((file) => file.endsWith('.ts'));
 const codes = new Set(sources.flatMap((file) => read(`src/${file}`).match(/\bERR_EVERPOOL_[A-Z_]+/g) ?? []));
@@ -218,6 +238,7 @@ const PREAMBLE = `interface Tasks {
 }
 
 declare const pool: Pool<Tasks>;
+declare const cluster: Cluster<Tasks>;
 declare const files: string[];
 declare const urls: string[];
 declare function records(): AsyncIterable<{ id: string }>;
@@ -240,6 +261,7 @@ function* blocksOf(page, language) {
 function examples(documents) {
   const imports = new Map([
     ['everpool', new Set(['Pool'])],
+    ['everpool/cluster', new Set(['Cluster'])],
     ['vitest', new Set(['test'])],
   ]);
   const tests = [];

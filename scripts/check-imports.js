@@ -31,12 +31,20 @@ const FOLDERS = [
   { folder: 'pool/workers' },
   { folder: 'pool' },
   { folder: '' }, // index.ts
+  { folder: 'cluster/wire' },
+  { folder: 'cluster/store' },
+  { folder: 'cluster/client' },
+  { folder: 'cluster/host' },
   { folder: 'cluster' },
   { folder: 'testing' },
   { folder: 'cli' },
 ];
 /** Imported by the folders inside theirs. */
 const GROUND = [
+  'cluster/types.ts',
+  'cluster/errors.ts',
+  'cluster/options.ts',
+  'cluster/listeners.ts',
   'ipc/frame.ts',
   'ipc/spare-memory.ts',
   'pool/pool-context.ts',

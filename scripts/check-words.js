@@ -28,12 +28,15 @@ const WORDS = [
   [/\bpullers?\b|\bgulps?\b/i, 'input pump, budget'],
   [/\bdoors?\b|[a-z]Doors\b|\bdoorsOf\b/i, 'platform'],
   [/\brooms\b/i, 'context; folder'],
-  [/\b[A-Z]\w+(User|Host)\b/, 'Listener where it listens, Delegate where it decides'],
+  [/\b(?!TestHost|SimHost)[A-Z]\w+(User|Host)\b/, 'Listener where it listens, Delegate where it decides'],
   [/\b(note|notes|noted)\b/i, 'control file; record, write down'],
   [/\btold\b|\btells?\b|\btelling\b/i, 'report, send, say, inform'],
   [/\blook(s|ed|ing)? at\b/i, 'read, check, examine'],
   [/\bso (many|much) (milliseconds|items|bytes|values|times)\b|\bfor so long\b|\bin which a\b.*\bso many\b/i, 'say how many'],
-  [/\b(?:[A-FH-OQ-Z]\d{2}|G(?:0\d|1[5-9]|[2-9]\d))\b(?=[:,] |'|\b\.)/, 'plain words: a reader cannot look this code up'],
+  [
+    /\b(?:[ABD-FH-OQ-Z]\d{2}|C(?:0\d|1[7-9]|[2-9]\d)|G(?:0\d|1[5-9]|[2-9]\d))\b(?=[:,] |'|\b\.)/,
+    'plain words: a reader cannot look this code up',
+  ],
   [/\bcontract\.md\b/, 'the guarantees (docs/guarantees.md)'],
 ];
 /** In src/ only: elsewhere the word has its common meaning. */

@@ -11,7 +11,7 @@ import * as is from 'typescript/unstable/ast/is';
 import { API } from 'typescript/unstable/sync';
 
 /** Each imports what it shares with an entry point before it from there. */
-const ENTRIES = ['index', 'worker/index', 'testing/index'];
+const ENTRIES = ['index', 'worker/index', 'testing/index', 'cluster/index'];
 const EXPORT = /^export (?=declare |abstract |interface |type )/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));

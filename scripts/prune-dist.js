@@ -6,16 +6,16 @@ import { dirname, join } from 'node:path';
 
 const dist = join(import.meta.dirname, '../dist');
 /** What programs import, with declarations. The other entries are the command and the worker. */
-const PUBLIC = ['index', 'worker/index', 'testing/index'];
+const PUBLIC = ['index', 'worker/index', 'testing/index', 'cluster/index'];
 const ENTRIES = [...PUBLIC, 'cli/main', 'worker/entry'];
-const IMPORT = /^(?:import|export)\b[^;'"]*['"](\.[^'"]*)['"];/gm;
+const IMPORT = /^(?:import|export)\b[^;'"]*['"](\.[^'"]*)['"];|\bawait import\(['"](\.[^'"]*)['"]\)/gm;
 
 const needed = new Set(['THIRD-PARTY-LICENSES.txt', ...PUBLIC.map((entry) => `${entry}.d.ts`)].map((file) => join(dist, file)));
 
 function keep(file) {
   if (needed.has(file)) return;
   needed.add(file);
-  for (const [, path] of readFileSync(file, 'utf8').matchAll(IMPORT)) keep(join(dirname(file), path));
+  for (const [, path, later] of readFileSync(file, 'utf8').matchAll(IMPORT)) keep(join(dirname(file), path ?? later));
 }
 
 for (const entry of ENTRIES) keep(join(dist, `${entry}.js`));

@@ -3,6 +3,7 @@
 // biome-ignore-all format: it is generated
 // biome-ignore-all assist: it is generated
 import { Pool, QueueFullError, TaskCancelledError, WorkerDiedError, type Executor, type TaskArgs, type TaskResult } from 'everpool';
+import { Cluster, HostLostError, serve, type Connection, type Host } from 'everpool/cluster';
 import { InlinePool, chaos } from 'everpool/testing';
 import { context, isWorker, onStart, onStop } from 'everpool/worker';
 import { test } from 'vitest';
@@ -18,6 +19,7 @@ interface Tasks {
 }
 
 declare const pool: Pool<Tasks>;
+declare const cluster: Cluster<Tasks>;
 declare const files: string[];
 declare const urls: string[];
 declare function records(): AsyncIterable<{ id: string }>;
@@ -282,6 +284,81 @@ test("docs/bulk.md: Your own loop", async () => {
     pool.run('crawl', [url]).catch(console.error);
   }
   await pool.idle();
+});
+
+test("docs/cluster.md: Start", async () => {
+  const cluster = new Cluster({ connection: { redis: 'redis://10.0.0.1' } });
+  console.log(await cluster.run('add', [2, 3]));
+  for await (const size of cluster.map('sizeOf', files, { retries: 1 })) console.log(size);
+  await cluster.close();
+});
+
+test("docs/cluster.md: From Pool to Cluster", async () => {
+  type Tasks = { add: (a: number, b: number) => number };
+  const { REDIS_URL: redis } = process.env;
+  const executor: Executor<Tasks> = redis
+    ? new Cluster<Tasks>({ connection: { redis } })
+    : new Pool<Tasks>({ module: new URL('./tasks.js', import.meta.url) });
+  console.log(await executor.run('add', [2, 3]));
+  await executor.close();
+});
+
+test("docs/cluster.md: Batches that outlive their client", async () => {
+  const batch = cluster.map('score', records(), { id: 'scores-2026-05', retries: 1 });
+  for await (const { id, score } of batch) console.log(id, score);
+  await batch.forget();
+});
+
+test("docs/cluster.md: serve(module, options: ServeOptions): Promise<Host>", async () => {
+  const host = await serve(new URL('./tasks.js', import.meta.url), {
+    connection: { postgres: 'postgres://app@db/app', schema: 'everpool' },
+    name: 'images@2',
+    pool: { size: 4, limits: { rssBytes: 1024 ** 3 } },
+  });
+  process.once('SIGTERM', () => host.close());
+  host.on('storeError', ({ error }) => console.error(error.message));
+});
+
+test("docs/cluster.md: Host", async () => {
+  const isHealthy = (host: Host) => host.state === 'open' && host.pool.state === 'open';
+  console.log(isHealthy);
+});
+
+test("docs/cluster.md: new Cluster<M>(options: ClusterOptions)", async () => {
+  const images = new Cluster({ connection: { redis: 'redis://10.0.0.1' }, name: 'images@2', pendingLimit: 10_000 });
+  await images.ready();
+  console.log(await images.hosts());
+  await images.detach();
+});
+
+test("docs/cluster.md: Cluster", async () => {
+  const task = cluster.run('compute', [60_000], { tag: 'reports' });
+  await task.started;
+  await cluster.end(task.id, { how: 'cancel', reason: 'the user left' }); // from any process
+  console.log(await cluster.killTasks({ tag: 'reports', everywhere: true }));
+});
+
+test("docs/cluster.md: ClusterBatch", async () => {
+  const batch = cluster.attach<number>('scores-2026-05'); // not async: a batch is a promise of its results
+  console.log(await batch.settled());
+  await batch.forget(); // removes it and its results from the store
+});
+
+test("docs/cluster.md: ClusterStats", async () => {
+  const { cluster: all, hosts } = await cluster.stats();
+  console.log(`${all.running} running, ${all.queued} queued on ${hosts.length} hosts`);
+});
+
+test("docs/cluster.md: PostgresConnection", async () => {
+  const connection: Connection = { postgres: { host: 'db', user: 'app', ssl: { ca: '…' } }, migrate: false };
+  console.log(connection);
+});
+
+test("docs/cluster.md: HostLostError", async () => {
+  await cluster.run('compute', [50]).catch((error) => {
+    if (!(error instanceof HostLostError)) throw error;
+    console.log(error.taskName, error.why, error.host);
+  });
 });
 
 test("docs/errors.md: Errors", async () => {
