@@ -15,7 +15,7 @@ export type Transitions<State extends string> = Readonly<Record<State, readonly 
 export type Steps<State extends string> = Readonly<Record<State, Readonly<Partial<Record<State, number>>>>>;
 
 /** The upper limit of the step numbers: `id * STEP_LIMIT + step` names an object and its step. */
-export const STEP_LIMIT = 128;
+export const STEP_LIMIT = 256;
 /** A story remembers one step more than this: a power of two. */
 export const STORY_MASK = 63;
 

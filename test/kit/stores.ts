@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -90,8 +90,8 @@ export interface PostgresServer extends StoreServer {
 }
 
 export async function startPostgres(): Promise<PostgresServer> {
-  const folder = postgresFolder();
   const dir = mkdtempSync(join(tmpdir(), 'everpool-postgres-'));
+  const folder = runnableIn(dir, postgresFolder());
   const [data, passwordFile] = [join(dir, 'data'), join(dir, 'password')];
   writeFileSync(passwordFile, PASSWORD);
   if ('uid' in NOBODY) for (const path of [dir, passwordFile]) chownSync(path, 65534, 65534);
@@ -149,6 +149,20 @@ function postgresFolder(): string {
     execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: packageFolder });
   for (const name of ['initdb', 'postgres']) chmodSync(join(folder, 'bin', name), 0o755);
   return folder;
+}
+
+/** Another user runs it: of a folder that only root may enter, that user gets a copy. */
+function runnableIn(dir: string, folder: string): string {
+  if (!('uid' in NOBODY)) return folder;
+  chmodSync(dir, 0o755);
+  try {
+    execFileSync(join(folder, 'bin', 'postgres'), ['--version'], { ...NOBODY, cwd: dir, stdio: 'pipe' });
+    return folder;
+  } catch {
+    const copy = join(dir, 'native');
+    cpSync(folder, copy, { recursive: true, verbatimSymlinks: true });
+    return copy;
+  }
 }
 
 // ---- a process
