@@ -15,6 +15,8 @@ const FEW_EVENTS = 4;
 const MOST_PAUSE_MS = 20;
 const PROBE = 'everpool-probe';
 const PROBE_MS = 100;
+const INTERRUPT_MS = 20;
+const MOST_INTERRUPTS = 100;
 
 /** The name of each field, followed by its value. */
 export type EventFields = readonly string[];
@@ -32,6 +34,7 @@ export class EventReader {
   /** Those that wait for the event with that probe. */
   readonly #probes = new Map<string, () => void>();
   #isClosed = false;
+  #isReading = false;
 
   constructor(bullmq: BullMQ, name: string, factory: BackendFactory, onError: (error: unknown) => void) {
     this.#isAftermath = (error) => error instanceof Error && error.message === bullmq.CONNECTION_CLOSED_ERROR_MSG;
@@ -72,16 +75,24 @@ export class EventReader {
 
   close(): void {
     this.#isClosed = true;
-    Promise.resolve(this.#backend.disconnect())
+    this.#interrupt()
       .then(() => this.#backend.close())
       .catch(() => undefined);
+  }
+
+  /** Repeated, because BullMQ misses it if the reading is only about to wait. */
+  async #interrupt(): Promise<void> {
+    for (let tries = 0; tries === 0 || (this.#isReading && tries < MOST_INTERRUPTS); tries += 1) {
+      if (tries > 0) await pause(INTERRUPT_MS);
+      await this.#backend.disconnect();
+    }
   }
 
   async #run(): Promise<void> {
     for (let from = '$'; !this.#isClosed; ) {
       let pauseMs = 0;
       try {
-        const events = (await this.#backend.readEvents(from, BLOCK_MS))?.[0]?.[1] ?? [];
+        const events = await this.#read(from);
         for (const [id, fields] of events) {
           from = id;
           this.#deliver(fields);
@@ -92,6 +103,15 @@ export class EventReader {
         pauseMs = RESTART_MS;
       }
       if (pauseMs > 0) await pause(pauseMs);
+    }
+  }
+
+  async #read(from: string): Promise<[id: string, fields: string[]][]> {
+    this.#isReading = true;
+    try {
+      return (await this.#backend.readEvents(from, BLOCK_MS))?.[0]?.[1] ?? [];
+    } finally {
+      this.#isReading = false;
     }
   }
 
@@ -111,7 +131,7 @@ export class EventReader {
 }
 
 /**
- * The events that are kept, of all clients and tasks: about five for each task. A client that does
+ * The events that are kept, of all clients and tasks: two to four for each task. A client that does
  * not read for longer finds its results by looking them up.
  */
 export const MOST_EVENTS = 10_000;
