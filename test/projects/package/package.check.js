@@ -25,7 +25,7 @@ test('it depends on two packages', () => {
 
 test('it declares its public names alone', () => {
   const declarations = files.filter((file) => file.endsWith('.d.ts')).sort();
-  assert.deepEqual(declarations, ['dist/index.d.ts', 'dist/testing/index.d.ts', 'dist/worker/index.d.ts']);
+  assert.deepEqual(declarations, ['dist/cluster/index.d.ts', 'dist/index.d.ts', 'dist/testing/index.d.ts', 'dist/worker/index.d.ts']);
   for (const file of declarations) assert.doesNotMatch(textOf(file), /@internal/);
 });
 

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool, TaskTimeoutError, WorkerDiedError } from 'everpool';
 
+/** The task and nothing else: no frame of everpool is below it. */
+const isOneFrame = (stack) => /^ {4}at .*:\d+:\d+\)$/.test(stack);
+
 export async function runProgram(module) {
   const folder = mkdtempSync(join(tmpdir(), 'everpool-project-'));
   const mark = join(folder, 'stopped');
@@ -20,11 +23,11 @@ export async function runProgram(module) {
     const death = await pool.run('die').catch((error) => error);
     let late;
     let tries = 0;
-    // The kill waits a moment for the stack: on a busy machine that may not be enough, or the task may not have come to its first line.
+    // The kill waits a moment for the stack: on a busy machine that may not be enough, or the task may not have begun.
     do {
       late = await pool.run('spin', [], { timeoutMs: 100 }).catch((error) => error);
       tries++;
-    } while (late instanceof TaskTimeoutError && !String(late.workerStack).startsWith('    at '));
+    } while (late instanceof TaskTimeoutError && !isOneFrame(late.workerStack));
     await pool.run('add', [1, 2]); // in the worker that came after it, and is to stop
     await pool.close();
     return {
@@ -34,7 +37,7 @@ export async function runProgram(module) {
       thrown: [thrown instanceof RangeError, thrown.message, thrown.code],
       yielded,
       died: death instanceof WorkerDiedError && death.death.exitCode,
-      late: late instanceof TaskTimeoutError && /^ {4}at .*:\d+:\d+\)$/.test(late.workerStack),
+      late: late instanceof TaskTimeoutError,
       stopped: existsSync(mark),
       spawnedOften: spawned > 6 + tries,
     };
