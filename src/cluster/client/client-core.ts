@@ -86,6 +86,9 @@ export class ClientCore {
   /** When the store answered last. */
   answeredAt: number;
   #state: ClientState = 'open';
+  #how = 'is open';
+  /** While there is one, the process stays alive. */
+  #holds = 0;
   #lastNumber = 0;
   /** Wakes those that wait to call the store again. */
   readonly #paused = new Set<() => void>();
@@ -123,10 +126,14 @@ export class ClientCore {
   get state(): ClientState {
     return this.#state;
   }
-  /** open → closing → closed */
-  become(state: 'closing' | 'closed'): void {
+  /** open → closing → closed. Errors say `how`, after the name. */
+  become(state: 'closing' | 'closed', how: string): void {
     this.#state = state;
-    if (state === 'closed') this.wake();
+    this.#how = how;
+    if (state === 'closed') {
+      this.wake();
+      if (this.#holds > 0) this.clock.release();
+    }
     this.waiters.check();
   }
 
@@ -139,7 +146,7 @@ export class ClientCore {
   }
 
   closedError(what = ''): PoolClosedError {
-    return new PoolClosedError(`the cluster '${this.options.name}' is ${this.#state}${what}`);
+    return new PoolClosedError(`the cluster '${this.options.name}' ${this.#how}${what}`);
   }
 
   /** Resolves once nothing is pending, and no batch under way submits more immediately. */
@@ -156,6 +163,14 @@ export class ClientCore {
       });
       return false;
     });
+  }
+
+  /** Keeps the process alive until `release`, or until the client has closed. */
+  hold(): void {
+    if (++this.#holds === 1 && this.#state !== 'closed') this.clock.hold();
+  }
+  release(): void {
+    if (--this.#holds === 0 && this.#state !== 'closed') this.clock.release();
   }
 
   // ---- its tasks
@@ -176,7 +191,7 @@ export class ClientCore {
     settler: Settler,
   ): ClientTask {
     const record = new ClientTask(state, id, this.nextNumber(), name, data, retries, isKept, options, this.clock.now(), settler);
-    if (this.pending.size === 0) this.clock.hold();
+    this.hold();
     this.pending.set(record.id, record);
     this.counts.submitted += 1;
     if (options.queueTimeoutMs !== undefined) this.deadlines.set(record, record.submittedAt + options.queueTimeoutMs);
@@ -189,21 +204,29 @@ export class ClientCore {
     this.deadlines.clear(record);
     if (record.options.signal !== undefined) this.signals.unwatch(record.options.signal, record);
     this.sweep.drop(record);
-    if (this.pending.delete(record.id) && this.pending.size === 0) this.clock.release();
+    if (this.pending.delete(record.id)) this.release();
     this.waiters.check();
   }
 
   // ---- the calls of the store
 
-  /** Repeats the call until the store answers it. Rejects when the client has closed. */
+  /**
+   * Repeats the call until the store answers it, and keeps the process alive meanwhile. Rejects
+   * when the client has closed.
+   */
   async ask<T>(call: () => Promise<T>): Promise<T> {
-    for (let delay = FIRST_DELAY_MS; ; delay = Math.min(2 * delay, LONGEST_DELAY_MS)) {
-      try {
-        return await this.askOnce(call);
-      } catch (error) {
-        if (this.#state === 'closed') throw error;
-        await this.pause(delay);
+    this.hold();
+    try {
+      for (let delay = FIRST_DELAY_MS; ; delay = Math.min(2 * delay, LONGEST_DELAY_MS)) {
+        try {
+          return await this.askOnce(call);
+        } catch (error) {
+          if (this.#state === 'closed') throw error;
+          await this.pause(delay);
+        }
       }
+    } finally {
+      this.release();
     }
   }
 
@@ -258,9 +281,12 @@ export class ClientCore {
 
   /** Runs what nobody waits for. It ends early when the client closes. */
   run(what: string, work: () => Promise<unknown>): void {
-    work().catch((error: unknown) => {
-      if (this.#state !== 'closed') reportThrown(what, error);
-    });
+    this.hold();
+    work()
+      .catch((error: unknown) => {
+        if (this.#state !== 'closed') reportThrown(what, error);
+      })
+      .finally(() => this.release());
   }
 
   #onError(error: Error): void {

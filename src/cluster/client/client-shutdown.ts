@@ -15,6 +15,8 @@ const FLUSH_MS = 5000;
 type How = 'close' | 'terminate' | 'detach';
 /** A call takes effect only if it is stronger than the one before. */
 const STRENGTH: Record<How, number> = { close: 1, detach: 2, terminate: 3 };
+/** For the errors of what comes after the call. */
+const WORDS: Record<How, string> = { close: 'is closing', detach: 'was detached', terminate: 'was terminated' };
 
 export class ClientShutdown {
   readonly #core: ClientCore;
@@ -72,7 +74,7 @@ export class ClientShutdown {
     }
     if (core.state !== 'closed' && (this.#how === undefined || STRENGTH[how] > STRENGTH[this.#how])) {
       this.#how = how;
-      if (core.state === 'open') core.become('closing');
+      core.become('closing', WORDS[how]);
     }
     return this.#done.promise;
   }
@@ -115,7 +117,7 @@ export class ClientShutdown {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     const core = this.#core;
-    const closed = core.closedError();
+    const closed = core.closedError(': the hosts go on with what the store has');
     for (const record of [...core.pending.values()]) core.settlement.fail(record, closed);
     core.discards.flush();
     void this.#disconnect();
@@ -130,7 +132,7 @@ export class ClientShutdown {
     if (this.#bound !== undefined) clock.clearTimer(this.#bound);
     core.sweep.stop();
     core.deadlines.stop();
-    core.become('closed');
+    core.become('closed', this.#how === 'close' ? 'is closed' : WORDS[this.#how as How]);
     await this.#within(core.store.close());
     core.events.emit('closed', {});
     this.#done?.resolve();

@@ -49,7 +49,7 @@ export function createBatch<R>(
     const submitter = new ClusterSubmitter(core, name, caller);
     return handle<R>(submitter.id, new BatchRun(submitter, source, toArgs, resolved), () => Promise.resolve());
   }
-  const submitter = new NamedSubmitter(core, name, caller, id, source.size);
+  const submitter = new NamedSubmitter(core, name, caller, id);
   const run = new BatchRun(submitter, source, toArgs, resolved);
   run.onOver = () => {
     if (run.verdict === undefined && run.pump.total !== undefined) submitter.onTotal(run.pump.total);

@@ -25,16 +25,21 @@ export class Discards {
     if (record.isKept) return;
     this.#ids.push(record.id);
     if (this.#timer !== undefined || this.#isRunning) return;
+    this.#core.hold(); // for the timer
     this.#timer = this.#core.clock.setTimer(() => this.flush(), DELAY_MS);
   }
 
   /** Now. */
   flush(): void {
-    if (this.#timer !== undefined) this.#core.clock.clearTimer(this.#timer);
+    const timer = this.#timer;
     this.#timer = undefined;
-    if (this.#isRunning || this.#ids.length === 0) return;
-    this.#isRunning = true;
-    this.#core.run('the removal of results', () => this.#run());
+    if (!this.#isRunning && this.#ids.length > 0) {
+      this.#isRunning = true;
+      this.#core.run('the removal of results', () => this.#run());
+    }
+    if (timer === undefined) return;
+    this.#core.clock.clearTimer(timer);
+    this.#core.release();
   }
 
   async #run(): Promise<void> {

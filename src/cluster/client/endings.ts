@@ -9,9 +9,10 @@ import { encode } from '../../ipc/codec/codec.js';
 import { deferred } from '../../shared/deferred.js';
 import { ignore } from '../../shared/ignore.js';
 import { writeEnd } from '../wire/messages.js';
+import { isSealedByOthers } from '../wire/task.js';
 import { toText } from '../wire/text.js';
 import type { ClientCore } from './client-core.js';
-import { cancelledError, queueTimeoutError } from './messages.js';
+import { cancelledError, otherSecretError, queueTimeoutError } from './messages.js';
 import { startOf } from './settlement.js';
 import type { ClientTask, Ending } from './task-record.js';
 
@@ -120,7 +121,10 @@ export class Endings {
 
   // ---- tasks of others, and tasks that have settled here
 
-  /** Ends a task of any client. Resolves when it runs nowhere, and at once if it has ended. */
+  /**
+   * Ends a task of any client. Resolves when it runs nowhere, and at once if it has ended. Rejects
+   * if its host does not obey this client, which has another secret (OptionsError).
+   */
   async endAny(id: string, how: EndKind, reason: unknown): Promise<'finished' | 'removed' | 'ended'> {
     const { store, seals } = this.#core;
     const text = encodedReason(reason);
@@ -128,22 +132,39 @@ export class Endings {
     // Its owner has to know the reason before it sees that the task is missing.
     const message = writeEnd('ended', { id, how, reason: text }, seals);
     await this.#core.ask(() => store.publishEnded(message));
-    return this.#endStored(id, { how, reason: text });
+    return this.#endStored(id, { how, reason: text }, this.#core.options.connectTimeoutMs);
   }
 
-  /** It has settled here while the call that adds it was under way, so it must not start. */
-  removeLater({ id, ending }: ClientTask): void {
-    this.#core.run('the removal of a task', () => this.#endStored(id, ending ?? { how: 'kill', reason: '' }));
-  }
-
-  async #endStored(id: string, ending: Pick<Ending, 'how' | 'reason'>): Promise<'finished' | 'removed' | 'ended'> {
+  /**
+   * It has settled here while the call that adds it was under way, so it must not start.
+   * @param head of what was to be added: the same item of a named batch may be another client's
+   */
+  removeLater({ id, isKept, ending }: ClientTask, head: string | undefined): void {
     const core = this.#core;
+    core.run('the removal of a task', async () => {
+      const [found] = isKept ? await core.ask(() => core.store.heads([id])) : [head];
+      if (found === head) await this.#endStored(id, ending ?? { how: 'kill', reason: '' });
+    });
+  }
+
+  /** @param doubtMs a host that has not obeyed by then may refuse this client */
+  async #endStored(
+    id: string,
+    ending: Pick<Ending, 'how' | 'reason'>,
+    doubtMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<'removed' | 'ended'> {
+    const core = this.#core;
+    let doubtAt = core.clock.now() + doubtMs;
     for (let delay = FIRST_DELAY_MS; ; delay = Math.min(2 * delay, LONGEST_DELAY_MS)) {
       const answer = await core.ask(() => core.store.remove(id));
       if (answer !== 'taken') return answer === 'removed' ? 'removed' : 'ended';
       this.#publish(id, ending);
       await core.pause(delay);
       if (!(await this.#isUnfinished(id))) return 'ended';
+      if (core.clock.now() < doubtAt) continue;
+      const [stored] = await core.ask(() => core.store.read([id]));
+      if (stored !== undefined && isSealedByOthers(id, stored.data, core.seals)) throw otherSecretError(id, doubtMs);
+      doubtAt = Number.POSITIVE_INFINITY;
     }
   }
 

@@ -42,10 +42,15 @@ async function killOthers(core: ClientCore, { tag, queued, running, reason }: Ki
   });
   found.sort((a, b) => Number(a.isRunning) - Number(b.isRunning));
   let count = 0;
+  const failures: unknown[] = [];
   for (let at = 0; at < found.length; at += AT_A_TIME) {
     const ends = found.slice(at, at + AT_A_TIME).map(({ id }) => core.endings.endAny(id, 'kill', reason));
-    for (const end of await Promise.all(ends)) if (end !== 'finished') count += 1;
+    for (const end of await Promise.allSettled(ends)) {
+      if (end.status === 'rejected') failures.push(end.reason);
+      else if (end.value !== 'finished') count += 1;
+    }
   }
+  if (failures.length > 0) throw failures[0]; // the others have ended
   return count;
 }
 

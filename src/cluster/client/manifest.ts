@@ -8,7 +8,7 @@ export interface Manifest {
   readonly name: string;
   /** Items from this one on were never added. It is written before the items below it are. */
   readonly mark: number;
-  /** The number of items, once the input has ended. */
+  /** The number of items, once all have settled: the most of any call. */
   readonly total: number | undefined;
 }
 
@@ -39,6 +39,12 @@ function isCount(value: unknown): value is number {
 
 export function itemId(batchId: string, index: number): string {
   return `b-${batchId}-${index}`;
+}
+
+/** @param taskId of an item */
+export function partsOf(taskId: string): { readonly batch: string; readonly index: number } {
+  const at = taskId.lastIndexOf('-');
+  return { batch: taskId.slice('b-'.length, at), index: Number(taskId.slice(at + 1)) };
 }
 
 /** @param taskId any */

@@ -1,6 +1,6 @@
 /** The messages of errors. The functions only build errors; they decide and settle nothing. */
 
-import { EverpoolError, TaskCancelledError, TaskTimeoutError } from '../../shared/errors.js';
+import { EverpoolError, OptionsError, TaskCancelledError, TaskTimeoutError } from '../../shared/errors.js';
 import { because } from '../../shared/program.js';
 import { show } from '../../shared/show.js';
 import { ResultLostError, StoreError } from '../errors.js';
@@ -43,6 +43,13 @@ export function unreadableError(record: ClientTask, found: unknown): ResultLostE
 
 export function refusedError(record: ClientTask, cause: unknown): StoreError {
   return new StoreError(`the store refuses ${aboutTask(record)}${because(cause)}`, { cause });
+}
+
+export function otherSecretError(id: string, afterMs: number): OptionsError {
+  return new OptionsError(
+    `secret: task ${id} still runs after ${afterMs} ms. It is sealed with a secret that this client does not have, and a host ` +
+      `obeys only clients with one of its secrets`,
+  );
 }
 
 export function batchError(id: string, what: string): EverpoolError {

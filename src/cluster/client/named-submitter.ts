@@ -12,10 +12,9 @@ import type { Encoded } from '../../ipc/codec/codec.js';
 import type { ItemSettler } from '../../pool/batch/submitter.js';
 import type { ResolvedTaskOptions } from '../../pool/options/task-options.js';
 import type { Caller } from '../../pool/task/submission-stack.js';
-import type { StoredTask } from '../store/types.js';
-import type { TaskData } from '../wire/task.js';
 import type { ClientCore } from './client-core.js';
 import { type BatchItem, ClusterSubmitter } from './cluster-submitter.js';
+import { adopt } from './kept-items.js';
 import { itemId, type Manifest, readManifest, writeManifest } from './manifest.js';
 import { batchError } from './messages.js';
 import { taskData, totalOf } from './submit.js';
@@ -39,14 +38,13 @@ export class NamedSubmitter extends ClusterSubmitter {
   /** Items below this may be in the store: another client may have added them. */
   #oldMark = 0;
   #held: Held[] = [];
+  /** Known when all items have settled: until then, some of them may never come. */
   #total: number | undefined;
   #isRunning = false;
 
-  /** @param total the number of items, where it is known beforehand */
-  constructor(core: ClientCore, name: string, caller: Caller | undefined, batchId: string, total: number | undefined) {
+  constructor(core: ClientCore, name: string, caller: Caller | undefined, batchId: string) {
     super(core, name, caller, batchId);
     this.#batchId = batchId;
-    this.#total = total;
     this.#run();
   }
 
@@ -64,7 +62,7 @@ export class NamedSubmitter extends ClusterSubmitter {
     return item;
   }
 
-  /** The input has ended. */
+  /** All items have settled. */
   onTotal(total: number): void {
     this.#total = total;
     this.#run();
@@ -91,7 +89,7 @@ export class NamedSubmitter extends ClusterSubmitter {
   async #open(): Promise<void> {
     const { core } = this;
     const id = this.#batchId;
-    const own: Manifest = { name: this.name, mark: 0, total: this.#total };
+    const own: Manifest = { name: this.name, mark: 0, total: undefined };
     const text = await core.ask(() => core.store.createBatch(id, writeManifest(id, own, core.seals)));
     const found = readManifest(id, text, core.seals);
     if (found === undefined) this.#fail('what the store has of it is not valid, or is not sealed with a secret of this client');
@@ -117,7 +115,11 @@ export class NamedSubmitter extends ClusterSubmitter {
     for (let at = 0; at < old.length; ) {
       const some = this.#some(old, at);
       at += some.length;
-      await this.#adopt(some);
+      await adopt(
+        this.core,
+        some.map(({ record }) => record),
+        (record) => this.#add(record),
+      );
     }
     const top = Math.max(-1, ...held.map(({ index }) => index)) + 1;
     if (top > this.#known.mark) await this.#write({ mark: top + STRIDE });
@@ -133,26 +135,6 @@ export class NamedSubmitter extends ClusterSubmitter {
       if (at > from && bytes > MOST_BYTES_READ) break;
     }
     return held.slice(from, at);
-  }
-
-  async #adopt(held: readonly Held[]): Promise<void> {
-    const { core } = this;
-    const found = await core.ask(() => core.store.read(held.map(({ record }) => record.id)));
-    held.forEach(({ index, record }, at) => {
-      if (record.isSettled) return;
-      const stored = found[at];
-      if (stored === undefined) this.#add(record);
-      else if (!isSame(stored, record.data as TaskData)) {
-        const what = `item ${index} is in the store with other arguments, or for another task`;
-        if (record.ending === undefined) core.settlement.fail(record, batchError(this.#batchId, what));
-        else core.settlement.end(record, false);
-      } else {
-        record.data = undefined;
-        core.sweep.watch(record);
-        core.outcomes.onStatus(record, stored.status);
-        core.endings.proceed(record);
-      }
-    });
   }
 
   /** It is not in the store. */
@@ -171,9 +153,10 @@ export class NamedSubmitter extends ClusterSubmitter {
     core.sender.add(record);
   }
 
+  /** The same call may have had fewer items before. */
   async #writeTotal(): Promise<void> {
     const total = this.#total;
-    if (total !== undefined && this.#known.total === undefined) await this.#write({ total });
+    if (total !== undefined && total > (this.#known.total ?? -1)) await this.#write({ total });
   }
 
   get #known(): Manifest {
@@ -189,24 +172,9 @@ export class NamedSubmitter extends ClusterSubmitter {
       this.#fail('somebody has removed it');
       return;
     }
-    const next = { name: this.name, mark: Math.max(found.mark, change.mark ?? 0), total: found.total ?? change.total };
+    const total = change.total === undefined ? found.total : Math.max(change.total, found.total ?? 0);
+    const next = { name: this.name, mark: Math.max(found.mark, change.mark ?? 0), total };
     await core.ask(() => core.store.updateBatch(id, writeManifest(id, next, core.seals)));
     this.#manifest = next;
-  }
-}
-
-/** The times of the two calls differ, and so do the seals. */
-function isSame({ data }: StoredTask, own: TaskData): boolean {
-  if (typeof data !== 'object' || data === null) return false;
-  const { head, args } = data as Partial<TaskData>;
-  return args === own.args && nameOf(head) === nameOf(own.head);
-}
-
-function nameOf(head: unknown): unknown {
-  try {
-    const read: unknown = JSON.parse(head as string);
-    return typeof read === 'object' && read !== null ? (read as { name?: unknown }).name : undefined;
-  } catch {
-    return undefined;
   }
 }

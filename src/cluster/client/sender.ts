@@ -8,6 +8,7 @@
 import type { NewTask } from '../store/types.js';
 import type { TaskData } from '../wire/task.js';
 import type { ClientCore } from './client-core.js';
+import { addedByOthers, adopt } from './kept-items.js';
 import { refusedError } from './messages.js';
 import type { ClientTask } from './task-record.js';
 
@@ -71,21 +72,24 @@ export class Sender {
       const tasks = records.map(toNewTask);
       try {
         await core.askOnce(() => core.store.add(tasks));
-        for (const record of records) core.settlement.apart(record, () => this.#onStored(record));
+        const others = await addedByOthers(core, records, tasks);
+        for (const [at, record] of records.entries())
+          if (!others.includes(record)) core.settlement.apart(record, () => this.#onStored(record, tasks[at]));
+        if (others.length > 0) await adopt(core, others, (record) => this.#onStored(record, undefined));
         return;
       } catch (error) {
         if (core.state === 'closed') throw error;
         if (core.isRefusal(error)) {
-          await this.#onRefused(records, error);
+          await this.#onRefused(records, tasks, error);
           return;
         }
       }
       await core.pause(delay);
-      records = this.#stillWanted(records);
+      records = this.#stillWanted(records, tasks);
     }
   }
 
-  async #onRefused(records: readonly ClientTask[], error: unknown): Promise<void> {
+  async #onRefused(records: readonly ClientTask[], tasks: readonly NewTask[], error: unknown): Promise<void> {
     const core = this.#core;
     const [record] = records;
     if (record !== undefined && records.length === 1) {
@@ -93,23 +97,23 @@ export class Sender {
       else core.settlement.fail(record, refusedError(record, error));
       return;
     }
-    for (const each of records) await this.#send(this.#stillWanted([each]));
+    for (const [at, each] of records.entries()) await this.#send(this.#stillWanted([each], tasks.slice(at, at + 1)));
   }
 
   /** The answer may be lost: what is not wanted any more may be in the store. */
-  #stillWanted(records: readonly ClientTask[]): ClientTask[] {
-    return records.filter((record) => {
+  #stillWanted(records: readonly ClientTask[], tasks: readonly NewTask[]): ClientTask[] {
+    return records.filter((record, at) => {
       if (!record.isSettled && record.ending === undefined) return true;
-      this.#core.settlement.apart(record, () => this.#onStored(record));
+      this.#core.settlement.apart(record, () => this.#onStored(record, tasks[at]));
       return false;
     });
   }
 
   /** The store has it, or may have it. */
-  #onStored(record: ClientTask): void {
+  #onStored(record: ClientTask, task: NewTask | undefined): void {
     const core = this.#core;
     if (record.isSettled) {
-      core.endings.removeLater(record);
+      core.endings.removeLater(record, task?.data.head);
       return;
     }
     record.data = undefined;

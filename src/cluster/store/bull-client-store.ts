@@ -124,6 +124,11 @@ class BullClientStore implements ClientStore {
     });
   }
 
+  async heads(ids: readonly string[]): Promise<(string | undefined)[]> {
+    const heads = await this.#call(this.#connection.heads(this.#backend, ids));
+    return heads.map((head) => (typeof head === 'string' ? head : undefined));
+  }
+
   async rows(id: string): Promise<readonly string[]> {
     const { logs } = await this.#call(this.#backend.getJobLogs(id, 0, -1, true));
     return logs;

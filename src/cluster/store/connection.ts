@@ -23,6 +23,8 @@ export interface StoreConnection {
   discard(backend: IQueueBackend, ids: readonly string[]): Promise<void>;
   /** In the order of the ids; each as `isFinished` of BullMQ. */
   statuses(backend: IQueueBackend, ids: readonly string[]): Promise<(readonly [code: number, value: unknown])[]>;
+  /** In the order of the ids: the field `head` of the data of each, or anything else. */
+  heads(backend: IQueueBackend, ids: readonly string[]): Promise<unknown[]>;
   /** Makes what adding to these queues needs, for a role that may not create it. */
   prepare(queues: readonly string[]): Promise<void>;
   /** How many calls are worth to be under way at once. */

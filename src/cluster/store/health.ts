@@ -58,6 +58,6 @@ export class Health {
       this.#state = 'up';
       this.#said.clear();
       this.#listener.onRecovered();
-    }, PROBE_MS);
+    }, PROBE_MS).unref();
   }
 }

@@ -14,10 +14,13 @@ const own: Load = createRequire(import.meta.url);
 
 /** The store overrides protected methods, so the minor version counts. */
 const BULLMQ = '6.7';
+/** All that a program needs, so that it fails once. */
+const FOR_REDIS = `bullmq@${BULLMQ} ioredis@6`;
+const FOR_POSTGRES = `bullmq@${BULLMQ} pg@8`;
 
 /** @throws OptionsError */
 export function loadBullMQ(load: Load = own): BullMQ {
-  const bullmq = loadPeer(load, 'bullmq', `bullmq@${BULLMQ}`) as BullMQ;
+  const bullmq = loadPeer(load, 'bullmq', `${FOR_REDIS} (for PostgreSQL: ${FOR_POSTGRES})`) as BullMQ;
   const { version } = load('bullmq/package.json') as { version: string };
   if (version.startsWith(`${BULLMQ}.`)) return bullmq;
   throw new OptionsError(`connection: everpool works with bullmq ${BULLMQ}, and ${version} is installed: npm install bullmq@${BULLMQ}`);
@@ -25,7 +28,7 @@ export function loadBullMQ(load: Load = own): BullMQ {
 
 /** @throws OptionsError */
 export function loadIORedis(load: Load = own): IORedis {
-  return (loadPeer(load, 'ioredis', `bullmq@${BULLMQ} ioredis@6`) as typeof import('ioredis')).Redis;
+  return (loadPeer(load, 'ioredis', FOR_REDIS) as typeof import('ioredis')).Redis;
 }
 
 /** The Lua of one of BullMQ's scripts. */
@@ -35,7 +38,7 @@ export function loadScript(name: 'removeJob' | 'addPrioritizedJob'): string {
 
 /** BullMQ loads it by itself, and says less when it is missing. @throws OptionsError */
 export function checkPg(load: Load = own): void {
-  loadPeer(load, 'pg', `bullmq@${BULLMQ} pg@8`);
+  loadPeer(load, 'pg', FOR_POSTGRES);
 }
 
 function loadPeer(load: Load, name: string, install: string): unknown {

@@ -1,4 +1,5 @@
 /** PostgreSQL. */
+import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { BackendFactory, IQueueBackend, PostgresConnection, PostgresConnectionOptions, PostgresQueueBackend } from 'bullmq';
@@ -24,7 +25,7 @@ export function openPostgres(target: PostgresTarget, role: Role, onError: (error
   checkPg();
   const bullmq = loadBullMQ();
   const max = target.max ?? POOL_SIZES[role];
-  const sockets = new Sockets();
+  const sockets = new Sockets(role);
   const connection = openPool(bullmq, target, max, sockets);
   const pool = connection.pool as unknown as Pool;
   let isClosed = false;
@@ -45,7 +46,7 @@ export function openPostgres(target: PostgresTarget, role: Role, onError: (error
   const factory: BackendFactory = (name, opts, { blocking = false, withBlockingConnection = false } = {}) => {
     // One that blocks hears of a lost connection only if it owns it. But the store closes it.
     const backend = new bullmq.PostgresQueueBackend(connection, name, opts as PostgresOptions, blocking || withBlockingConnection);
-    (backend as unknown as { ownsConnection: boolean }).ownsConnection = false;
+    Object.assign(backend, { ownsConnection: false, waitForEvent });
     backends.push(backend);
     return backend;
   };
@@ -61,6 +62,7 @@ export function openPostgres(target: PostgresTarget, role: Role, onError: (error
     remove: (backend, id) => remove(pool, backend, id),
     discard: (backend, ids) => discard(pool, backend, ids),
     statuses: (backend, ids) => statuses(pool, backend, ids),
+    heads: (backend, ids) => heads(pool, backend, ids),
     async close() {
       isClosed = true;
       const closed = connection.close();
@@ -73,15 +75,48 @@ export function openPostgres(target: PostgresTarget, role: Role, onError: (error
   };
 }
 
+/** What BullMQ's backend has beside its types. */
+interface EventWaits {
+  ensureListeningEvents(): Promise<EventEmitter>;
+  cancelEventWait: (() => void) | undefined;
+  readonly qualifiedName: string;
+}
+
+/** As BullMQ's, whose timer keeps the process alive. */
+async function waitForEvent(this: EventWaits, timeoutMs: number): Promise<void> {
+  const client = await this.ensureListeningEvents();
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      client.removeListener('notification', onNotify);
+      this.cancelEventWait = undefined;
+      resolve();
+    };
+    const onNotify = ({ channel, payload }: { readonly channel: string; readonly payload?: string }): void => {
+      if (channel === 'bullmq_events' && payload === this.qualifiedName) end();
+    };
+    const timer = setTimeout(end, timeoutMs).unref();
+    this.cancelEventWait = end;
+    client.on('notification', onNotify);
+  });
+}
+
 /** All sockets of one store: a client of pg that is ended waits for its server, for ever. */
 class Sockets {
+  readonly #role: Role;
   readonly #open = new Set<Duplex>();
   #isClosed = false;
+
+  constructor(role: Role) {
+    this.#role = role;
+  }
 
   /** @param make of the program, in the options of pg */
   create(make: unknown, config: unknown): Duplex {
     if (this.#isClosed) throw new Error('the store is closed');
     const socket = typeof make === 'function' ? (make(config) as Duplex) : new Socket();
+    // A client that waits for something keeps the process alive; its connections do not.
+    if (this.#role === 'client') (socket as Partial<Socket>).unref?.();
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     return socket;
@@ -101,6 +136,7 @@ function openPool(bullmq: BullMQ, { driver, schema, migrate }: PostgresTarget, m
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+    allowExitOnIdle: true,
     ...given,
     stream: (config: unknown) => sockets.create((given as { stream?: unknown }).stream, config),
     max,
@@ -190,4 +226,14 @@ function codeOf(row: StatusRow | undefined): readonly [number, unknown] {
   if (row === undefined) return [-1, ''];
   if (row.state === 'completed') return [1, JSON.stringify(row.return_value ?? null)];
   return row.state === 'failed' ? [2, row.failed_reason ?? ''] : [0, row.state];
+}
+
+/** Without the arguments, which may be long. */
+const HEADS = "SELECT id, data ->> 'head' AS head FROM job WHERE queue = $1 AND id = ANY($2::text[])";
+
+async function heads(pool: Pool, backend: IQueueBackend, ids: readonly string[]): Promise<unknown[]> {
+  await backend.waitUntilReady();
+  const { rows } = await pool.query<{ id: string; head: unknown }>(HEADS, [backend.qualifiedName, ids]);
+  const byId = new Map(rows.map(({ id, head }) => [id, head]));
+  return ids.map((id) => byId.get(id));
 }

@@ -7,6 +7,7 @@ import type { Role, StoreConnection } from './connection.js';
 import type { RedisTarget } from './connection-options.js';
 import { type BullMQ, loadBullMQ, loadIORedis } from './peers.js';
 import { redisClient, type StoreClient } from './redis-client.js';
+import { readEvents } from './redis-events.js';
 import { bulkBackendClass, defineScripts, discard, remove } from './redis-scripts.js';
 import { afterEvents, within } from './waits.js';
 
@@ -39,6 +40,7 @@ export function openRedis(target: RedisTarget, role: Role, onError: (error: unkn
       if (!isClosed) onError(error);
     });
     connection.client.catch(ignore); // `connect` reports it
+    if (role === 'client') letExit(client);
     client.on('error', ignore); // BullMQ stops to listen when it closes, and ioredis prints then
     defineScripts(client);
     open.push({ connection, client });
@@ -53,7 +55,8 @@ export function openRedis(target: RedisTarget, role: Role, onError: (error: unkn
     const connection = blocking ? connectionOf(`${target.prefix}:${role}:events`, true) : main;
     const waiting = withBlockingConnection ? connectionOf(`${target.prefix}:${role}:tasks`, true) : undefined;
     const keyOf = (type: string): string => keys.toKey(name, type);
-    return new Backend(connection, name, keys.getKeys(name), keyOf, withPrefix(opts), waiting, false);
+    const backend = new Backend(connection, name, keys.getKeys(name), keyOf, withPrefix(opts), waiting, false);
+    return Object.assign(backend, { readEvents });
   };
 
   return {
@@ -65,6 +68,7 @@ export function openRedis(target: RedisTarget, role: Role, onError: (error: unkn
     prepare: async () => undefined,
     remove: (backend, id) => remove(main, backend, id),
     discard: (backend, ids) => discard(main, backend, ids),
+    heads: (backend, ids) => Promise.all(ids.map(async (id) => headOf((await backend.getJobData(id))?.data))),
     statuses: (backend, ids) => Promise.all(ids.map(async (id) => (await backend.isFinished(id, true)) as readonly [number, unknown])),
     async close() {
       isClosed = true;
@@ -74,6 +78,20 @@ export function openRedis(target: RedisTarget, role: Role, onError: (error: unkn
       await afterEvents();
     },
   };
+}
+
+/** Its connections keep no process alive: a client that waits for something does. */
+function letExit(client: StoreClient): void {
+  client.on('connect', () => client.stream.unref());
+  client.on('reconnecting', () => (client as unknown as { reconnectTimeout: NodeJS.Timeout | null }).reconnectTimeout?.unref());
+}
+
+function headOf(data: unknown): unknown {
+  try {
+    return (JSON.parse(String(data)) as { readonly head?: unknown } | null)?.head;
+  } catch {
+    return undefined;
+  }
 }
 
 type ConnectionClass = new (client: Redis, options: { blocking: boolean; shared: boolean }) => RedisConnection;

@@ -79,6 +79,8 @@ export interface ClientStore {
   statuses(ids: readonly string[]): Promise<TaskStatus[]>;
   /** In the order of the ids; undefined: missing. */
   read(ids: readonly string[]): Promise<(StoredTask | undefined)[]>;
+  /** In the order of the ids: `TaskData.head`, or undefined if there is none. */
+  heads(ids: readonly string[]): Promise<(string | undefined)[]>;
   /** The rows of its log. */
   rows(id: string): Promise<readonly string[]>;
   /** All unfinished tasks of all clients. */

@@ -1,4 +1,4 @@
-/** Waits of a store. What is open keeps the process alive; these do not. */
+/** Waits of a store. */
 
 /** Resolves when the promise has settled, or the time is over. Never rejects. */
 export async function within(ms: number, promise: Promise<unknown>): Promise<void> {

@@ -80,6 +80,13 @@ export function readTask(id: string, data: unknown, seals: Seals, now: number): 
   return { head: parsed, args, past: readPast(id, past, pastSeal, seals) };
 }
 
+/** True if its client has a secret, which is none of these. */
+export function isSealedByOthers(id: string, data: unknown, seals: Seals): boolean {
+  const { v, head, args, seal } = fields(data);
+  if (typeof seal !== 'string' || seal === '') return false;
+  return !seals.isOn || !seals.holds(seal, 'task', [id, String(v), String(head), String(args)]);
+}
+
 function readHead(text: string): TaskHead {
   const head = fields(parse(text));
   const retries = fields(head['retries']);

@@ -1,4 +1,4 @@
-/** A process whose clients and hosts have ended exits by itself, and at once. */
+/** A process whose clients and hosts have ended, or wait for nothing, exits by itself, and at once. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ async function lingers(how: string, connection: Connection): Promise<number> {
 }
 
 forEachStore((server) => {
-  for (const how of ['work', 'close', 'closeAtOnce', 'terminate', 'detach', 'aborted', 'noModule']) {
+  for (const how of ['work', 'close', 'closeAtOnce', 'terminate', 'detach', 'aborted', 'noModule', 'idle', 'attached', 'idleAtOnce']) {
     test(how, async () => {
       expect(await lingers(how, server.connection())).toBeLessThan(1500);
     });
@@ -29,7 +29,7 @@ forEachStore((server) => {
 
 describe('without a server', () => {
   const nowhere: Connection[] = [{ redis: 'redis://127.0.0.1:1' }, { postgres: 'postgres://127.0.0.1:1/x' }];
-  for (const how of ['closeAtOnce', 'notReady', 'terminate']) {
+  for (const how of ['closeAtOnce', 'notReady', 'terminate', 'idleAtOnce']) {
     test(how, async () => {
       for (const connection of nowhere) expect(await lingers(how, connection)).toBeLessThan(1500);
     });

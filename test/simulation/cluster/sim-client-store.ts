@@ -129,6 +129,9 @@ export class SimClientStore implements ClientStore {
   read(ids: readonly string[]): Promise<(StoredTask | undefined)[]> {
     return this.#call('read', [ids], () => ids.map((id) => this.#queue.read(id)));
   }
+  heads(ids: readonly string[]): Promise<(string | undefined)[]> {
+    return this.#call('heads', [ids], () => ids.map((id) => this.#queue.jobs.get(id)?.data.head));
+  }
   rows(id: string): Promise<readonly string[]> {
     return this.#call('rows', [id], () => [...(this.#queue.jobs.get(id)?.rows ?? [])]);
   }

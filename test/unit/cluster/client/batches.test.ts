@@ -116,6 +116,61 @@ describe('a batch with an id', () => {
     expect(named.error).toMatchObject({ code: 'ERR_EVERPOOL_BATCH', message: expect.stringContaining("'ten'") });
   });
 
+  it('two clients that submit it at the same time with other items get no results of each other', async () => {
+    const world = new TestWorld();
+    const [one, two] = [world.client().cluster, world.client().cluster];
+    const results = [seen(map(one, [1, 2, 3], { id: 'nightly' }).settled()), seen(map(two, [4, 2, 5], { id: 'nightly' }).settled())];
+    await world.run(10);
+    expect(await serveAll(world)).toBe(3);
+    const [first, second] = results.map(({ value }) => value as PromiseSettledResult<number>[]);
+    expect(first?.map((each) => each.status === 'fulfilled' && each.value)).toEqual([10, 20, 30]);
+    expect(second?.map((each) => each.status === 'fulfilled' && each.value)).toEqual([false, 20, false]);
+    expect(second?.[2]).toMatchObject({
+      reason: { code: 'ERR_EVERPOOL_BATCH', message: 'batch nightly: item 2 is in the store with other arguments, or for another task' },
+    });
+    expect(world.queue.jobs.size).toBe(3);
+    expect(world.clock.holds).toBe(0);
+  });
+
+  it('what another client has added at the same time is not removed by a client that has given it up', async () => {
+    const world = new TestWorld();
+    const [one, two] = [world.client(), world.client()];
+    const given = seen(map(two.cluster, [4], { id: 'nightly', queueTimeoutMs: 1000 }).settled());
+    two.store.onCall = (method) => (method === 'add' ? new Error('it does not arrive') : undefined);
+    void map(one.cluster, [1], { id: 'nightly' });
+    await world.run(2000);
+    two.store.onCall = () => undefined;
+    expect(given.isSettled).toBe(true);
+    await world.run(2000);
+    expect(world.argsOf(world.take())).toEqual([1]);
+  });
+
+  it('attach gives all of it if it was repeated with more items', async () => {
+    const world = new TestWorld();
+    for (const count of [10, 20, 15]) {
+      const { cluster } = world.client();
+      const results = seen(Promise.resolve(map(cluster, numbers(count), { id: 'nightly' })));
+      await world.run(10);
+      await serveAll(world);
+      expect(results.value).toEqual(tens(count));
+    }
+    const attached = seen(Promise.resolve(world.client().cluster.attach('nightly')));
+    await world.run(5000);
+    expect(attached.value).toEqual(tens(20));
+  });
+
+  it('attach stops where the client of a list died', async () => {
+    const world = new TestWorld();
+    const first = world.client();
+    void map(first.cluster, numbers(1000), { id: 'nightly', bufferSize: 12 })[Symbol.asyncIterator]();
+    await world.run(10);
+    first.store.die();
+    await serveAll(world);
+    const results = seen(Promise.resolve(world.client().cluster.attach('nightly')));
+    await world.run(5000);
+    expect(results.value).toEqual(tens(12));
+  });
+
   it('attach gives what was submitted, and is not a promise itself', async () => {
     const world = new TestWorld();
     const first = world.client();

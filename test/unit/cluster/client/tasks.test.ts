@@ -14,7 +14,7 @@ import {
   TaskTimeoutError,
 } from '../../../../src/shared/errors.js';
 import { Refused } from '../../../simulation/cluster/sim-queue.js';
-import { seen, TestWorld } from './kit.js';
+import { type AnyCluster, seen, TestWorld } from './kit.js';
 
 const LOST = { latencyMs: 0, loseCall: 0, loseAnswer: 0, loseEvent: 1, doubleEvent: 0, lateEvent: 0, lateMs: 0 };
 
@@ -37,8 +37,8 @@ describe('a task of a cluster', () => {
     await world.run(10);
     expect(task.state).toBe('succeeded');
     await expect(task).resolves.toBe(3);
-    expect(world.clock.holds).toBe(0);
     await world.run(100);
+    expect(world.clock.holds).toBe(0);
     expect(world.queue.jobs.size).toBe(0); // a read result leaves the store
   });
 
@@ -425,6 +425,40 @@ describe('cancel, kill and end', () => {
     expect(again.isSettled).toBe(true); // it had ended
   });
 
+  it('end rejects if the host obeys only clients with another secret', async () => {
+    const world = new TestWorld();
+    const { cluster } = world.client();
+    const [queued, running] = [cluster.run('add', [], { priority: -1 }), cluster.run('add')];
+    const result = seen(queued);
+    await world.run(10);
+    world.take();
+    const strangers = [world.client({ secret: 'another' }).cluster, world.client({ secret: undefined }).cluster];
+    const ends = strangers.map((stranger) => seen(stranger.end(running.id)));
+    const killed = seen((strangers[0] as AnyCluster).killTasks({ everywhere: true }));
+    await world.run(9000);
+    expect(ends.map(({ isSettled }) => isSettled)).toEqual([false, false]); // it may take its time
+    expect(result.isSettled).toBe(true); // no secret is needed to remove what waits
+    await world.run(5000);
+    for (const { error } of [...ends, killed]) {
+      expect(error).toBeInstanceOf(OptionsError);
+      expect(error).toMatchObject({ message: expect.stringContaining(`secret: task ${running.id} still runs after 10000 ms`) });
+    }
+  });
+
+  it('end waits for a host that takes its time, if its client has the secret', async () => {
+    const world = new TestWorld();
+    const task = world.client({ secret: 'new' }).cluster.run('add');
+    void seen(task);
+    await world.run(10);
+    const job = world.take();
+    const ended = seen(world.client({ secret: ['newer', 'new'] }).cluster.end(task.id));
+    await world.run(30_000);
+    expect(ended.isSettled).toBe(false);
+    world.finish(job, 'value', 1);
+    await world.run(3000);
+    expect(ended).toEqual({ value: undefined, isSettled: true });
+  });
+
   it('killTasks kills by tag, and everywhere those of all clients', async () => {
     const world = new TestWorld();
     const { cluster } = world.client();
@@ -480,7 +514,27 @@ describe('the end of a client', () => {
     const detached = seen(cluster.detach());
     await world.run(2000);
     expect(task.error).toBeInstanceOf(PoolClosedError);
+    expect(task.error).toMatchObject({ message: "the cluster 'everpool' was detached: the hosts go on with what the store has" });
     expect([detached.isSettled, world.queue.jobs.size, world.ends.length]).toEqual([true, 1, 0]);
+  });
+
+  it('errors say how it has ended, also while the store is away', async () => {
+    const world = new TestWorld();
+    for (const [how, words] of [
+      ['detach', 'was detached'],
+      ['terminate', 'was terminated'],
+    ] as const) {
+      const { cluster, store } = world.client({ connectTimeoutMs: 500 });
+      store.isAway = true;
+      store.isSilent = true;
+      const ended = seen(cluster[how]());
+      const late = seen(cluster.run('add'));
+      await world.run(2000);
+      expect(ended.isSettled).toBe(true);
+      const message = `the cluster 'everpool' ${words}: it accepts no more tasks`;
+      expect(late.error).toMatchObject({ code: 'ERR_EVERPOOL_CLOSED', message });
+      await expect(cluster.ready()).rejects.toThrow(`the cluster 'everpool' ${words}`);
+    }
   });
 
   it('ready rejects when the store does not answer', async () => {

@@ -79,7 +79,9 @@ describe('a peer that is missing', () => {
   };
 
   it('is named with the command that installs it', () => {
-    expect(() => loadBullMQ(none('bullmq'))).toThrow(/needs the package bullmq, .*npm install bullmq@6\.7$/);
+    expect(() => loadBullMQ(none('bullmq'))).toThrow(
+      /needs the package bullmq, .*npm install bullmq@6\.7 ioredis@6 \(for PostgreSQL: bullmq@6\.7 pg@8\)$/,
+    );
     expect(() => loadIORedis(none('ioredis'))).toThrow(/needs the package ioredis, .*npm install bullmq@6\.7 ioredis@6$/);
     expect(() => checkPg(none('pg'))).toThrow(/needs the package pg, .*npm install bullmq@6\.7 pg@8$/);
   });

@@ -1,0 +1,36 @@
+/** BullMQ's wait for the events of a Redis, with a watchdog that keeps no process alive. */
+import type { RedisConnection } from 'bullmq';
+import { ignore } from '../../shared/ignore.js';
+import { pause } from './waits.js';
+
+/** After the time that the Redis may take. */
+const LATE_MS = 1000;
+
+type Events = [stream: string, [id: string, fields: string[]][]][] | null;
+
+interface Backend {
+  readonly connection: RedisConnection;
+  readonly queue: { readonly keys: { readonly events: string } };
+}
+
+/**
+ * ioredis sends an interrupted call again after a reconnect, and may wait for its answer for ever.
+ * So one that is late is abandoned, with its connection.
+ */
+export async function readEvents(this: Backend, id: string, blockMs: number): Promise<Events> {
+  const { connection, queue } = this;
+  const client = await connection.client;
+  const read = client.xread([{ key: queue.keys.events, id }], { BLOCK: blockMs }) as Promise<Events>;
+  read.catch(ignore);
+  const events = await Promise.race([read, pause(blockMs + LATE_MS)]);
+  if (events !== undefined) return events;
+  await reset(connection).catch(ignore); // the next call tries again
+  return null;
+}
+
+/** One without a socket must connect first: ioredis would never connect again otherwise. */
+async function reset(connection: RedisConnection): Promise<void> {
+  await connection.reconnect();
+  await connection.disconnect(true);
+  await connection.reconnect();
+}
