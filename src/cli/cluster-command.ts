@@ -67,7 +67,7 @@ function table({ name, queueName }: Cluster, { shown }: Place, { cluster, hosts 
     ['queued', String(cluster.queued)],
     ['running', `${cluster.running} of ${slots}`],
     ['waiting', `${cluster.waiting} for a retry`],
-    ['kept', `${cluster.kept} whose results nobody has taken yet`],
+    ['kept', `${cluster.kept} finished: results that nobody has read, and those of named batches`],
     ['hosts', hosts.length === 0 ? 'none' : String(hosts.length)],
     ...hosts.map((host) => ['', `${host.name}, ${host.slots} ${host.slots === 1 ? 'slot' : 'slots'}`]),
   ];

@@ -305,7 +305,7 @@ export interface ClusterStats {
   readonly byEvent: number;
   /** The number of results that were found in the store. A large share means lost events. */
   readonly bySweep: number;
-  /** Tasks of all clients. `kept`: finished, and their results not read. */
+  /** Tasks of all clients. `kept`: finished; nobody has read them, or their batch has a name. */
   readonly cluster: { readonly queued: number; readonly running: number; readonly waiting: number; readonly kept: number };
   readonly hosts: readonly HostInfo[];
 }

@@ -287,9 +287,11 @@ test("docs/bulk.md: Your own loop", async () => {
 });
 
 test("docs/cluster.md: Start", async () => {
+  // main.js
   const cluster = new Cluster({ connection: { redis: 'redis://10.0.0.1' } });
+  await cluster.ready(); // rejects if the store cannot be reached
   console.log(await cluster.run('add', [2, 3]));
-  for await (const size of cluster.map('sizeOf', files, { retries: 1 })) console.log(size);
+  for await (const size of cluster.map('sizeOf', ['a', 'bb'], { retries: 1 })) console.log(size);
   await cluster.close();
 });
 

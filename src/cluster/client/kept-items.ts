@@ -35,7 +35,8 @@ export async function adopt(core: ClientCore, records: readonly ClientTask[], on
     } else if (record.ending !== undefined) core.settlement.end(record, false);
     else {
       const { batch, index } = partsOf(record.id);
-      core.settlement.fail(record, batchError(batch, `item ${index} is in the store with other arguments, or for another task`));
+      const what = `item ${index} is in the store with other arguments, or for another task: use another id, or forget() it`;
+      core.settlement.fail(record, batchError(batch, what));
     }
   });
 }

@@ -47,8 +47,8 @@ export function refusedError(record: ClientTask, cause: unknown): StoreError {
 
 export function otherSecretError(id: string, afterMs: number): OptionsError {
   return new OptionsError(
-    `secret: task ${id} still runs after ${afterMs} ms. It is sealed with a secret that this client does not have, and a host ` +
-      `obeys only clients with one of its secrets`,
+    `secret: task ${id} still runs after ${afterMs} ms. It is sealed with a secret that this client does not have, so its host ` +
+      `probably refuses this client: give it a secret of the hosts`,
   );
 }
 

@@ -93,7 +93,7 @@ export class NamedSubmitter extends ClusterSubmitter {
     const text = await core.ask(() => core.store.createBatch(id, writeManifest(id, own, core.seals)));
     const found = readManifest(id, text, core.seals);
     if (found === undefined) this.#fail('what the store has of it is not valid, or is not sealed with a secret of this client');
-    else if (found.name !== this.name) this.#fail(`it is a batch of '${found.name}', not of '${this.name}'`);
+    else if (found.name !== this.name) this.#fail(`it is a batch of '${found.name}', not of '${this.name}': use another id`);
     else {
       this.#manifest = found;
       this.#oldMark = found.mark;
