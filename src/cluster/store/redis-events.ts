@@ -1,7 +1,6 @@
 /** BullMQ's wait for the events of a Redis, with a watchdog that keeps no process alive. */
 import type { RedisConnection } from 'bullmq';
 import { ignore } from '../../shared/ignore.js';
-import { pause } from './waits.js';
 
 /** After the time that the Redis may take. */
 const LATE_MS = 1000;
@@ -21,11 +20,17 @@ export async function readEvents(this: Backend, id: string, blockMs: number): Pr
   const { connection, queue } = this;
   const client = await connection.client;
   const read = client.xread([{ key: queue.keys.events, id }], { BLOCK: blockMs }) as Promise<Events>;
-  read.catch(ignore);
-  const events = await Promise.race([read, pause(blockMs + LATE_MS)]);
-  if (events !== undefined) return events;
-  await reset(connection).catch(ignore); // the next call tries again
-  return null;
+  let isLate = false;
+  // A timer that were left would hold the events for as long.
+  const events = await new Promise<Events>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      isLate = true;
+      resolve(null);
+    }, blockMs + LATE_MS).unref();
+    read.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
+  if (isLate) await reset(connection).catch(ignore); // the next call tries again
+  return events;
 }
 
 /** One without a socket must connect first: ioredis would never connect again otherwise. */

@@ -1,9 +1,10 @@
 /** A map that is iterated: memory does not grow with the number of items. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { newClientProcess, newCluster } from '../../kit/clusters.js';
 import { endAll, newClient, newHostProcess } from '../../kit/hosts.js';
 import { isLong } from '../../kit/long.js';
-import { until, useKit } from '../../kit/pools.js';
+import { useKit } from '../../kit/pools.js';
 import { forEachStore, freshName } from '../../kit/stores.js';
 
 useKit();
@@ -25,14 +26,12 @@ forEachStore((server) => {
     const batch = { name: 'echo', count: COUNT, args: ['x'.repeat(CHARS)], bufferSize: AHEAD };
     const client = newClientProcess(connection, name, batch, { flags });
     let most = 0;
-    const observed = until('it has ended', async () => {
+    while (client.child.exitCode === null && client.child.signalCode === null) {
       const { queued, running, waiting, kept } = await store.counts();
-      await new Promise((resolve) => setTimeout(resolve, 50));
       most = Math.max(most, queued + running + waiting + kept);
-      return client.child.exitCode !== null || client.child.signalCode !== null;
-    });
+      await Promise.race([client.exited, sleep(50)]);
+    }
     expect(await client.exited).toBe(0);
-    await observed;
     expect(client.outcomes.length).toBe(COUNT);
     // What has been read leaves the store a moment later.
     expect(most).toBeLessThanOrEqual(4 * AHEAD);

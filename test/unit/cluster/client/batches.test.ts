@@ -126,7 +126,10 @@ describe('a batch with an id', () => {
     expect(first?.map((each) => each.status === 'fulfilled' && each.value)).toEqual([10, 20, 30]);
     expect(second?.map((each) => each.status === 'fulfilled' && each.value)).toEqual([false, 20, false]);
     expect(second?.[2]).toMatchObject({
-      reason: { code: 'ERR_EVERPOOL_BATCH', message: 'batch nightly: item 2 is in the store with other arguments, or for another task: use another id, or forget() it' },
+      reason: {
+        code: 'ERR_EVERPOOL_BATCH',
+        message: 'batch nightly: item 2 is in the store with other arguments, or for another task: use another id, or forget() it',
+      },
     });
     expect(world.queue.jobs.size).toBe(3);
     expect(world.clock.holds).toBe(0);
