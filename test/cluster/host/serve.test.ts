@@ -1,12 +1,15 @@
 /** A host on a real store, in this process. */
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { endAll, newClient, newHost, starts } from '../../kit/hosts.js';
+import { endAll, newHost as hostOf, newClient, starts } from '../../kit/hosts.js';
 import { fixture, isRunning, newFolder, newGate, rejection, until, useKit } from '../../kit/pools.js';
 import { forEachStore, freshName } from '../../kit/stores.js';
 
 useKit();
 afterEach(endAll);
+
+/** No test here is about silence, and a slow machine must not look silent. */
+const newHost: typeof hostOf = (connection, name, options, module) => hostOf(connection, name, { lockMs: 15_000, ...options }, module);
 
 forEachStore((server) => {
   describe('a host', () => {

@@ -7,7 +7,12 @@ type Backend = ThisParameterType<typeof readEvents>;
 function backend(xread: () => Promise<unknown>): { backend: Backend; calls: string[] } {
   const calls: string[] = [];
   const connection = {
-    client: Promise.resolve({ xread: (...args: unknown[]) => (calls.push(JSON.stringify(args)), xread()) }),
+    client: Promise.resolve({
+      xread(...args: unknown[]): Promise<unknown> {
+        calls.push(JSON.stringify(args));
+        return xread();
+      },
+    }),
     disconnect: async () => void calls.push('disconnect'),
     reconnect: async () => void calls.push('reconnect'),
   };
