@@ -74,7 +74,7 @@ export const CLUSTER: readonly Mutation[] = [
   bug(
     'a task whose result has come while it was being sent is sent again',
     'C2: the store has discarded it meanwhile',
-    5,
+    9,
     'hints.ts',
     "    else if (record.state === 'sending') this.#onEarly(record, event);\n",
     "    else if (record.state === 'sending') {\n      this.#core.sweep.watch(record);\n      this.#onStep(record, event);\n    }\n",
@@ -92,7 +92,7 @@ export const CLUSTER: readonly Mutation[] = [
     'C1',
     5,
     'sender.ts',
-    '      records = this.#stillWanted(records);',
+    '      records = this.#stillWanted(records, tasks);',
     '      records = [];',
   ),
   bug(
@@ -100,7 +100,7 @@ export const CLUSTER: readonly Mutation[] = [
     'C5',
     10,
     'sender.ts',
-    '    for (const each of records) await this.#send(this.#stillWanted([each]));',
+    '    for (const [at, each] of records.entries()) await this.#send(this.#stillWanted([each], tasks.slice(at, at + 1)));',
     '    for (const each of records) core.settlement.fail(each, refusedError(each, error));',
   ),
   bug(
@@ -156,7 +156,7 @@ export const CLUSTER: readonly Mutation[] = [
     'C7: its owner sees that it is missing first',
     13,
     'endings.ts',
-    '    await this.#core.ask(() => store.publishEnded(message));\n    return this.#endStored(id, { how, reason: text });',
+    '    await this.#core.ask(() => store.publishEnded(message));\n    return this.#endStored(id, { how, reason: text }, this.#core.options.connectTimeoutMs);',
     '    const end = await this.#endStored(id, { how, reason: text });\n    await this.#core.pause(2000);\n    await this.#core.ask(() => store.publishEnded(message));\n    return end;',
   ),
   bug(
