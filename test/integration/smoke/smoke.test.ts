@@ -17,6 +17,15 @@ describe('smoke', () => {
     await pool.close();
   });
 
+  test('a worker boots without what Node loads slowly', async () => {
+    const pool = newPool();
+    const loaded = await pool.exec(() => (process as unknown as { moduleLoadList: string[] }).moduleLoadList);
+    expect(loaded).toContain('NativeModule net');
+    // `fetch`, its classes, and what they need.
+    expect(loaded.filter((name) => /\b(?:undici|http2?|tls|zlib|crypto)$/.test(name))).toEqual([]);
+    await pool.close();
+  });
+
   test('a dead worker, a killed task, a timeout, a cancel: the pool goes on', async () => {
     const pool = newPool();
     expect(await rejection(pool.run('exit', [3]))).toMatchObject({ death: { exitCode: 3 } });
