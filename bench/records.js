@@ -10,12 +10,15 @@ const RECORD_BYTES = 10_000;
 const here = fileURLToPath(new URL('./node_modules', import.meta.url));
 const project = fileURLToPath(new URL('../node_modules', import.meta.url));
 
+/**
+ * By folders: in `recursive`, Node 22 and later follow links, and the one to the project leads back
+ * here, forty times.
+ */
 function filesUnder(folder, pattern) {
-  // With the types of the entries, or links are followed, and the link to the project leads back
-  // here.
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return paths.filter((path) => pattern.test(path)).sort();
+  const entries = readdirSync(folder, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => join(folder, name));
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+  return [...files.filter((path) => pattern.test(path)), ...folders.flatMap((each) => filesUnder(each, pattern))].sort();
 }
 
 /** Arrays of package.json objects, each about 10 KB of JSON. */

@@ -1,16 +1,17 @@
 /**
- * jest-worker with processes. JSON is faster than its `advanced` serialization, except for Buffers.
+ * jest-worker with processes. JSON is faster than its `advanced` serialization, except for Buffers;
+ * the variant `advanced` keeps types as everpool does.
  */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'jest-worker';
 import * as tasks from '../tasks.js';
 
-export function open({ size, isBinary }) {
+export function open({ size, variant, isBinary }) {
   const worker = new Worker(fileURLToPath(new URL('../tasks.js', import.meta.url)), {
     numWorkers: size,
     enableWorkerThreads: false,
     exposedMethods: Object.keys(tasks),
-    ...(!isBinary && { forkOptions: { serialization: 'json' } }),
+    ...(!isBinary && variant !== 'advanced' && { forkOptions: { serialization: 'json' } }),
   });
   return { run: (name, argument) => worker[name](argument) };
 }

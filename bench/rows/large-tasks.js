@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { processPeers, rawSends, threadPeers } from '../contenders/index.js';
 import { javascriptSources, jsonRecords } from '../records.js';
 import { closedLoop, repeat } from '../statistics.js';
-import { ratio, timesBestPeer } from './goals.js';
+import { ratio } from './goals.js';
 
 const MIB = 1024 * 1024;
 const IN_FLIGHT = 64;
@@ -53,8 +53,12 @@ export const records = {
   id: 'P6',
   title: `echo of real JSON records of about 10 KB, ${IN_FLIGHT} in flight`,
   unit: 'records/s',
-  entries: ['everpool', ...processPeers, ...threadPeers, ...rawSends, 'raw-channel:json'],
-  goals: [timesBestPeer(2)],
+  entries: ['everpool', ...processPeers, 'jest-worker:advanced', ...threadPeers, ...rawSends, 'raw-channel:json'],
+  goals: [
+    { text: '≥ 1 × worker-farm, which loses types', ratio: ratio('everpool', 'worker-farm'), atLeast: 1 },
+    { text: '≥ 1.5 × jest-worker, advanced', ratio: ratio('everpool', 'jest-worker:advanced'), atLeast: 1.5 },
+    { text: '≥ 0.9 × process.send, advanced', ratio: ratio('everpool', 'process-send:advanced'), atLeast: 0.9 },
+  ],
   measure: (context) => throughput(context, 'echo', jsonRecords()),
 };
 
