@@ -9,6 +9,7 @@ import {
   MAX_BODY_BYTES,
   type Message,
   ProtocolError,
+  TEXT,
   viewOf,
   writeHeader,
 } from '../../../src/ipc/frame.js';
@@ -93,6 +94,28 @@ describe('frames', () => {
       }),
       { numRuns: isLong ? 1000 : 25 },
     );
+  });
+
+  it('of text fill one arena after the other, whatever their characters take', () => {
+    const texts = fc.array(fc.tuple(fc.constantFrom('a', 'ж', '日', '😀', '\ud800'), fc.integer({ min: 5000, max: 30_000 })), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(texts, (list) => {
+        const writer = new FrameWriter();
+        const bodies = list.map(([unit, length]) => unit.repeat(length));
+        for (const body of bodies) writer.add({ type: FrameType.Result, codec: TEXT, seq: 1 }, body);
+        const got: Message[] = [];
+        new FrameReader((message) => got.push(message)).push(Buffer.concat(writer.take()));
+        expect(got).toHaveLength(bodies.length);
+        got.forEach(({ body }, index) => expect(body).toBe(Buffer.from(bodies[index] as string).toString()));
+      }),
+      { numRuns: isLong ? 300 : 25 },
+    );
+    const writer = new FrameWriter();
+    for (let i = 0; i < 3; i++) writer.add({ type: FrameType.Result, codec: TEXT, seq: 1 }, 'a'.repeat(20_000));
+    expect(writer.take()).toHaveLength(1);
   });
 
   it('that are not frames are a ProtocolError, once, and nothing else is ever thrown', () => {
