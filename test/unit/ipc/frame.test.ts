@@ -108,8 +108,8 @@ describe('frames', () => {
         for (const body of bodies) writer.add({ type: FrameType.Result, codec: TEXT, seq: 1 }, body);
         const got: Message[] = [];
         new FrameReader((message) => got.push(message)).push(Buffer.concat(writer.take()));
-        expect(got).toHaveLength(bodies.length);
-        got.forEach(({ body }, index) => expect(body).toBe(Buffer.from(bodies[index] as string).toString()));
+        // A lone surrogate arrives as the character that replaces it.
+        expect(got.map(({ body }) => body)).toEqual(bodies.map((body) => Buffer.from(body).toString()));
       }),
       { numRuns: isLong ? 300 : 25 },
     );
