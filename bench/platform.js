@@ -227,6 +227,9 @@ class SimulatedWorker {
   vitals() {
     return undefined;
   }
+  waitedMs() {
+    return 0;
+  }
   stack() {
     return Promise.resolve(undefined);
   }

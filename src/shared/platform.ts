@@ -128,6 +128,11 @@ export interface WorkerProcess {
   /** Its state, where the system shows it (Linux). */
   vitals(): Vitals | undefined;
   /**
+   * How long its main thread has waited for a processor so far, in milliseconds, where the system
+   * shows it (Linux); 0 elsewhere.
+   */
+  waitedMs(): number;
+  /**
    * The stack of its JavaScript, found within `limitMs`; undefined if that is impossible. Never
    * rejects.
    */

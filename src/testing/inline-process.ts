@@ -102,6 +102,10 @@ class InlineProcess implements WorkerProcess {
     return undefined; // the process is not its own
   }
 
+  waitedMs(): number {
+    return 0;
+  }
+
   stack(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -21,6 +21,8 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
   /** The attempts that were revoked. */
   readonly revoked: number[] = [];
   isReleased = false;
+  /** How long it has waited for a processor. */
+  waited = 0;
   readonly #listener: ProcessListener;
   readonly #clock: FakeClock;
   readonly #reader = new FrameReader((message) => this.received.push({ ...message, body: Buffer.from(message.body) }));
@@ -106,6 +108,9 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
   }
   vitals(): undefined {
     return undefined;
+  }
+  waitedMs(): number {
+    return this.waited;
   }
   stack(): Promise<undefined> {
     return Promise.resolve(undefined);

@@ -1,6 +1,6 @@
 /** One real process and its channel, signals, descendants and control file, without a pool. */
 import { execFile, spawnSync } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Bench, clock, fixture, openDescriptors, runs, stateOf, until } from '../fixtures/spawner/kit.js';
@@ -250,6 +250,15 @@ describe('descriptors', () => {
     await watcher.says('sleeping');
     expect(worker.vitals()?.rssBytes).toBeGreaterThan(10 << 20);
     expect(worker.vitals()?.rssBytes).toBeLessThan(500 << 20);
+  });
+
+  test('what it waited for a processor is known, while it lives', async () => {
+    const { worker, watcher } = bench.spawn('sleeps.js');
+    await watcher.says('sleeping');
+    if (existsSync('/proc/self/schedstat')) expect(worker.waitedMs()).toBeGreaterThan(0);
+    worker.signal('SIGKILL');
+    await watcher.ends();
+    expect(worker.waitedMs()).toBe(0);
   });
 
   test('after release no listener is called, and a second release does nothing', async () => {

@@ -195,6 +195,10 @@ export class SimProcess implements WorkerProcess, ChildPlatform {
     return { isStopped: this.#isStopped, isSleeping: this.random.chance(0.7), rssBytes };
   }
 
+  waitedMs(): number {
+    return 0;
+  }
+
   /**
    * The pool may kill it whatever runs in it: it is stopped, or was a moment ago, or has too much
    * memory.

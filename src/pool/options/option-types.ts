@@ -73,7 +73,8 @@ export interface PoolOptions {
   restart?: RestartIntensityOptions | undefined;
   /**
    * Milliseconds after which a worker that is not ready is killed, which counts as a boot death: a
-   * number > 0; Infinity: never.
+   * number > 0; Infinity: never. On Linux the time in which it waits for a free processor does not
+   * count.
    * @default 30_000
    */
   bootTimeoutMs?: number | undefined;

@@ -17,6 +17,7 @@ import { ignore } from '../../shared/ignore.js';
 import { Patience } from '../../shared/patience.js';
 import type { ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import type { MemorySample } from '../../shared/types.js';
+import { startBootLimit } from './boot-limit.js';
 import { buildDeath, type Fault, thrownIn } from './death.js';
 import { GroupReaper } from './group-reaper.js';
 import { ladderFrom } from './kill-ladder.js';
@@ -258,7 +259,7 @@ export class Worker implements ProcessListener {
   // ---- private
 
   #awaitBoot(): void {
-    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));
+    startBootLimit(this.#patience, this.#process, this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));
   }
 
   #onMessage(message: Message): void {

@@ -148,6 +148,10 @@ export class NodeProcess implements WorkerProcess {
     return this.#exited || this.#listener === undefined ? undefined : this.#vitals?.read();
   }
 
+  waitedMs(): number {
+    return this.#exited || this.#listener === undefined ? 0 : (this.#vitals?.waitedMs() ?? 0);
+  }
+
   stack(limitMs: number): Promise<string | undefined> {
     if (this.pid === undefined || this.#exited || this.#stderr === undefined) return Promise.resolve(undefined);
     return inspectorStack(this.pid, this.#stderr, limitMs, this.#ownFrames, this.#clock);

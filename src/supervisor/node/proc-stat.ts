@@ -1,6 +1,6 @@
 /**
- * Reads the state and the resident memory of one process from `/proc/PID/stat`. Linux only. Owns
- * the open descriptor.
+ * Reads the state and the resident memory of one process from `/proc/PID/stat`, and its waits for a
+ * processor from `/proc/PID/schedstat`. Linux only. Owns the open descriptor of the first.
  *
  * Reads on an open descriptor fail with ESRCH after the death, so a reused pid cannot be mistaken
  * for the process. A reading costs 3 µs; with opening the file each time it would cost 11 µs.
@@ -47,12 +47,29 @@ export class ProcStat {
       if (state === ZOMBIE) return undefined;
       let from = at;
       for (let field = 0; field < RSS_FIELD; field += 1) from = text.indexOf(SPACE, from) + 1;
-      let pages = 0;
-      for (let digit = text[from] as number; digit !== SPACE && from < length; digit = text[++from] as number)
-        pages = 10 * pages + digit - ZERO;
+      const pages = numberAt(from, length);
       return { isStopped: state === STOPPED, isSleeping: state === SLEEPING, rssBytes: pages * pageSize() };
     } catch {
       return undefined; // it has ended, there is no /proc, or no descriptor is free (EMFILE)
+    }
+  }
+
+  /**
+   * Milliseconds that its main thread was ready to run and no processor was free. Call it only
+   * until the process is reaped. 0 where it cannot be read.
+   */
+  waitedMs(): number {
+    if (process.platform !== 'linux') return 0;
+    let fd = UNOPENED;
+    try {
+      fd = openSync(`/proc/${this.#pid}/schedstat`, 'r');
+      const length = readSync(fd, text, 0, text.length, 0);
+      // "nanoseconds run, nanoseconds waited, time slices"
+      return numberAt(text.indexOf(SPACE) + 1, length) / 1e6;
+    } catch {
+      return 0; // as above, or the kernel does not count it
+    } finally {
+      if (fd !== UNOPENED) closeSync(fd);
     }
   }
 
@@ -61,6 +78,13 @@ export class ProcStat {
     closeSync(this.#fd);
     this.#fd = UNOPENED;
   }
+}
+
+/** The number in `text` whose first digit is at `from`. */
+function numberAt(from: number, length: number): number {
+  let number = 0;
+  for (let at = from; at < length && text[at] !== SPACE; at += 1) number = 10 * number + (text[at] as number) - ZERO;
+  return number;
 }
 
 /**

@@ -100,7 +100,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 181,
     source: 'cpython: a worker that never connects',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "    this.#patience.start(this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));\n",
+    find: "    startBootLimit(this.#patience, this.#process, this.#owner.rules.bootTimeoutMs, () => this.fail('boot-timeout'));\n",
     replace: '',
   },
   {

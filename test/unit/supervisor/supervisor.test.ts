@@ -111,6 +111,48 @@ describe('workers that cannot start (G10)', () => {
   });
 });
 
+describe('a worker that does not become ready', () => {
+  const bootTimeoutMs = 1000;
+  const spawned = async () => {
+    const scripted = scriptedPool({ restart, bootTimeoutMs });
+    await scripted.pass();
+    const passInSteps = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 10) await scripted.pass(10);
+    };
+    return { ...scripted, worker: last(scripted.workers), passInSteps };
+  };
+
+  test('is killed when its time is up', async () => {
+    const { worker, passInSteps } = await spawned();
+    await passInSteps(990);
+    expect(worker.signals).toEqual([]);
+    await passInSteps(20);
+    expect(worker.signals).toContain('SIGKILL');
+  });
+
+  test('has as much longer as it waited for a processor', async () => {
+    const { worker, passInSteps } = await spawned();
+    await passInSteps(500);
+    worker.waited = 600;
+    await passInSteps(1090);
+    expect(worker.signals).toEqual([]);
+    await passInSteps(30);
+    expect(worker.signals).toContain('SIGKILL');
+  });
+
+  test('is ready in time if it waited for most of it', async () => {
+    const { worker, pool, pass } = await spawned();
+    for (let part = 0; part < 40; part += 1) {
+      worker.waited += 80;
+      await pass(100);
+    }
+    expect(worker.signals).toEqual([]);
+    worker.boot('work');
+    await pass();
+    expect(pool.workers()).toMatchObject([{ id: 1, state: 'idle' }]);
+  });
+});
+
 describe('a replacement', () => {
   test('boots while the old worker goes on, and takes its slot when it is ready', async () => {
     const { pool, workers, pass } = scriptedPool({ restart });
