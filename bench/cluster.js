@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { Cluster } from '../dist/cluster/index.js';
 import { rawEvents, rawQueue } from './cluster/raw.js';
 import { startStores } from './cluster/stores.js';
-import { environment } from './environment.js';
+import { environment, printHead } from './environment.js';
 import { median, quantile, sleep } from './statistics.js';
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } });
@@ -30,6 +30,8 @@ const CHILD = new URL('./cluster/child.js', import.meta.url);
 const children = new Set();
 let names = 0;
 
+const machine = environment();
+printHead(machine);
 const stores = await startStores(only === undefined ? ['Redis', 'PostgreSQL'] : [only]);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop().then(() => process.exit(1)));
 const figures = {};
@@ -43,7 +45,7 @@ const folder = new URL('./results/', import.meta.url);
 mkdirSync(folder, { recursive: true });
 const date = new Date().toISOString();
 const file = `cluster-${date.slice(0, 19).replaceAll(':', '-')}.json`;
-writeFileSync(new URL(file, folder), `${JSON.stringify({ date, environment: environment(), options, figures }, undefined, 2)}\n`);
+writeFileSync(new URL(file, folder), `${JSON.stringify({ date, environment: machine, options, figures }, undefined, 2)}\n`);
 console.log(`\nAll figures: bench/results/${file}`);
 
 async function measureStore(store, connection) {

@@ -1,7 +1,7 @@
 /**
  * Measures how the parent's cost of a task grows with the number of queued tasks and of workers,
- * and the memory of a queued task: `npm run bench:growth [-- --quick]`. The platform is simulated
- * (platform.js), so only the bookkeeping of the pool is measured.
+ * and the memory of a queued task: `npm run bench:growth [-- --quick] [--node 24]`. The platform is
+ * simulated (platform.js), so only the bookkeeping of the pool is measured.
  *
  * Each measurement is a process of its own (growth-child.js) with V8's usual heap. The measurements
  * take turns, and the median of the rounds counts. Garbage collection is part of the cost: the more
@@ -12,10 +12,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
-import { environment } from './environment.js';
+import { environment, printHead } from './environment.js';
+import { underNode } from './node-version.js';
 import { median } from './statistics.js';
 
-const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, node: { type: 'string' } } });
+await underNode(options.node, import.meta.url);
 const ROUNDS = options.quick ? 1 : 3;
 const COUNTS = options.quick ? [10_000, 100_000] : [10_000, 30_000, 100_000, 300_000, 1_000_000];
 const WORKERS = options.quick ? [2, 30, 1000] : [2, 10, 30, 100, 300, 1000];
@@ -58,13 +60,15 @@ async function measure({ at: _, ...what }) {
   }
 }
 
+const machine = environment();
+printHead(machine);
 const all = Object.values(groups).flatMap(({ series }) => Object.values(series).flat());
 const figures = new Map(all.map((what) => [what, []]));
 for (let round = 0; round < ROUNDS; round += 1) for (const [what, list] of figures) list.push(await measure(what));
 
 const report = {
   date: new Date().toISOString(),
-  environment: { ...environment(), heapLimitBytes: getHeapStatistics().heap_size_limit },
+  environment: { ...machine, heapLimitBytes: getHeapStatistics().heap_size_limit },
   options,
   groups: Object.fromEntries(
     Object.entries(groups).map(([id, group]) => {

@@ -1,19 +1,26 @@
 /**
- * The benchmarks: `npm run bench -- [--quick] [--only P1,P4] [--rounds 5]`. Each measurement is a
- * process of its own, the contenders take turns, and the median of the rounds counts. Prints a
- * table for each row, and writes all figures to bench/results.
+ * The benchmarks: `npm run bench -- [--quick] [--only P1,P4] [--rounds 5] [--node 24]`. Each
+ * measurement is a process of its own, the contenders take turns, and the median of the rounds
+ * counts. Prints a table for each row, and writes all figures to bench/results.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { environment, install } from './environment.js';
+import { environment, install, printHead } from './environment.js';
+import { underNode } from './node-version.js';
 import { measure, stop } from './processes.js';
 import { selected } from './rows/index.js';
 import { judge, print, summarise } from './table.js';
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    node: { type: 'string' },
+  },
 });
 const { quick: isQuick } = options;
+await underNode(options.node, import.meta.url);
 const rows = selected(options.only?.split(',')).filter((row) => !isQuick || options.only !== undefined || !row.isLong);
 if (rows.length === 0) throw new Error(`No row is called ${options.only}.`);
 
@@ -23,6 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 
 install();
 const report = { date: new Date().toISOString(), environment: environment(), options, rows: {} };
+printHead(report.environment);
 for (const row of rows) {
   const figures = await measureRow(row);
   const summaries = Object.fromEntries(Object.entries(figures).map(([entry, rounds]) => [entry, summarise(rounds)]));

@@ -23,7 +23,7 @@ export function judge(goals, summaries) {
 const digitsShown = (value, places) => value.toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places });
 
 /** The first entry is compared with every other. */
-export function print({ id, title, unit, digits = 0, extra = {} }, summaries, goals) {
+export function print({ id, title, unit, digits = 0, extra = {}, extraDigits = {} }, summaries, goals) {
   const [[firstName, first]] = Object.entries(summaries);
   const columns = Object.entries(extra).map(([key, of]) => (of === '' ? key : `${key}, ${of}`));
   const lines = Object.entries(summaries).map(([entry, summary]) => {
@@ -34,7 +34,7 @@ export function print({ id, title, unit, digits = 0, extra = {} }, summaries, go
       digitsShown(value, digits),
       `${digitsShown(min, digits)} – ${digitsShown(max, digits)}`,
       summary === first || !(first.value / value > 0) ? '' : `${digitsShown(first.value / value, 2)} ×`,
-      ...Object.keys(extra).map((key) => digitsShown(summary[key], 0)),
+      ...Object.keys(extra).map((key) => digitsShown(summary[key], extraDigits[key] ?? 0)),
       ...(error === undefined ? [] : [`once: ${error}`]),
     ];
   });
