@@ -1,7 +1,7 @@
 /**
  * The contenders by name: `file` or `file:variant`. An open contender is `{ run(name, argument) →
  * promise }`. Options: `isBinary`, the arguments are Buffers; `tuning`, replaces the settings that
- * make a peer fast with very short tasks.
+ * make a peer fast with very short tasks; `retries`, of everpool's tasks.
  */
 export const processPeers = ['worker-farm', 'poolifier:cluster', 'jest-worker', 'workerpool', 'tinypool'];
 export const threadPeers = ['piscina', 'poolifier:threads'];

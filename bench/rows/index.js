@@ -2,12 +2,15 @@
 import { buffers, parsing, records } from './large-tasks.js';
 import { deepQueue, map, mapMemory, queuedBytes } from './many-tasks.js';
 import { reliability } from './reliability.js';
-import { burst, coldStart, inFlight, roundTrip } from './small-tasks.js';
+import { burst, burstRetried, coldStart, inFlight, inFlightRetried, roundTrip, systemCalls } from './small-tasks.js';
 import { idleCost, replacement, storm, workerMemory } from './supervision.js';
 
 export const rows = [
   inFlight,
+  inFlightRetried,
+  systemCalls,
   burst,
+  burstRetried,
   deepQueue,
   queuedBytes,
   map,
