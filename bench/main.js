@@ -46,6 +46,7 @@ console.log(`\nAll figures: bench/results/${name}`);
 
 /** A contender that fails is not measured again. */
 async function measureRow({ entries, quickEntries, rounds: usual = 5, samples = 1, limitS = 60, quickLimitS = 15, ...row }) {
+  await row.prepare?.({ isQuick });
   const rounds = Number(options.rounds ?? (isQuick ? 1 : usual)) * samples;
   const figures = Object.fromEntries(((isQuick && quickEntries) || entries).map((entry) => [entry, []]));
   for (let round = 1; round <= rounds; round += 1) {

@@ -1,6 +1,7 @@
 /** All rows, in the order of the report. */
 import { buffers, parsing, records } from './large-tasks.js';
 import { deepQueue, map, mapMemory, queuedBytes } from './many-tasks.js';
+import { realWork } from './real-work.js';
 import { reliability } from './reliability.js';
 import { burst, burstRetried, coldStart, inFlight, inFlightRetried, roundTrip, systemCalls } from './small-tasks.js';
 import { idleCost, replacement, storm, workerMemory } from './supervision.js';
@@ -24,6 +25,7 @@ export const rows = [
   workerMemory,
   idleCost,
   coldStart,
+  ...realWork,
   reliability,
 ];
 
