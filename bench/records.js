@@ -21,8 +21,9 @@ function filesUnder(folder, pattern) {
   return [...files.filter((path) => pattern.test(path)), ...folders.flatMap((each) => filesUnder(each, pattern))].sort();
 }
 
-/** The files of all installed packages, here and in the project. */
-export const installedFiles = (pattern) => [project, here].flatMap((folder) => filesUnder(folder, pattern));
+/** The files of all installed packages, here and in the project; not what tools keep in folders like `.vite`. */
+export const installedFiles = (pattern) =>
+  [project, here].flatMap((folder) => filesUnder(folder, pattern).filter((path) => !path.includes('/.', folder.length)));
 
 /** Arrays of package.json objects, each about 10 KB of JSON. */
 export function jsonRecords() {
