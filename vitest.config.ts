@@ -44,6 +44,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
+          testTimeout: 300_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...common,
           name: 'types',
           include: [],
           sequence: { groupOrder: 0 },

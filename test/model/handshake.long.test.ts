@@ -1,0 +1,2 @@
+/** The same with more interferences: millions of states. */
+import './handshake.test.js';
