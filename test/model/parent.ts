@@ -189,12 +189,13 @@ function recall(state: State, rules: Rules): void {
 
   const isWithdrawn = ({ task }: Lease): boolean => purpose !== 'query' && (purpose !== 'cancel' || task === target);
   const withdrawn = unclaimed.filter(isWithdrawn);
-  const offeredAgain = unclaimed.filter((lease) => !isWithdrawn(lease)).map(({ seq }) => seq);
+  const offeredAgain = unclaimed.filter((lease) => !isWithdrawn(lease));
   parent.leases = parent.leases.filter((lease) => !withdrawn.includes(lease));
   if (unclaimed.length > 0 && rules.sendsRecalled(unclaimed.length > pending.length)) {
-    const open = parent.leases.map(({ seq }) => seq);
+    const last = parent.lastSeq;
+    const recalled = { unclaimed: unclaimed.map(seqOf), offeredAgain: offeredAgain.map(seqOf), last };
+    const frame: Frame = { type: 'recalled', last, keep: rules.keepOf(parent.leases.map(seqOf), recalled) };
     parent.recalls += 1;
-    const frame: Frame = { type: 'recalled', last: parent.lastSeq, keep: rules.keepOf(open, offeredAgain, parent.lastSeq) };
     if (rules.recalledGoesLast) parent.frames.push(frame);
     else parent.frames.unshift(frame);
   }
@@ -218,6 +219,10 @@ function recall(state: State, rules: Rules): void {
   } else if (hasTooMany) {
     parent.calls.push('read all', 'check');
   }
+}
+
+function seqOf({ seq }: Lease): number {
+  return seq;
 }
 
 /** Directly after a recall: what is not pending has started. */

@@ -3,6 +3,13 @@
  */
 import type { Call, Parent } from './handshake.js';
 
+/** The numbers of a recall, lowest first. */
+interface Recalled {
+  readonly unclaimed: readonly number[];
+  readonly offeredAgain: readonly number[];
+  readonly last: number;
+}
+
 export interface Rules {
   readonly concurrency: number;
 
@@ -22,7 +29,7 @@ export interface Rules {
   readonly sendsRecalled: (hasRead: boolean) => boolean;
   readonly recalledGoesLast: boolean;
   /** The worker forgets what is queued above this number. */
-  readonly keepOf: (open: readonly number[], offeredAgain: readonly number[], last: number) => number;
+  readonly keepOf: (open: readonly number[], recalled: Recalled) => number;
   readonly offersInOrder: (seqs: number[]) => number[];
   /** Kills for a task although a later one has started. */
   readonly killsPastLater: boolean;
