@@ -56,6 +56,7 @@ export type Message =
 /** A system call of the parent, or what it does between two. */
 export type Call =
   | 'write offers'
+  | 'write all offers but one' // the file system is full
   | 'write frames'
   | 'recall' // read the rest of the file
   | 'read one record'

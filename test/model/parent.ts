@@ -72,6 +72,9 @@ export function parentSteps(state: State, rules: Rules): Step<State>[] {
   if (parent.frames.length > 0 || parent.leases.some(({ isPending }) => isPending)) {
     add(`the parent: ${rules.flush[0]}`, true, (next) => operate(next, 'flush', NOBODY, rules.flush, rules));
   }
+  if (parent.leases.some(({ isPending }) => isPending)) {
+    disturb('the file system is full', (next) => operate(next, 'fault', NOBODY, ['write all offers but one', 'kill'], rules));
+  }
   if (state.toParent.length > 0) add(`the parent reads ${textOf(state.toParent[0])}`, true, (next) => readMessage(next, rules));
   if (worker.life === 'dead' && (state.toParent.length === 0 || !rules.readsAllOfDead)) {
     add('the parent buries the worker', true, (next) => operate(next, 'death', NOBODY, rules.atDeath, rules));
@@ -142,6 +145,16 @@ function perform(state: State, call: Call, rules: Rules): void {
       const pending = parent.leases.filter(({ isPending }) => isPending);
       state.unread.push(...rules.offersInOrder(pending.map(({ seq }) => seq)));
       for (const lease of pending) lease.isPending = false;
+      break;
+    }
+    case 'write all offers but one': {
+      const pending = parent.leases.filter(({ isPending }) => isPending);
+      for (const [index, lease] of pending.entries()) {
+        const isWritten = index < pending.length - 1;
+        if (isWritten) state.unread.push(lease.seq);
+        lease.isPending = !isWritten && rules.remembersUnwritten;
+      }
+      aimAt(state, NOBODY);
       break;
     }
     case 'write frames':

@@ -24,6 +24,8 @@ export interface Rules {
   readonly countUnclaimed: (read: number, parent: Parent) => number;
   /** What was not written to the file cannot have started. */
   readonly isPendingUnclaimed: boolean;
+  /** What a full file system did not take is still to be written. */
+  readonly remembersUnwritten: boolean;
   /** A read without a position moves the offset, so the worker cannot read the record any more. */
   readonly takesRecords: boolean;
   readonly sendsRecalled: (hasRead: boolean) => boolean;
@@ -56,6 +58,7 @@ export const RIGHT: Rules = {
   readsAllOfDead: true,
   countUnclaimed: (read) => read,
   isPendingUnclaimed: true,
+  remembersUnwritten: true,
   takesRecords: true,
   sendsRecalled: () => true,
   recalledGoesLast: true,

@@ -52,7 +52,14 @@ export const WRONG_ORDERS: readonly WrongOrder[] = [
   wrong('attempts are offered again in reverse', { offersInOrder: (seqs) => seqs.reverse() }, THREE, 'G5'),
   wrong('a recall in two reads', { recall: ['read one record', 'recall'], believesDropped: false }, THREE, 'G6'),
   wrong('a recall that leaves the records in the file', { takesRecords: false }, TWO, 'G6'),
+  wrong(
+    'a withdrawal takes what has started, too',
+    { countUnclaimed: (read, { purpose }) => (purpose === 'withdraw' ? 9 : read) },
+    TWO,
+    'G2',
+  ),
   wrong('what was not written to the file counts as started', { isPendingUnclaimed: false }, TWO, 'G3'),
+  wrong('what a full file system did not take counts as offered', { remembersUnwritten: false }, TWO, 'G3'),
   wrong('a recall counts one too few as not started', { countUnclaimed: (read) => read - 1 }, TWO, 'G3'),
   wrong(
     'what a dead worker had claimed counts as not started',
