@@ -6,7 +6,7 @@
  * discards all output, so each run does exactly the same.
  */
 import { encode } from '../dist/ipc/codec/codec.js';
-import { Flag, FrameType } from '../dist/ipc/frame.js';
+import { Flag, FrameType, HEADER_BYTES } from '../dist/ipc/frame.js';
 import { FrameWriter } from '../dist/ipc/frame-writer.js';
 import { Runner } from '../dist/worker/runner.js';
 import { simulatedPool, TASK, VirtualClock } from './platform.js';
@@ -58,12 +58,13 @@ async function mapped() {
 /** A booted runner, and bytes that it can be given again and again. */
 async function runner(frames) {
   let now = 1000;
+  let claimed = 0;
   const platform = {
     now: () => {
       now += 0.0005;
       return now;
     },
-    controlFile: { start: noop, startItems: noop, isRevoked: () => false, abortKind: noop },
+    controlFile: { claim: () => ++claimed, startItems: noop, abortKind: noop },
     send: noop,
     exit: noop,
     load: async () => ({ [TASK]: noop }),
@@ -86,8 +87,14 @@ async function runner(frames) {
   worker.receive(bytesOf(() => add({ type: FrameType.Define, a: 1 }, TASK)));
   await new Promise(setImmediate);
   const bytes = bytesOf(() => frames((header, args) => add({ type: FrameType.Run, a: 1, b: 1, ...header }, args)));
+  const starts = [];
+  for (let at = 0; at < bytes.length; at += HEADER_BYTES + bytes.readUInt32LE(at + 4)) starts.push(at);
   return (rounds) => {
-    for (let round = 0; round < rounds; round += 1) worker.receive(bytes);
+    for (let round = 0; round < rounds; round += 1) {
+      // Attempts are numbered without an end.
+      for (let index = 0; index < starts.length; index += 1) bytes.writeDoubleLE(claimed + index + 1, starts[index] + 8);
+      worker.receive(bytes);
+    }
   };
 }
 

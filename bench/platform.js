@@ -3,9 +3,8 @@
  * attempt immediately.
  *
  * So a measurement contains the parent's work for each task and nothing else. The platform keeps
- * the rules that the pool relies on: attempts start in the order in which they were sent, a start
- * is recorded before its revoke cell is read, nothing is reported before the next poll phase. The
- * platform decodes nothing, allocates next to nothing, and calls nothing of dist/ that a figure
+ * the rules that the pool relies on: attempts start in the order in which they were sent, each is
+ * claimed before it starts, nothing is reported before the next poll phase. The platform decodes nothing, allocates next to nothing, and calls nothing of dist/ that a figure
  * counts.
  */
 import { encode } from '../dist/ipc/codec/codec.js';
@@ -106,13 +105,25 @@ class SimulatedWorker {
   // queue.
   #sent = 0;
   #started = 0;
-  #revoked = new Float64Array(RING);
+  #offered = 0; // the last one
+  #offers = new Float64Array(RING); // 0: recalled
   #items = new Uint32Array(RING); // of a chunk; 0: not a chunk
   #flags = new Uint8Array(RING);
   controlFile = {
-    started: () => this.#started,
-    revoke: (first, last) => {
-      for (let seq = first; seq <= last; seq += 1) this.#revoked[seq % RING] = seq;
+    isLong: false,
+    offer: (seq) => {
+      this.#offered = seq;
+      this.#offers[seq % RING] = seq;
+    },
+    commit: () => true,
+    unclaimed: () => {
+      for (let seq = this.#started + 1; seq <= this.#offered; seq += 1) if (this.#offers[seq % RING] === seq) return seq;
+      return Number.POSITIVE_INFINITY;
+    },
+    recall: () => {
+      const first = this.controlFile.unclaimed();
+      for (let seq = first; seq <= this.#offered; seq += 1) this.#offers[seq % RING] = 0;
+      return first;
     },
     abort: () => undefined, // whatever has started has ended
     expectItems: () => undefined,
@@ -189,13 +200,10 @@ class SimulatedWorker {
 
   #answer(out, seq, time) {
     const at = seq % RING;
+    if (this.#offers[at] !== seq) return; // withdrawn
     const items = this.#items[at];
-    if (this.#revoked[at] === seq) {
-      out.add(FrameType.Dropped, seq, time);
-    } else {
-      if (items > 0) this.#report(out, seq, time, items, (this.#flags[at] & Flag.Exact) !== 0 ? 1 : items);
-      out.add(FrameType.Result, seq, time, Math.max(items, 1) * RUN_US);
-    }
+    if (items > 0) this.#report(out, seq, time, items, (this.#flags[at] & Flag.Exact) !== 0 ? 1 : items);
+    out.add(FrameType.Result, seq, time, Math.max(items, 1) * RUN_US);
     if (out.length > OUT_BYTES / 2) this.#flush(out);
   }
 

@@ -1,16 +1,13 @@
 /**
- * The layout of a worker's control file (ControlFile in platform.ts). All cells are 8-byte doubles
- * in the machine's own byte order: both sides are processes of one machine.
+ * The layout of a worker's control file (ControlFile in platform.ts). All numbers are 8-byte
+ * doubles in the machine's own byte order: both sides are processes of one machine.
  *
- * There is one ring of revoke cells, one of abort cells and one of item cells, by `seq` modulo
- * RING. A cell belongs to one attempt from its sending to its answer, or to the report that it was
- * dropped: the parent skips a number whose cell still belongs to an older attempt
- * (pool/dispatch/lease-ring.ts). So an attempt that runs for hours keeps its cell and blocks no
- * other.
+ * The first file holds the offers, one number after the other. The worker can only read it.
  *
- * The worker writes the number that it starts and, in the same write, its confirmation. Task code
- * that writes to the descriptor seldom leaves a matching pair, so the parent recognises a number
- * that the worker never wrote.
+ * The second file holds one ring of abort cells and one of item cells, by `seq` modulo RING. A cell
+ * belongs to one attempt from its sending to its end: the parent skips a number whose cell still
+ * belongs to an older attempt (pool/dispatch/lease-ring.ts). So an attempt that runs for hours
+ * keeps its cell and blocks no other.
  */
 import type { AbortKind } from '../shared/platform.js';
 import { abortCode, abortKindOfCode } from './abort-codes.js';
@@ -22,16 +19,7 @@ export const RING = 1024;
  * division of doubles.
  */
 export const RING_MASK: number = RING - 1;
-export const CONTROL_FILE_BYTES: number = 64 + RING * 3 * CELL_BYTES;
-
-/** The last number that the worker started, then its confirmation. */
-export const STARTED_AT = 0;
-export const STARTED_BYTES: number = 2 * CELL_BYTES;
-
-/** Not 0 for any number, because zeros must confirm nothing. */
-export function confirmationOf(seq: number): number {
-  return -1 - seq;
-}
+export const CONTROL_FILE_BYTES: number = RING * 2 * CELL_BYTES;
 
 /**
  * What the parent writes into each cell before the worker gets the file, because task code may
@@ -39,28 +27,8 @@ export function confirmationOf(seq: number): number {
  */
 export const FRESH_CELL: number = -1;
 
-export function freshControlFile(): Float64Array {
-  const cells = new Float64Array(CONTROL_FILE_BYTES / CELL_BYTES).fill(FRESH_CELL);
-  cells[STARTED_AT / CELL_BYTES] = 0;
-  cells[STARTED_AT / CELL_BYTES + 1] = confirmationOf(0);
-  return cells;
-}
-
-/**
- * Whether the parent can have written the number into the attempt's revoke cell: the attempt
- * itself, or one that had the cell before.
- */
-export function isNumberOfCell(cell: number, seq: number): boolean {
-  return cell > 0 && cell <= seq && (seq - cell) % RING === 0;
-}
-
-/** A revoke cell holds the `seq` that it revokes. */
-export function revokeCellAt(seq: number): number {
-  return 64 + (seq & RING_MASK) * CELL_BYTES;
-}
-
 export function abortCellAt(seq: number): number {
-  return 64 + (RING + (seq & RING_MASK)) * CELL_BYTES;
+  return (seq & RING_MASK) * CELL_BYTES;
 }
 
 /** An abort cell holds `ABORT_CODES × seq + code`. */
@@ -77,7 +45,7 @@ export function abortKindIn(cell: number, seq: number): AbortKind | undefined {
 
 /** Of a chunk: the number of its items that have started. */
 export function itemsCellAt(seq: number): number {
-  return 64 + (2 * RING + (seq & RING_MASK)) * CELL_BYTES;
+  return (RING + (seq & RING_MASK)) * CELL_BYTES;
 }
 
 /**

@@ -6,3 +6,5 @@
 export const TO_WORKER_FD = 3;
 export const FROM_WORKER_FD = 4;
 export const CONTROL_FILE_FD = 5;
+/** Read only, at a position that the parent and the worker share. */
+export const OFFERS_FD = 6;

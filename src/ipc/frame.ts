@@ -49,6 +49,8 @@ export const FrameType = {
   Exit: 16,
   /** The reader of a stream has taken values. */
   Taken: 17,
+  /** Offers were recalled: some attempts are withdrawn, the others are offered again. */
+  Recalled: 18,
 
   // worker to parent
   /** The worker has booted. The body is the list of names that the task module exports. */
@@ -61,7 +63,7 @@ export const FrameType = {
   Result: 33,
   /** The attempt has failed. The body is what the task threw, unless a flag says otherwise. */
   Failure: 34,
-  /** The attempt was revoked before it started. */
+  /** The attempt was skipped: the next offer was that of a later one. */
   Dropped: 35,
   /** The body is one value of `context().progress`. */
   Progress: 36,
@@ -72,6 +74,8 @@ export const FrameType = {
    * The body is one value of a stream, or the outcomes of some items of a chunk (chunk-body.ts).
    */
   Value: 39,
+  /** There is no offer, although attempts wait. */
+  Starved: 40,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -79,7 +83,8 @@ export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 const MAX_NAMES_BYTES = 16 * 1024 * 1024;
 const BODY_LIMITS: number[] = Array.from({ length: 256 }, () => -1);
 for (const type of Object.values(FrameType)) BODY_LIMITS[type] = MAX_BODY_BYTES;
-for (const type of ['Ping', 'Leave', 'Exit', 'Taken', 'Started', 'Dropped', 'Pong', 'Memory'] as const) BODY_LIMITS[FrameType[type]] = 0;
+for (const type of ['Ping', 'Leave', 'Exit', 'Taken', 'Recalled', 'Started', 'Dropped', 'Starved', 'Pong', 'Memory'] as const)
+  BODY_LIMITS[FrameType[type]] = 0;
 BODY_LIMITS[FrameType.Ready] = MAX_NAMES_BYTES;
 
 /**

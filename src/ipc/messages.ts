@@ -78,6 +78,17 @@ export function takenCountOf(message: MessageOf<Types['Taken']>): number {
   return message.a;
 }
 
+/**
+ * Of the attempts up to `seq` that the worker has not claimed, those after `kept` are withdrawn.
+ * Those up to `kept` are offered again, or withdrawn too: then the worker skips them.
+ */
+export function recalledMessage(seq: number, kept: number): FrameHeader {
+  return { type: FrameType.Recalled, seq, time: kept };
+}
+export function keptOf(message: MessageOf<Types['Recalled']>): number {
+  return message.time;
+}
+
 /** The Pong has the same `question`; 0: any sign of life will do. */
 export function pingMessage(question = 0): FrameHeader {
   return { type: FrameType.Ping, seq: question };
@@ -121,6 +132,14 @@ export function runMsOf(message: Message): number {
 /** A worker may claim any duration (G9). */
 export function limitRunMs(message: Message, mostMs: number): void {
   message.a = Math.min(message.a, Math.floor(mostMs * 1000));
+}
+
+/** @param recalls how many Recalled the worker had received when it found no offer */
+export function starvedMessage(recalls: number): FrameHeader {
+  return { type: FrameType.Starved, a: recalls };
+}
+export function recallsOf(message: Message): number {
+  return message.a;
 }
 
 export function memoryMessage(sentAt: number, rssBytes: number): FrameHeader {

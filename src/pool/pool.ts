@@ -18,8 +18,8 @@
  *   supervisor's worker                              |
  *     ├─ channel ──────────────────────────────────► | reader → attempts → task function
  *     │          ◄────────────────────────────────── | replies ◄─────────────────┘
- *     └─ control file ──── revoked, aborted ───────► | (outlives the worker, so that after a
- *                     ◄─── started ───────────────── |  death it shows which tasks had started)
+ *     └─ control file ──── offers, aborts ─────────► | (outlives the worker, so that after a
+ *                     ◄─── claims ────────────────── |  death it shows which tasks had started)
  */
 import { OptionsError } from '../shared/errors.js';
 import { ignore } from '../shared/ignore.js';

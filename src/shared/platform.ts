@@ -32,23 +32,29 @@ export interface Clock {
 }
 
 /**
- * The worker's control file: a small, private, unlinked file that the worker inherits. It outlives
- * the worker, so the parent knows exactly what a dead, spinning or stopped worker had started (G2,
- * G3, G5, G6).
+ * The worker's control file: two small, private, unlinked files that the worker inherits. They
+ * outlive the worker, so the parent knows exactly what a dead, spinning or stopped worker had
+ * started (G2, G3, G5, G6).
  *
- * Attempts are numbered per worker by `seq`, 1, 2, 3 …, in the order in which they are sent, and a
- * worker starts or drops them in that order. Before it receives the body of attempt `n` it writes
- * started = n, and then reads the revoke cell of `n`; the parent writes the revoke cell and then
- * reads `started`. So when a start and a revocation race, at least one side sees the other.
+ * Attempts are numbered per worker by `seq`, 1, 2, 3 …, in the order in which they are sent. The
+ * parent offers each one before it sends it. Before the worker receives the body of an attempt it
+ * claims the offer; what the worker has not claimed, the parent can recall. Both take an offer by
+ * one read at one shared position, so the system gives each offer to exactly one of them.
  */
 export interface ControlFile {
+  /** Offers an attempt, after all that were offered before. */
+  offer(seq: number): void;
+  /** From now on the worker can claim what was offered. False if the file cannot hold it. */
+  commit(): boolean;
   /**
-   * The highest seq that the worker has started or dropped; 0: none. Task code can write to the
-   * file too, so the number may be any; NaN if the worker certainly did not write it.
+   * The lowest number among the offers that nobody has claimed or recalled; Infinity: there are
+   * none. NaN: the file is broken. Undefined: only a `recall` can say.
    */
-  started(): number;
-  /** Revokes the attempts `first` … `last`: the worker drops those that it has not started. */
-  revoke(first: number, last: number): void;
+  unclaimed(): number | undefined;
+  /** So many offers were made that a `recall` is due, to free the memory of the file. */
+  readonly isLong: boolean;
+  /** Takes back every offer that the worker has not claimed. Returns the lowest, as `unclaimed`. */
+  recall(): number;
   /** Makes `context().aborted()` true for the attempt, even in a loop that never yields. */
   abort(seq: number, kind: AbortKind): void;
   /** A chunk is sent: none of its items has started. */

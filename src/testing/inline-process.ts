@@ -12,16 +12,24 @@ import type { WorkerControlFile, WorkerPlatform } from '../worker/platform.js';
 import { Runner } from '../worker/runner.js';
 
 class InlineControlFile implements ControlFile, WorkerControlFile {
-  #started = 0;
-  readonly #revoked = new Set<number>();
+  #offers: number[] = [];
   readonly #aborts = new Map<number, AbortKind>();
   readonly #items = new Map<number, number>();
 
-  started(): number {
-    return this.#started;
+  readonly isLong = false;
+  offer(seq: number): void {
+    this.#offers.push(seq);
   }
-  revoke(first: number, last: number): void {
-    for (let seq = first; seq <= last; seq++) this.#revoked.add(seq);
+  commit(): boolean {
+    return true;
+  }
+  unclaimed(): number {
+    return this.#offers[0] ?? Number.POSITIVE_INFINITY;
+  }
+  recall(): number {
+    const first = this.unclaimed();
+    this.#offers = [];
+    return first;
   }
   abort(seq: number, kind: AbortKind): void {
     this.#aborts.set(seq, kind);
@@ -32,14 +40,11 @@ class InlineControlFile implements ControlFile, WorkerControlFile {
   startedItems(seq: number): number {
     return this.#items.get(seq) ?? 0;
   }
-  start(seq: number): void {
-    this.#started = seq;
+  claim(): number {
+    return this.#offers.shift() ?? 0;
   }
   startItems(seq: number, count: number): void {
     this.#items.set(seq, count);
-  }
-  isRevoked(seq: number): boolean {
-    return this.#revoked.has(seq);
   }
   abortKind(seq: number): AbortKind | undefined {
     return this.#aborts.get(seq);

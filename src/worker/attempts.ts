@@ -2,15 +2,16 @@
  * Starts attempts in the order in which they were sent, at most `concurrency` at once, and answers
  * each.
  *
- * An attempt is recorded as started as soon as its header has arrived and a place is free, before
- * its body is received or decoded: arguments that kill the worker are part of the attempt. Only
- * then is its revoke cell read, so when a start and a revocation race, at least one side sees the
- * other (G5, G6).
+ * An attempt starts when its offer is claimed (ControlFile in shared/platform.ts): as soon as its
+ * header has arrived and a place is free, before its body is received or decoded, because arguments
+ * that kill the worker are part of the attempt. What the parent has recalled cannot be claimed (G5,
+ * G6): the next claim then gives a later number, or none.
  */
 
 import { types } from 'node:util';
 import type { ChunkBody } from '../ipc/chunk-body.js';
 import { decode } from '../ipc/codec/codec.js';
+import { OFFERS_FD } from '../ipc/descriptors.js';
 import { Flag } from '../ipc/frame.js';
 import { attemptNumberOf, nameIdOf, type RunMessage, taskIdOf } from '../ipc/messages.js';
 import type { AbortKind } from '../shared/platform.js';
@@ -40,6 +41,12 @@ export class Attempts {
   #arriving: RunMessage | undefined;
   #arrival: Arrival = 'queued';
   #isPumping = false;
+  #claimedUpTo = 0;
+  /** The header of the attempt claimed last has not arrived: earlier offers were recalled. */
+  #isAwaited = false;
+  /** There was no offer: a Recalled is on its way. */
+  #isStarved = false;
+  #recalls = 0;
   /** The attempts that have returned a promise. Others end before anything else can run. */
   readonly #running = new Map<number, Attempt>();
   readonly #aborts = new Map<number, PendingAbort>(); // for attempts in the queue
@@ -71,13 +78,39 @@ export class Attempts {
   /** The header of a Run has arrived, its body has not. */
   onHeader(message: RunMessage): void {
     this.#arriving = message;
-    if (this.#isClosed) {
-      this.#arrival = 'skipped';
-    } else if (this.#freePlaces > 0 && this.#queue.isEmpty) {
-      this.#arrival = this.#start(message) ? 'started' : 'skipped';
+    if (this.#isClosed) this.#arrival = 'skipped';
+    else if (message.seq <= this.#claimedUpTo) this.#onClaimed(message);
+    else if (this.#freePlaces > 0 && this.#queue.isEmpty && !this.#isAwaited) this.#onNext(message);
+    else this.#enqueue(message);
+  }
+
+  /** Nothing waits before it: it starts now, if its offer is the next one. */
+  #onNext(message: RunMessage): void {
+    const seq = this.#runner.platform.controlFile.claim();
+    if (seq === message.seq) {
+      this.#claimedUpTo = seq;
+      this.#arrival = 'started';
+      this.#start(message);
     } else {
-      this.#arrival = 'queued';
-      this.#queue.push(message);
+      this.#enqueue(message);
+      this.#onOffer(seq);
+    }
+  }
+
+  #enqueue(message: RunMessage): void {
+    this.#arrival = 'queued';
+    this.#queue.push(message);
+  }
+
+  /** The header of an attempt that was claimed before it arrived, or of an earlier one. */
+  #onClaimed(message: RunMessage): void {
+    if (this.#isAwaited && message.seq === this.#claimedUpTo) {
+      this.#isAwaited = false;
+      this.#arrival = 'started';
+      this.#start(message);
+    } else {
+      this.#arrival = 'skipped';
+      this.#runner.replies.dropped(message.seq);
     }
   }
 
@@ -89,38 +122,63 @@ export class Attempts {
     this.#pump();
   }
 
+  /** Those up to `seq` and above `kept` are withdrawn; others may have been offered again. */
+  recalled(seq: number, kept: number): void {
+    this.#recalls += 1;
+    this.#queue.forget(kept, seq);
+    for (const aborted of this.#aborts.keys()) if (aborted > kept && aborted <= seq) this.#aborts.delete(aborted);
+    this.#isStarved = false;
+    this.#pump();
+  }
+
   abort(seq: number, abort: PendingAbort): void {
     const attempt = this.#running.get(seq);
     if (attempt !== undefined) this.#runner.current.within(attempt, () => attempt.abort(abort.kind, abort.reason, abort.timeoutMs));
     else if (this.#queue.has(seq) && this.#aborts.get(seq)?.kind !== 'cancel') this.#aborts.set(seq, abort);
   }
 
-  /** Records the start and takes a place; false if the attempt was revoked. */
-  #start(message: RunMessage): boolean {
-    const { seq } = message;
-    const { platform, replies } = this.#runner;
-    platform.controlFile.start(seq);
-    if (platform.controlFile.isRevoked(seq)) {
-      this.#aborts.delete(seq);
-      replies.dropped(seq);
-      return false;
-    }
+  /** Its offer was claimed. */
+  #start(message: RunMessage): void {
     this.#freePlaces -= 1;
-    if ((message.flags & Flag.WantStarted) !== 0) replies.started(seq);
-    return true;
+    if ((message.flags & Flag.WantStarted) !== 0) this.#runner.replies.started(message.seq);
   }
 
   /** Starts what is queued, in order, while places are free. */
   #pump(): void {
     if (this.#isPumping || this.#queue.isEmpty) return;
     this.#isPumping = true;
-    while (this.#freePlaces > 0 && !this.#queue.isEmpty) {
-      const message = this.#queue.shift() as RunMessage;
-      const isStarted = this.#start(message);
-      if (message === this.#arriving) this.#arrival = isStarted ? 'started' : 'skipped';
-      else if (isStarted) this.#run(message);
+    while (this.#freePlaces > 0 && !this.#isStarved && !this.#isAwaited && !this.#queue.isEmpty) {
+      const message = this.#onOffer(this.#runner.platform.controlFile.claim());
+      if (message === undefined) continue;
+      this.#start(message);
+      if (message === this.#arriving) this.#arrival = 'started';
+      else this.#run(message);
     }
     this.#isPumping = false;
+  }
+
+  /** An offer was claimed, or there is none: 0. Returns its attempt, if the header has arrived. */
+  #onOffer(seq: number): RunMessage | undefined {
+    const queue = this.#queue;
+    if (seq === 0) {
+      this.#isStarved = true;
+      this.#runner.replies.starved(this.#recalls);
+      return undefined;
+    }
+    while (queue.first < seq) this.#drop(queue.shift() as RunMessage);
+    if (!queue.isEmpty && queue.first !== seq)
+      throw new Error(`the offers of the worker were read by somebody else: fd ${OFFERS_FD} belongs to everpool`);
+    this.#claimedUpTo = seq;
+    if (!queue.isEmpty) return queue.shift();
+    this.#isAwaited = true;
+    return undefined;
+  }
+
+  /** The offer of a later attempt was claimed: the parent knows why, or task code took this one. */
+  #drop(message: RunMessage): void {
+    if (message === this.#arriving) this.#arrival = 'skipped';
+    this.#aborts.delete(message.seq);
+    this.#runner.replies.dropped(message.seq);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** The real platform of a worker process. */
 import { inspect } from 'node:util';
-import { CONTROL_FILE_FD, FROM_WORKER_FD } from '../ipc/descriptors.js';
+import { CONTROL_FILE_FD, FROM_WORKER_FD, OFFERS_FD } from '../ipc/descriptors.js';
 import { checkBuffers } from '../ipc/frame.js';
 import { compile } from './compile.js';
 import { writeAll } from './node-channel.js';
@@ -35,7 +35,7 @@ export function openNodePlatform(): WorkerPlatform {
   watchOutput();
   return {
     now,
-    controlFile: new NodeControlFile(CONTROL_FILE_FD),
+    controlFile: new NodeControlFile(CONTROL_FILE_FD, OFFERS_FD),
     send: (parts) => {
       try {
         checkBuffers();

@@ -46,10 +46,9 @@ export interface WorkerPlatform {
 
 /** The worker's side of its control file (ControlFile in shared/platform.ts). */
 export interface WorkerControlFile {
-  /** Records that the attempt has started, or was dropped. */
-  start(seq: number): void;
+  /** Takes the next offer, and returns its number; 0: there is none. */
+  claim(): number;
   /** Records that the first `count` items of a chunk have started, or are about to. */
   startItems(seq: number, count: number): void;
-  isRevoked(seq: number): boolean;
   abortKind(seq: number): AbortKind | undefined;
 }

@@ -31,6 +31,17 @@ export class Queue {
     return message;
   }
 
+  /** The number of the first message; NaN: there is none. */
+  get first(): number {
+    return this.#items[this.#head]?.seq ?? Number.NaN;
+  }
+
+  /** Forgets the messages with these numbers. */
+  forget(above: number, upTo: number): void {
+    this.#items = this.#items.slice(this.#head).filter((message) => message !== undefined && (message.seq <= above || message.seq > upTo));
+    this.#head = 0;
+  }
+
   has(seq: number): boolean {
     return this.#items.some((message) => message?.seq === seq);
   }

@@ -6,7 +6,7 @@ import { describe, type Encoded, encode, UnserialisableError } from '../ipc/code
 import type { UnknownTaskReply, UnserialisableReply, ValueSide } from '../ipc/failure-replies.js';
 import { Flag, type FrameHeader, FrameType } from '../ipc/frame.js';
 import { FrameWriter } from '../ipc/frame-writer.js';
-import { memoryMessage, replyMessage } from '../ipc/messages.js';
+import { memoryMessage, replyMessage, starvedMessage } from '../ipc/messages.js';
 import { sizeOf } from '../ipc/stream-window.js';
 import { SerializationError } from '../shared/errors.js';
 import type { Attempt } from './attempt.js';
@@ -104,6 +104,10 @@ export class Replies {
   }
   dropped(seq: number): void {
     this.#say(FrameType.Dropped, seq);
+  }
+  /** @param recalls the number of Recalled that the worker has received */
+  starved(recalls: number): void {
+    this.#send(starvedMessage(recalls), undefined);
   }
   pong(question: number): void {
     this.#say(FrameType.Pong, question);

@@ -14,6 +14,7 @@ import { FrameReader } from '../ipc/frame-reader.js';
 import {
   abortKindOf,
   exitCodeOf,
+  keptOf,
   memoryReportMsOf,
   nameIdOf,
   questionOf,
@@ -149,6 +150,9 @@ export class Runner {
         return;
       case FrameType.Taken:
         this.streams.taken(message.seq, takenCountOf(message));
+        return;
+      case FrameType.Recalled:
+        this.#attempts.recalled(message.seq, keptOf(message));
         return;
       case FrameType.Ping:
         this.replies.pong(questionOf(message));

@@ -1,6 +1,6 @@
 /**
  * Pools whose workers forge: tasks that write any frames to the channel and any bytes to the
- * control file.
+ * control file, and read the offers of others.
  */
 import type { Death, Pool, PoolOptions } from 'everpool';
 import { fixture, newPool } from './pools.js';
@@ -29,7 +29,8 @@ export interface Forgers {
   pid(): number;
   forge(frames: Frame[], how?: How): string;
   flood(frame: Frame): void;
-  scribble(what: { bytes?: Buffer; own?: number; at?: number; cut?: number }, how?: How): string;
+  scribble(what: { bytes?: Buffer; at?: number; cut?: number; after?: How }, how?: How): string;
+  steal(bytes: number, how?: How, file?: string): string;
   count(from: number, to: number): Generator<number>;
 }
 

@@ -18,8 +18,8 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
   readonly received: Message[] = [];
   /** The signals that it was sent. */
   readonly signals: NodeJS.Signals[] = [];
-  /** The attempts that were revoked. */
-  readonly revoked: number[] = [];
+  /** The attempts that were recalled and not offered again. */
+  readonly withdrawn: number[] = [];
   isReleased = false;
   /** How long it has waited for a processor. */
   waited = 0;
@@ -27,7 +27,9 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
   readonly #clock: FakeClock;
   readonly #reader = new FrameReader((message) => this.received.push({ ...message, body: Buffer.from(message.body) }));
   readonly #writer = new FrameWriter();
-  #started = 0;
+  #offers: number[] = [];
+  /** Taken back, and not offered again yet. */
+  readonly #recalled = new Set<number>();
   #swept: ((isEmpty: boolean) => void) | undefined;
   #hasExited = false;
 
@@ -46,29 +48,29 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
     this.#say(FrameType.Ready, 0, encode(exports));
   }
 
-  /** The attempts that it was sent and that are not revoked, by number. */
+  /** The attempts that it was sent and that are not withdrawn, by number. */
   get attempts(): number[] {
-    return this.received.filter(({ type, seq }) => type === FrameType.Run && !this.revoked.includes(seq)).map(({ seq }) => seq);
+    return this.received.filter(({ type, seq }) => type === FrameType.Run && !this.withdrawn.includes(seq)).map(({ seq }) => seq);
   }
 
-  /** It records in the control file that it has started the attempts up to this one. */
+  /** It claims the attempts up to this one. */
   start(seq: number): void {
-    this.#started = seq;
+    this.#offers = this.#offers.filter((offer) => offer > seq);
   }
 
   returns(seq: number, value: unknown): void {
-    this.#started = Math.max(this.#started, seq);
+    this.start(seq);
     this.#say(FrameType.Result, seq, encode(value));
   }
 
   throws(seq: number, error: unknown): void {
-    this.#started = Math.max(this.#started, seq);
+    this.start(seq);
     this.#say(FrameType.Failure, seq, encode(error));
   }
 
   /** It sends these bytes, about the attempt. */
   sends(type: FrameType, seq: number, encoded: Encoded, flags = 0): void {
-    this.#started = Math.max(this.#started, seq);
+    this.start(seq);
     this.#say(type, seq, encoded, flags);
   }
 
@@ -121,11 +123,24 @@ export class ScriptedWorker implements WorkerProcess, ControlFile {
 
   // ---- ControlFile
 
-  started(): number {
-    return this.#started;
+  readonly isLong = false;
+  offer(seq: number): void {
+    this.#offers.push(seq);
+    this.#recalled.delete(seq);
   }
-  revoke(first: number, last: number): void {
-    for (let seq = first; seq <= last; seq += 1) this.revoked.push(seq);
+  commit(): boolean {
+    this.withdrawn.push(...this.#recalled);
+    this.#recalled.clear();
+    return true;
+  }
+  unclaimed(): number {
+    return this.#offers[0] ?? Number.POSITIVE_INFINITY;
+  }
+  recall(): number {
+    const first = this.unclaimed();
+    for (const seq of this.#offers) this.#recalled.add(seq);
+    this.#offers = [];
+    return first;
   }
   abort(): void {
     // the test reads the Abort message

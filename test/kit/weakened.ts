@@ -62,8 +62,8 @@ export function weakened<T extends Pool<object>>(make: () => T, wrap: Wrap): T {
   }
 }
 
-function overlaid(process: WorkerProcess, changes: Partial<WorkerProcess>): WorkerProcess {
-  return new Proxy(process, {
+function overlaid<T extends object>(whole: T, changes: Partial<T>): T {
+  return new Proxy(whole, {
     get: (target, key) => {
       const source = key in changes ? changes : target;
       const value: unknown = Reflect.get(source, key, source);
@@ -72,16 +72,27 @@ function overlaid(process: WorkerProcess, changes: Partial<WorkerProcess>): Work
   });
 }
 
-/** Without a control file: starts are only guessed from the answers, and nothing can be revoked. */
-export const withoutControlFile: Wrap = (_process, answered) => {
-  const controlFile: ControlFile = {
-    started: () => answered() + 1,
-    revoke: () => undefined,
-    abort: () => undefined,
-    expectItems: () => undefined,
-    startedItems: () => 0,
+/**
+ * With a control file that does not show which attempts the worker has claimed: starts are only
+ * guessed from the answers.
+ */
+export const withGuessedClaims: Wrap = ({ controlFile }, answered) => {
+  let last = 0; // the last attempt that was offered
+  let unclaimed = Number.POSITIVE_INFINITY;
+  const guess = (): number => (answered() + 2 <= last ? answered() + 2 : Number.POSITIVE_INFINITY);
+  const changes: Partial<ControlFile> = {
+    offer: (seq) => {
+      if (seq <= last && seq < unclaimed) return; // it was claimed: a second offer would end the worker
+      last = Math.max(last, seq);
+      controlFile.offer(seq);
+    },
+    unclaimed: guess,
+    recall: () => {
+      unclaimed = controlFile.recall();
+      return guess();
+    },
   };
-  return { controlFile };
+  return { controlFile: overlaid(controlFile, changes) };
 };
 
 /**

@@ -55,8 +55,10 @@ describe('a failing spawn', () => {
     expect(worker.signal('SIGKILL')).toBe(false);
     expect(worker.vitals()?.rssBytes).toBeUndefined();
     await expect(worker.sweep(100)).resolves.toBe(true);
-    expect(worker.controlFile.started()).toBe(0);
-    worker.controlFile.revoke(1, 2000);
+    worker.controlFile.offer(1);
+    expect(worker.controlFile.commit()).toBe(true);
+    worker.controlFile.unclaimed();
+    worker.controlFile.recall();
     worker.controlFile.abort(1, 'cancel');
     worker.disconnect();
     await until('every descriptor has been given back', () => openDescriptors().length <= before.length);

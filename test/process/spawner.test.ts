@@ -228,12 +228,14 @@ describe('descriptors', () => {
     expect(sockets).toHaveLength(3 * 4 + 1);
     expect(new Set(sockets).size).toBe(sockets.length);
     const controlFiles = held.flat().filter((link) => link.includes('everpool-'));
-    expect(new Set(controlFiles).size).toBe(3);
-    expect(controlFiles).toHaveLength(3);
+    expect(new Set(controlFiles).size).toBe(2 * 3);
+    expect(controlFiles).toHaveLength(2 * 3);
     for (const controlFile of controlFiles) expect(controlFile).toMatch(/\(deleted\)$/);
     for (const fds of all) {
       expect(fds.get('0')).toBe('/dev/null');
-      expect(fds.get('5')).toMatch(/everpool-/);
+      for (const fd of ['5', '6']) expect(fds.get(fd)).toMatch(/everpool-/);
+      // Nothing of the parent's is inherited: it can recall, and the worker cannot offer.
+      expect(Math.max(...[...fds].filter(([, link]) => link.includes('everpool-')).map(([fd]) => Number(fd)))).toBe(6);
     }
   });
 
@@ -271,8 +273,9 @@ describe('descriptors', () => {
     expect(worker.send([Buffer.from('x')])).toBe(true);
     expect(worker.signal('SIGKILL')).toBe(false);
     expect(worker.vitals()?.rssBytes).toBeUndefined();
-    expect(worker.controlFile.started()).toBe(0);
-    worker.controlFile.revoke(1, 5);
+    worker.controlFile.offer(1);
+    expect(worker.controlFile.commit()).toBe(true);
+    expect(worker.controlFile.recall()).toBe(Number.POSITIVE_INFINITY);
     const pid = worker.pid as number;
     await until('the worker has ended', () => stateOf(pid) === undefined);
     expect(watcher.events.length).toBe(seen);
@@ -280,12 +283,20 @@ describe('descriptors', () => {
 });
 
 describe('the control file', () => {
-  test('is descriptor 5 of the worker, and has its starts after its death', async () => {
-    const write = `const b = Buffer.alloc(16); b.writeDoubleLE(42); b.writeDoubleLE(-1 - 42, 8); fs.writeSync(5, b, 0, 16, 0); process.kill(process.pid, 'SIGKILL')`;
-    const { worker, watcher } = bench.spawn('sleeps.js', { execArgv: ['-e', write], entry: ['--'] });
+  test('is descriptors 5 and 6 of the worker, and shows its claims after its death and its release', async () => {
+    const claim = `const b = Buffer.alloc(8); fs.readSync(6, b, 0, 8, null); fs.writeSync(4, String(b.readDoubleLE(0)))`;
+    const write = `let refused; try { fs.writeSync(6, b) } catch (error) { refused = error.code } fs.writeSync(4, ' ' + refused)`;
+    const source = `${claim}; ${write}; process.kill(process.pid, 'SIGKILL')`;
+    const { worker, watcher } = bench.spawn('sleeps.js', { execArgv: ['-e', source], entry: ['--'] });
+    for (const seq of [41, 42, 43]) worker.controlFile.offer(seq);
+    expect(worker.controlFile.commit()).toBe(true);
     await watcher.ends();
-    expect(worker.controlFile.started()).toBe(42);
+    expect(watcher.text).toBe('41 EBADF');
+    expect(worker.controlFile.unclaimed()).toBe(42);
+    expect(worker.controlFile.recall()).toBe(42);
+    worker.controlFile.offer(43);
+    worker.controlFile.commit();
     worker.release();
-    expect(worker.controlFile.started()).toBe(42);
+    expect(worker.controlFile.unclaimed()).toBe(43);
   });
 });

@@ -44,20 +44,34 @@ describe('a worker process', () => {
     expect(worker.started()).toBe(echo);
   });
 
-  it('drops a revoked attempt', async () => {
-    const first = worker.run('waitsForAbort');
+  it('never starts an attempt that was recalled, and reports it if a later one was offered', async () => {
+    const first = worker.run('waitsForAbort', [], Flag.WantStarted);
     const second = worker.run('spins');
     const third = worker.run('echo', [1]);
-    worker.revoke(second);
+    await worker.reply(first, FrameType.Started);
+    expect(worker.withdraw(second)).toBe(true);
+    expect(worker.withdraw(first)).toBe(false);
     worker.give(abortMessage(0, first, 'cancel', 0));
     await worker.reply(second, FrameType.Dropped);
     expect((await worker.reply(third)).value).toEqual([1]);
   });
 
+  it('claims no more than it runs, and forgets the last one when it is recalled', async () => {
+    const first = worker.run('waitsForAbort', [], Flag.WantStarted);
+    const second = worker.run('spins');
+    await worker.reply(first, FrameType.Started);
+    expect(worker.started()).toBe(first);
+    expect(worker.withdraw(second)).toBe(true);
+    worker.give(abortMessage(0, first, 'cancel', 0));
+    await worker.reply(first);
+    expect((await worker.reply(worker.run('echo', [2]))).value).toEqual([2]);
+    expect(worker.messages.filter(({ type, seq }) => seq === second || type === FrameType.Starved)).toEqual([]);
+  });
+
   it('sees an abort in the control file while it spins, and one on the channel while it waits', async () => {
     const spins = worker.run('spinsUntilAborted', [], Flag.WantStarted);
     await worker.reply(spins, FrameType.Started);
-    worker.recordAbort(spins, 'soft-timeout');
+    worker.controlFile.abort(spins, 'soft-timeout');
     expect((await worker.reply(spins)).value).toBe('ERR_EVERPOOL_TIMEOUT');
     const waits = worker.run('waitsForAbort');
     worker.give(abortMessage(0, waits, 'cancel', 0), encode('enough'));
@@ -148,7 +162,7 @@ describe('the end of a worker process', () => {
     expect(existsSync(worker.stopFile)).toBe(false);
   });
 
-  it('is by SIGTERM while it spins without a stop hook, and its control file has the start', async () => {
+  it('is by SIGTERM while it spins without a stop hook, and its control file has the claim', async () => {
     const worker = await started();
     const spins = worker.run('spins', [], Flag.WantStarted);
     worker.run('echo');

@@ -23,6 +23,9 @@ export interface ChildPlatform extends Witnessed {
   readonly random: Random;
   readonly controlFile: SimControlFile;
   readonly isStopped: boolean;
+  /** The runner, or task code, has taken the offer of this attempt. */
+  claimed(seq: number): void;
+  stolen(seq: number): void;
   /** It has read this number of bytes. */
   taken(count: number): void;
   /** When it arrives at the parent; undefined if the parent can no longer read it. */
@@ -41,8 +44,9 @@ export class Child implements TaskProcess {
   #time = 0;
   readonly #bornAt: number;
   #doorsUsed = 0;
-  #runsTaken = 0; // Run frames given to the runner, and those it has recorded; the difference waits in it
-  #runsNoted = 0;
+  /** The Run frames that wait in the runner. */
+  readonly #queued = new Set<number>();
+  #claimedUpTo = 0;
   readonly #waiting: (() => void)[] = []; // while it is stopped, or spins without end
   #isHungUp = false;
   #header: Buffer = Buffer.alloc(0); // of the present frame, as far as it has come
@@ -51,8 +55,6 @@ export class Child implements TaskProcess {
   #isLazy = false;
   #forgery: Forgery | undefined;
   readonly #forger: Forger;
-  /** The subject of each Run frame that it was given. */
-  readonly #taskIds = new Map<number, number>();
 
   constructor(process: ChildPlatform) {
     this.process = process;
@@ -118,7 +120,7 @@ export class Child implements TaskProcess {
 
   spin(ms: number): boolean {
     this.#time = this.now + ms;
-    return this.#runsTaken === this.#runsNoted;
+    return this.#queued.size === 0;
   }
   stopSpinning(): void {
     this.#time = this.process.world.now();
@@ -137,20 +139,19 @@ export class Child implements TaskProcess {
     const { process } = this;
     for (let count = process.random.integer(1, 8); count > 0; count -= 1) {
       this.within(process.random.skewed(500), () => {
-        if (forgery === 'control-file') this.#scribble();
+        if (forgery === 'control-file') this.#steal();
         else this.#sayForged(this.#forger.invented(this.#lastSeq, process.world.now()));
       });
     }
   }
 
-  /** Sometimes that is the last thing it does. */
-  #scribble(): void {
-    this.#forger.scribble(this.process.controlFile);
+  /** Reads what is offered to the worker. Sometimes that is the last thing it does. */
+  #steal(): void {
+    for (const seq of this.#forger.steal(this.process.controlFile)) this.process.stolen(seq);
     if (!this.process.ledger.isCalm && this.process.random.chance(0.1)) this.exit(1);
   }
 
   #sayForged(bytes: Buffer): void {
-    if (bytes[2] === FrameType.Dropped) this.process.ledger.lied(this.process);
     if (!this.#isHungUp) this.process.write(bytes);
   }
 
@@ -205,9 +206,11 @@ export class Child implements TaskProcess {
       if (this.#header.length < HEADER_BYTES) continue;
       this.#missing = this.#header.readUInt32LE(4);
       if (this.#header[2] === FrameType.Run) {
-        this.#runsTaken += 1;
         this.#lastSeq = this.#header.readDoubleLE(8);
-        this.#taskIds.set(this.#header.readDoubleLE(8), this.#header.readDoubleLE(16));
+        if (this.#lastSeq > this.#claimedUpTo) this.#queued.add(this.#lastSeq);
+      } else if (this.#header[2] === FrameType.Recalled) {
+        const [upTo, kept] = [this.#header.readDoubleLE(8), this.#header.readDoubleLE(16)];
+        for (const seq of this.#queued) if (seq > kept && seq <= upTo) this.#queued.delete(seq);
       }
       this.#header = Buffer.alloc(0);
     }
@@ -251,24 +254,23 @@ export class Child implements TaskProcess {
         return stalledFor > 0 && stalledFor < fate.clockStallsMs ? this.now - stalledFor : this.now;
       },
       controlFile: {
-        start: (seq) => {
-          this.#runsNoted += 1;
-          if (this.#passes()) return;
-          controlFile.start(seq);
-          ledger.recorded(process, seq, this.#taskIds.get(seq) as number, controlFile.isRevoked(seq));
-          this.#passes(); // recorded, and dead before anything else happens
-          if (this.#forgery === 'control-file' && process.random.chance(0.3)) this.later(0, () => this.#scribble());
+        claim: () => {
+          if (this.#passes()) return 0;
+          const seq = controlFile.claim();
+          if (seq > 0) {
+            this.#claimedUpTo = seq;
+            for (const queued of this.#queued) if (queued <= seq) this.#queued.delete(queued);
+            process.claimed(seq);
+          }
+          this.#passes(); // claimed, and dead before anything else happens
+          if (this.#forgery === 'control-file' && process.random.chance(0.5)) this.#steal(); // as the task would
+          return seq;
         },
         startItems: (seq, count) => {
           if (this.#passes()) return;
           controlFile.startItems(seq, count);
           ledger.itemNoted(process, seq);
           this.#passes(); // recorded, and dead before the item is called
-        },
-        isRevoked: (seq) => {
-          const isRevoked = controlFile.isRevoked(seq);
-          if (!isRevoked && !this.isOver) ledger.begins(process, seq);
-          return isRevoked;
         },
         abortKind: (seq) => controlFile.abortKind(seq),
       },
@@ -311,7 +313,6 @@ export class Child implements TaskProcess {
       return;
     }
     const type = bytes[2] as number;
-    if (type === FrameType.Dropped) this.process.ledger.dropped(this.process, bytes.readDoubleLE(8));
     if (type === FrameType.Result || type === FrameType.Failure) {
       const reply = type === FrameType.Result ? 'result' : 'failure';
       this.process.ledger.replied(this.process, bytes.readDoubleLE(8), reply, arrivesAt);

@@ -1,6 +1,6 @@
 /**
- * A worker whose task code writes where it should not: frames of its own into the channel, and into
- * the control file.
+ * A worker whose task code writes and reads where it should not: it writes frames of its own into
+ * the channel, and reads what is offered to the worker.
  */
 import { FrameType, HEADER_BYTES, MAGIC } from '../../src/ipc/frame.js';
 import type { Random } from '../../src/testing/random.js';
@@ -79,28 +79,9 @@ export class Forger {
     return Array.from({ length: FLOOD }, () => Buffer.from(value));
   }
 
-  /**
-   * Writes other bytes where the worker records its starts; the worker could not have written most
-   * of them.
-   */
-  scribble(controlFile: SimControlFile): void {
-    const random = this.#random;
-    switch (random.integer(0, 4)) {
-      case 0:
-      case 1:
-        controlFile.overwrite(Number.NaN);
-        return;
-      case 2:
-        controlFile.overwrite(random.pick([Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53, controlFile.lastRead + 0.25]));
-        return;
-      // A number that the worker could have written, except that the parent has read a later one,
-      // or has yet to send it.
-      case 3:
-        controlFile.overwrite(controlFile.lastRead > 0 ? random.integer(0, controlFile.lastRead - 1) : Number.NaN);
-        return;
-      default:
-        controlFile.overwrite(1_000_000 + random.integer(0, 1000));
-    }
+  /** Reads what is offered to the worker: some offers, or a part of one. Returns those it took. */
+  steal(controlFile: SimControlFile): number[] {
+    return controlFile.steal(this.#random.integer(0, 3), this.#random.chance(0.3));
   }
 
   #seq(seq: number): number {

@@ -30,14 +30,11 @@ export interface TaskEntry {
   readonly timeoutMs: number | undefined;
   /** Someone may have asked for its end, so its worker may be killed for it. */
   mayBeKilled: boolean;
-  /** The number of attempts that were recorded as started and not dropped. */
+  /** The number of attempts that were claimed, by a worker or by task code. */
   recorded: number;
-  /**
-   * How many of those had been revoked, with a worker whose report of that never reached the parent.
-   * If the parent took them back before they were recorded, it knows nothing of them.
-   */
+  /** How many of those by task code. */
   doubtful: number;
-  /** The number of attempts that began: recorded, and not revoked. */
+  /** The number of attempts that began: a worker claimed them. */
   begun: number;
   /** The number of times the function was called. */
   calls: number;
@@ -93,9 +90,8 @@ export class Ledger {
   /** For each process, the chunks that have recorded an item there. */
   readonly #uncalled = new Map<Witnessed, Set<number>>();
   calls = 0;
-  /** The workers that forge, and those among them that said that they had started nothing. */
+  /** The workers that forge. */
   readonly forgers = new Set<number>();
-  readonly #liars = new Set<number>();
 
   constructor(world: World, concurrency: number, defaultAllowed: number) {
     this.#world = world;
@@ -194,9 +190,6 @@ export class Ledger {
   forged({ workerId }: Witnessed): void {
     this.forgers.add(workerId);
   }
-  lied({ workerId }: Witnessed): void {
-    this.#liars.add(workerId);
-  }
   /** What is reported about it may be a lie. */
   isTainted(entry: TaskEntry): boolean {
     return this.forgers.size > 0 && [...entry.givenTo].some((id) => this.forgers.has(id));
@@ -220,34 +213,12 @@ export class Ledger {
     return this.#unreleased.size;
   }
 
-  /**
-   * The control file says that it has started. If it had been revoked, the worker will drop it and
-   * say so.
-   */
-  recorded(process: Witnessed, seq: number, id: number, isRevoked: boolean): void {
+  /** Its offer was claimed: it starts. */
+  claimed(process: Witnessed, seq: number, id: number): void {
     const entry = this.tasks.get(id) ?? this.submitted(id, '(of a batch)', this.#defaultAllowed, true);
     entry.recorded += 1;
-    if (isRevoked) entry.doubtful += 1;
     this.#callsIn.delete(process); // of the previous chunk
     this.#open.get(process)?.set(seq, entry);
-  }
-
-  /**
-   * The worker has said that it did not start it, because it had been revoked. A parent that cannot
-   * read this must believe the control file, which says that it has started (G2).
-   */
-  dropped(process: Witnessed, seq: number): void {
-    const entry = this.#open.get(process)?.get(seq);
-    this.#open.get(process)?.delete(seq);
-    if (entry === undefined || !isSound(process)) return;
-    entry.recorded -= 1;
-    entry.doubtful -= 1;
-  }
-
-  /** It was not revoked, so it starts now. */
-  begins(process: Witnessed, seq: number): void {
-    const entry = this.#open.get(process)?.get(seq);
-    if (entry === undefined) return;
     this.#world.log('starts', process.workerId, entry.id);
     entry.begun += 1;
     if (entry.endedAtBegun !== undefined && entry.begun > entry.endedAtBegun && !process.isFaulty)
@@ -258,6 +229,14 @@ export class Ledger {
       this.#world.fault(`G2: task ${entry.id} starts in worker ${process.workerId} while it runs in another`);
     entry.runningIn.add(process);
     if (entry.timeoutMs !== undefined) this.#watchTimeout(entry, process, entry.begun, entry.timeoutMs);
+  }
+
+  /** Its offer was taken by task code: the parent must believe that it has started (G2). */
+  stolen(id: number): void {
+    const entry = this.tasks.get(id);
+    if (entry === undefined) return;
+    entry.recorded += 1;
+    entry.doubtful += 1;
   }
 
   /** A time limit holds, whatever the worker says, from the end of a stall that it began in. */
@@ -276,7 +255,7 @@ export class Ledger {
     const entry = this.tasks.get(id) as TaskEntry;
     this.calls += 1;
     entry.calls += 1;
-    if (entry.calls > entry.allowed && ![...entry.givenTo].some((given) => this.#liars.has(given)))
+    if (entry.calls > entry.allowed)
       this.#world.fault(`G2/G3: task ${id} (${entry.name}) is called for the ${entry.calls}th time, ${entry.allowed} allowed`);
     if (attempt !== entry.recorded && entry.name !== '(of a batch)')
       this.#world.log('calls', process.workerId, `${id}, attempt ${attempt}, recorded ${entry.recorded}`);

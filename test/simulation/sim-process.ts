@@ -3,7 +3,7 @@
  * signals, the exit and the end of its output in any order, a descendant that holds its pipes. Its
  * program is in child.ts.
  */
-import { FrameType } from '../../src/ipc/frame.js';
+import { FrameType, HEADER_BYTES } from '../../src/ipc/frame.js';
 import type { ProcessListener, Vitals, WorkerProcess } from '../../src/shared/platform.js';
 import type { Random } from '../../src/testing/random.js';
 import { Child, type ChildPlatform } from './child.js';
@@ -52,6 +52,11 @@ export class SimProcess implements WorkerProcess, ChildPlatform {
   #lastArrival = 0;
   #isEndDue = false;
   readonly #onDeath: (() => void)[] = [];
+  /** The task of each attempt that was sent. */
+  readonly #taskIds = new Map<number, number>();
+  /** Their offers were taken before their frames were sent. */
+  readonly #claimedEarly = new Set<number>();
+  readonly #stolenEarly = new Set<number>();
 
   constructor(workerId: number, world: World, ledger: Ledger, random: Random, fate: Fate, listener: ProcessListener) {
     this.workerId = workerId;
@@ -60,12 +65,15 @@ export class SimProcess implements WorkerProcess, ChildPlatform {
     this.random = random;
     this.fate = fate;
     this.#listener = listener;
-    this.controlFile = new SimControlFile(() => {
-      if (!random.chance(0.5)) return;
-      // Even a stopped process may continue just while the parent reads its file.
-      if (this.#isStopped && fate.stoppedMs !== Number.POSITIVE_INFINITY && random.chance(0.3)) this.#deliver('SIGCONT');
-      world.race(random.skewed(0.2));
-    });
+    this.controlFile = new SimControlFile(
+      () => {
+        if (!random.chance(0.5)) return;
+        // Even a stopped process may continue just while the parent reads its file.
+        if (this.#isStopped && fate.stoppedMs !== Number.POSITIVE_INFINITY && random.chance(0.3)) this.#deliver('SIGCONT');
+        world.race(random.skewed(0.2));
+      },
+      () => random.chance(0.8),
+    );
     this.#undyingUntil = world.now() + fate.undyingMs;
     ledger.begun(this);
     if (fate.spawnError !== undefined) {
@@ -126,8 +134,10 @@ export class SimProcess implements WorkerProcess, ChildPlatform {
 
   send(parts: readonly Buffer[]): boolean {
     this.bootSentAt = Math.min(this.bootSentAt, this.world.now());
-    if (!this.#canReach || !this.isAlive) return true;
     const bytes = Buffer.concat(parts);
+    for (let at = 0; at < bytes.length; at += HEADER_BYTES + bytes.readUInt32LE(at + 4))
+      if (bytes[at + 2] === FrameType.Run) this.#onSent(bytes.readDoubleLE(at + 8), bytes.readDoubleLE(at + 16));
+    if (!this.#canReach || !this.isAlive) return true;
     this.#unsent += bytes.length;
     this.#lastSent = Math.max(this.#lastSent, this.world.now() + this.random.skewed(this.random.chance(0.1) ? 8 : 1));
     this.world.at(this.#lastSent, () => this.#child?.receive(bytes));
@@ -224,6 +234,17 @@ export class SimProcess implements WorkerProcess, ChildPlatform {
 
   // ---- acts of the process (child.ts)
 
+  claimed(seq: number): void {
+    const id = this.#taskIds.get(seq);
+    if (id === undefined) this.#claimedEarly.add(seq);
+    else this.ledger.claimed(this, seq, id);
+  }
+  stolen(seq: number): void {
+    const id = this.#taskIds.get(seq);
+    if (id === undefined) this.#stolenEarly.add(seq);
+    else this.ledger.stolen(id);
+  }
+
   taken(count: number): void {
     const wasFull = this.unsentBytes > 0;
     this.#unsent -= count;
@@ -302,6 +323,12 @@ export class SimProcess implements WorkerProcess, ChildPlatform {
         if (this.#isStopped) this.#isTermPending = true;
         else this.#killed(signal, isFromPool);
     }
+  }
+
+  #onSent(seq: number, id: number): void {
+    this.#taskIds.set(seq, id);
+    if (this.#claimedEarly.delete(seq)) this.ledger.claimed(this, seq, id);
+    if (this.#stolenEarly.delete(seq)) this.ledger.stolen(id);
   }
 
   #killed(signal: NodeJS.Signals, isByPool: boolean): void {

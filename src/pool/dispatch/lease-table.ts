@@ -7,6 +7,7 @@
  */
 
 import type { Message } from '../../ipc/frame.js';
+import { recalledMessage } from '../../ipc/messages.js';
 import type { Story } from '../../shared/transitions.js';
 import type { Death } from '../../shared/types.js';
 import type { Worker } from '../../supervisor/lifecycle/worker.js';
@@ -21,6 +22,9 @@ import { LeaseRing } from './lease-ring.js';
  *   take
  */
 type Pace = 'flows' | 'holds' | 'spins' | 'hangs';
+
+/** For a recall that withdraws nothing. */
+export const always = (): boolean => true;
 
 /** Receives what happens to the leases of a worker. */
 export interface LeaseListener<L> {
@@ -64,7 +68,7 @@ export abstract class LeaseTable {
   /** Attempts up to this one are presumed to have started. */
   protected presumedUpTo = 0;
   /**
-   * Attempts up to this one have started or were dropped, as a message or the control file says.
+   * Attempts up to this one have started or were withdrawn, as a message or the control file says.
    */
   protected knownUpTo = 0;
   /** The number of attempts sent and not over. */
@@ -73,6 +77,10 @@ export abstract class LeaseTable {
   running = 0;
   protected pace: Pace = 'flows';
   protected hungSince = 0;
+  /** Since when it has claimed more attempts than it can run, without an answer. */
+  protected overtakenAt: number | undefined;
+  /** The number of Recalled messages that the worker was sent. */
+  protected recalls = 0;
   protected longCount = 0; // open attempts of a name not known to be short
 
   constructor(worker: Worker, listener: LeaseListener<LeaseTable>) {
@@ -104,10 +112,12 @@ export abstract class LeaseTable {
   }
 
   countStarted(): number {
-    if (this.openCount === 0) return 0;
-    const started = this.startedUpTo();
+    return this.openCount === 0 ? 0 : this.countUpTo(this.startedUpTo());
+  }
+
+  protected countUpTo(started: number): number {
     let count = 0;
-    for (const lease of this.list()) if (lease.seq <= started) count += 1;
+    for (const { seq } of this.list()) if (seq <= started) count += 1;
     return count;
   }
 
@@ -129,17 +139,45 @@ export abstract class LeaseTable {
   // ---- the control file
 
   /**
-   * Attempts up to this one have started or were dropped. Undefined if the control file is invalid;
-   * the worker is then killed.
+   * Attempts up to this one have started or were withdrawn. Undefined if the control file is
+   * invalid; the worker is then killed.
    */
   protected readStarted(): number | undefined {
-    const recorded = this.worker.controlFile.started();
-    // The number never falls, and never passes the last attempt sent.
-    if (recorded >= this.knownUpTo && recorded <= this.ring.last && Number.isInteger(recorded)) {
-      this.knownUpTo = recorded;
-      return recorded;
+    const unclaimed = this.worker.controlFile.unclaimed();
+    return unclaimed === undefined ? this.recall(always) : this.#startedBefore(unclaimed);
+  }
+
+  /**
+   * The same. Takes back what has not started, and offers again what is to stay. The caller
+   * withdraws the others.
+   */
+  protected recall(stays: (lease: Lease) => boolean): number | undefined {
+    const { worker, ring } = this;
+    const unclaimed = worker.controlFile.recall();
+    const started = this.#startedBefore(unclaimed);
+    if (started === undefined || unclaimed > ring.last) return started;
+    let kept = 0; // the last attempt that stays: it has started, or is offered again
+    for (const lease of ring.after(0)) {
+      if (lease.seq > started) {
+        if (!stays(lease)) continue;
+        worker.controlFile.offer(lease.seq);
+      }
+      kept = lease.seq;
     }
-    this.worker.fail('protocol', 'its control file was overwritten: the number of started attempts is impossible');
+    this.recalls += 1;
+    worker.add(recalledMessage(ring.last, kept));
+    worker.flush();
+    return started;
+  }
+
+  #startedBefore(unclaimed: number): number | undefined {
+    const started = Math.min(unclaimed - 1, this.ring.last);
+    // The number never falls.
+    if (started >= this.knownUpTo) {
+      this.knownUpTo = started;
+      return started;
+    }
+    this.worker.fail('protocol', 'its control file is broken: the number of started attempts is impossible');
     return undefined;
   }
 
@@ -153,8 +191,7 @@ export abstract class LeaseTable {
 
   /** True if it has started, by the control file. For open leases only. */
   hasStarted(lease: Lease): boolean {
-    if (!lease.hasStarted && !lease.isRevoked && lease.seq <= (this.readStarted() ?? 0))
-      this.confirmStart(lease, lease.startedAt || this.listener.now());
+    if (!lease.hasStarted && lease.seq <= (this.readStarted() ?? 0)) this.confirmStart(lease, lease.startedAt || this.listener.now());
     return lease.hasStarted;
   }
 
@@ -180,6 +217,7 @@ export abstract class LeaseTable {
   /** The worker has answered, so the next attempts run now. */
   protected advance(now: number): void {
     this.since = now;
+    this.overtakenAt = undefined;
     this.pace = 'flows';
     this.presume(now);
     this.listener.onCapacity(this);

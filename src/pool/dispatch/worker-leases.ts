@@ -1,20 +1,20 @@
 /**
  * The pool's side of one worker. It holds the leases of the attempts that are with the worker, and
  * no other object decides what has started there. It never acts on a presumption (lease-table.ts):
- * before it withdraws an attempt or kills the worker for one, it revokes the attempt and then reads
- * the control file.
+ * before it withdraws an attempt or kills the worker for one, it recalls what the worker has not
+ * claimed.
  *
  * Every message of the worker is untrusted. An impossible one ends the worker with a `protocol`
  * death.
  */
 import type { Encoded } from '../../ipc/codec/codec.js';
 import { Flag, FrameType, type Message, ProtocolError } from '../../ipc/frame.js';
-import { abortMessage, limitRunMs, runMessage, runMsOf, takenMessage } from '../../ipc/messages.js';
+import { abortMessage, limitRunMs, recallsOf, runMessage, runMsOf, takenMessage } from '../../ipc/messages.js';
 import type { AbortKind } from '../../shared/platform.js';
 import type { Death } from '../../shared/types.js';
 import type { WorkerClient } from '../../supervisor/lifecycle/worker-client.js';
 import { earliestStart, Lease, type LeaseHolder, type TaskRecord } from '../task/task-record.js';
-import { LeaseTable } from './lease-table.js';
+import { always, LeaseTable } from './lease-table.js';
 import { Place, RankedPlace } from './worker-set.js';
 
 /** Attempts sent ahead are withdrawn when the running one has taken this long (G11). */
@@ -24,6 +24,8 @@ export const HOSTAGE_MS = 5;
  * place.
  */
 const LATE_MS = 20;
+/** How long the reply of an attempt may take after its worker has started the next one. */
+export const OVERTAKEN_MS = 1000;
 
 export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolder {
   /** The ids of the tasks that had started when the worker died. */
@@ -34,6 +36,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
 
   /** Opens a lease and adds the attempt to the worker's next flush. */
   send(record: TaskRecord, now: number, estimateUs: number, isLong: boolean): void {
+    if (this.worker.controlFile.isLong) this.recall(always);
     const seq = this.ring.next();
     const isAhead = this.running >= this.listener.concurrency;
     const lease = new Lease(seq, record, this, isAhead ? estimateUs : 0, isLong);
@@ -48,6 +51,7 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     record.lease = lease;
     if ((record.flags & Flag.Chunk) !== 0) this.worker.controlFile.expectItems(seq);
     const header = runMessage(record.codec, seq, record.id, record.name.id, lease.number, record.flags);
+    this.worker.controlFile.offer(seq);
     this.worker.add(header, record.body, record.attachments);
     if (isAhead) this.aheadUs += estimateUs;
     else this.presume(now);
@@ -57,6 +61,10 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
 
   onMessage(message: Message): void {
     const { type, seq } = message;
+    if (type === FrameType.Starved) {
+      this.#onStarved(recallsOf(message));
+      return;
+    }
     const lease = this.ring.at(seq);
     if (lease === undefined || (seq > this.presumedUpTo && !lease.hasStarted)) {
       this.#onOther(type, seq, lease);
@@ -97,9 +105,6 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
         this.confirmStart(lease, this.listener.now());
         this.listener.onValue(lease, message);
         return;
-      case FrameType.Dropped:
-        this.#onDropped(seq, lease);
-        return;
       default:
         throw new ProtocolError(`unexpected message type ${type}`);
     }
@@ -108,17 +113,13 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   /** Handles a message about an attempt that is over, or that cannot have started. */
   #onOther(type: FrameType, seq: number, lease: Lease | undefined): void {
     if (seq < 1 || seq > this.ring.last) throw new ProtocolError(`message type ${type} for attempt ${seq}, which was never sent`);
-    const isTakenBack = this.ring.isTakenBack(seq);
-    if (lease === undefined && !isTakenBack) return; // late
-    if (type !== FrameType.Dropped) throw new ProtocolError(`message type ${type} for attempt ${seq}, which cannot have started`);
-    this.knownUpTo = Math.max(seq, this.knownUpTo);
-    if (lease !== undefined) {
-      this.#onDropped(seq, lease);
-      return;
-    }
-    this.ring.free(seq);
-    this.pace = 'flows';
-    this.listener.onCapacity(this);
+    if (lease === undefined) return; // late, or withdrawn and therefore skipped
+    throw new ProtocolError(`message type ${type} for attempt ${seq}, which cannot have started`);
+  }
+
+  /** Attempts wait there without an offer: a recall is on its way, or task code has read them. */
+  #onStarved(recalls: number): void {
+    if (recalls >= this.recalls) throw new ProtocolError('the offers of its attempts were read by somebody else');
   }
 
   /**
@@ -133,13 +134,6 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
 
   onRead(): void {
     this.listener.onRead();
-  }
-
-  #onDropped(seq: number, lease: Lease): void {
-    if (!lease.isRevoked) throw new ProtocolError(`attempt ${seq} was dropped but never revoked`);
-    this.close(lease);
-    this.listener.onWithdrawn(lease);
-    this.advance(this.listener.now());
   }
 
   onLost(): void {
@@ -162,22 +156,19 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
     this.ring.clear();
   }
 
-  // ---- revoking
+  // ---- withdrawing
 
   /**
    * Takes an attempt back if it has not started. Returns true if the lease is over; the caller then
-   * decides about the task. Returns false if the attempt has started, or the worker is dropping it
-   * and will report that.
+   * decides about the task.
    */
   withdraw(lease: Lease): boolean {
     if (lease.hasStarted) return false;
-    this.worker.controlFile.revoke(lease.seq, lease.seq);
-    if (lease.state === 'sent') lease.become('revoked', this.listener.story);
-    const recorded = this.readStarted();
-    if (recorded === undefined || lease.seq <= recorded) return false;
+    const started = this.recall((other) => other !== lease);
+    if (started === undefined || lease.seq <= started) return false;
     const now = this.listener.now();
-    if (lease.seq <= this.presumedUpTo) this.#lags(now, lease);
-    this.#takeBack(lease);
+    if (lease.seq <= this.presumedUpTo) this.#lags(now, lease, started);
+    this.close(lease);
     lease.record.lease = undefined;
     if (this.openCount === 0) this.since = now;
     this.presume(now);
@@ -191,33 +182,14 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
    */
   withdrawAfter(limit: number): boolean {
     if (this.ring.last <= limit) return true;
-    const leases = this.ring.after(limit).filter((lease) => !lease.hasStarted);
-    this.#revoke(leases);
-    const recorded = this.readStarted();
-    if (recorded === undefined) return false; // its death decides about them
-    for (const lease of leases.reverse()) {
-      if (lease.seq <= recorded) continue;
-      this.#takeBack(lease);
-      this.listener.onWithdrawn(lease);
-    }
+    const started = this.recall(({ seq }) => seq <= limit);
+    if (started === undefined) return false; // its death decides about them
+    const withdrawn = this.ring.after(Math.max(limit, started)).reverse();
+    // All of them first: code of the program may run then, and ask about the others.
+    for (const lease of withdrawn) this.close(lease);
+    for (const lease of withdrawn) this.listener.onWithdrawn(lease);
     this.presume(this.listener.now());
-    return recorded <= limit;
-  }
-
-  /** Revokes in as few writes as possible, and never in the cell of another attempt. */
-  #revoke(leases: readonly Lease[]): void {
-    const { controlFile } = this.worker;
-    let first = leases[0]?.seq ?? 0;
-    let last = first - 1;
-    for (const lease of leases) {
-      if (lease.state === 'sent') lease.become('revoked', this.listener.story);
-      if (lease.seq > last + 1) {
-        controlFile.revoke(first, last);
-        first = lease.seq;
-      }
-      last = lease.seq;
-    }
-    controlFile.revoke(first, last);
+    return this.ring.after(limit).length === 0;
   }
 
   /**
@@ -239,16 +211,19 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   relieve(now: number, isPlaceElsewhere: boolean): number | undefined {
     let next = Number.POSITIVE_INFINITY;
     if (this.ahead > 0) {
-      if (this.since + HOSTAGE_MS <= now) this.withdrawAhead();
-      if (this.ahead > 0) next = this.since + HOSTAGE_MS;
+      next = this.since + HOSTAGE_MS;
+      if (next <= now) {
+        this.withdrawAhead();
+        next = this.ahead > 0 ? this.#overtaken(now) : Number.POSITIVE_INFINITY;
+      }
     }
     const late = this.#oldestUnstarted();
     if (late === undefined) return next;
     if (late.startedAt + LATE_MS > now) return Math.min(next, late.startedAt + LATE_MS);
     const recorded = this.readStarted();
     if (recorded === undefined || recorded >= this.presumedUpTo) return next;
-    if (!isPlaceElsewhere && this.countStarted() === 0) return undefined;
-    this.#lags(now, late);
+    if (!isPlaceElsewhere && this.countUpTo(recorded) === 0) return undefined;
+    this.#lags(now, late, recorded);
     this.withdrawAfter(recorded);
     this.listener.onCapacity(this);
     return next;
@@ -266,8 +241,8 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   /**
    * Sets the pace when an attempt that could run is taken back: others block it, or nothing starts.
    */
-  #lags(now: number, { startedAt }: Lease): void {
-    if (this.running > 1 && this.countStarted() > 0) this.pace = 'spins';
+  #lags(now: number, { startedAt }: Lease, started: number): void {
+    if (this.running > 1 && this.countUpTo(started) > 0) this.pace = 'spins';
     else if (startedAt + LATE_MS <= now && this.pace !== 'hangs') {
       this.pace = 'hangs';
       this.hungSince = now;
@@ -276,10 +251,24 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
 
   /**
    * Takes back later attempts, so that killing the worker for this one harms no other (G5). Returns
-   * false if a later one has started, so this one has ended.
+   * false if a later one has started, so this one has ended: its reply is in the pipe. If no reply
+   * comes, task code has read the offer of the later one.
    */
   mayKillFor(lease: Lease): boolean {
-    return this.withdrawAfter(lease.seq) || this.listener.concurrency > 1;
+    if (this.withdrawAfter(lease.seq) || this.listener.concurrency > 1) return true;
+    this.#overtaken(this.listener.now());
+    return false;
+  }
+
+  /**
+   * More attempts are claimed than the worker can run: replies are on their way, or task code has
+   * read the offers. Returns when that is decided.
+   */
+  #overtaken(now: number): number {
+    this.overtakenAt ??= now;
+    const decidedAt = this.overtakenAt + OVERTAKEN_MS;
+    if (now >= decidedAt) this.worker.fail('protocol', 'it has claimed more tasks than it can run, and answers none');
+    return decidedAt;
   }
 
   /**
@@ -304,10 +293,5 @@ export class WorkerLeases extends LeaseTable implements WorkerClient, LeaseHolde
   sendTaken(lease: Lease, count: number): void {
     this.worker.add(takenMessage(lease.seq, count));
     this.worker.flush();
-  }
-
-  #takeBack(lease: Lease): void {
-    this.close(lease);
-    this.ring.takeBack(lease.seq);
   }
 }

@@ -7,6 +7,7 @@
 import { type Encoded, encode } from '../../ipc/codec/codec.js';
 import { TaskCancelledError } from '../../shared/errors.js';
 import { because } from '../../shared/program.js';
+import { OVERTAKEN_MS } from '../dispatch/worker-leases.js';
 import type { PoolContext, TaskCancellation } from '../pool-context.js';
 import type { Ending, Lease, TaskRecord } from '../task/task-record.js';
 import { aboutTask } from './error-messages.js';
@@ -103,11 +104,15 @@ export class Cancellation implements TaskCancellation {
 
   /**
    * Kills the worker for this attempt, unless the attempt has just ended: then its reply is on its
-   * way.
+   * way, for a limited time.
    */
   forceEnd(lease: Lease): void {
     const holder = lease.holder;
-    if (holder === undefined || !holder.mayKillFor(lease)) return;
+    if (holder === undefined) return;
+    if (!holder.mayKillFor(lease)) {
+      this.#core.deadlines.set(lease.record, this.#core.clock.now() + OVERTAKEN_MS);
+      return;
+    }
     lease.record.reaped = holder.worker.whenReaped();
     holder.worker.kill();
   }

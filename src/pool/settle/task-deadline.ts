@@ -116,11 +116,11 @@ function runDueAt({ record, startedAt }: Lease): number {
 
 /**
  * The time by which it must start: its worker may be stopped, or busy with leftovers of an earlier
- * task. Infinity once it has started or is being taken back.
+ * task. Infinity once it has started.
  */
-function startDueAt({ record, hasStarted, isRevoked }: Lease): number {
+function startDueAt({ record, hasStarted }: Lease): number {
   const { queueTimeoutMs } = record.options;
-  if (queueTimeoutMs === undefined || record.starts > 0 || hasStarted || isRevoked) return Number.POSITIVE_INFINITY;
+  if (queueTimeoutMs === undefined || record.starts > 0 || hasStarted) return Number.POSITIVE_INFINITY;
   return record.submittedAt + queueTimeoutMs;
 }
 
@@ -135,7 +135,7 @@ function runTimeout(core: PoolContext, record: TaskRecord, lease: Lease): void {
     const { holder } = lease;
     if (holder === undefined || record.lease !== lease || record.ending !== undefined) return;
     // Tasks beside it prevent its start: its time has not begun.
-    if (!lease.isRevoked && !holder.hasStarted(lease) && holder.countStarted() > 0) {
+    if (!holder.hasStarted(lease) && holder.countStarted() > 0) {
       if (holder.withdraw(lease)) {
         onWithdrawn(core, lease);
         return;
@@ -171,19 +171,22 @@ function onWithdrawn(core: PoolContext, lease: Lease): void {
  * worker is replaced because its inspector is open now.
  */
 async function diagnose(core: PoolContext, lease: Lease, holder: LeaseHolder): Promise<void> {
-  if (!holder.mayKillFor(lease)) return;
+  if (!holder.mayKillFor(lease)) {
+    core.cancellation.forceEnd(lease);
+    return;
+  }
   lease.stack = await holder.worker.stack(DIAGNOSE_LIMIT_MS);
   if (lease.holder !== undefined) core.cancellation.forceEnd(lease);
   else if (holder.worker.state === 'ready') core.supervisor.replace(holder.worker, 'restart').catch(ignore);
 }
 
 function queueTimeout(core: PoolContext, record: TaskRecord): void {
-  if (record.ending !== undefined) return; // being cancelled: its worker will report the drop
+  if (record.ending !== undefined) return; // being cancelled, after its start
   const timeoutMs = record.options.queueTimeoutMs as number;
   const error = (): TaskTimeoutError =>
     new TaskTimeoutError(`${aboutTask(record)} did not start within ${timeoutMs} ms of its submission`, { kind: 'queue', timeoutMs });
   const { lease } = record;
-  // It started in time, or its worker is just dropping it.
+  // It started in time.
   if (lease?.holder !== undefined && (lease.holder.hasStarted(lease) || !lease.holder.withdraw(lease))) return;
   core.queue.remove(record);
   core.settlement.fail(record, error());

@@ -39,15 +39,13 @@ export const TASK_TRANSITIONS: Transitions<TaskState> = {
 const TASK_STEPS = stepsOf('task', TASK_TRANSITIONS);
 
 /**
- * `sent`: with a worker, and not known to have started. `revoked`: being taken back; the worker
- * drops it or has already started it. `started`: the worker has recorded the start. `withdrawn`:
- * over, never started. `ended`: over after a start.
+ * `sent`: with a worker, and not known to have started. `started`: the worker has claimed it.
+ * `withdrawn`: over, never started. `ended`: over after a start.
  */
-export type LeaseState = 'sent' | 'revoked' | 'started' | 'withdrawn' | 'ended';
+export type LeaseState = 'sent' | 'started' | 'withdrawn' | 'ended';
 
 export const LEASE_TRANSITIONS: Transitions<LeaseState> = {
-  sent: ['revoked', 'started', 'withdrawn', 'ended'],
-  revoked: ['started', 'withdrawn'],
+  sent: ['started', 'withdrawn', 'ended'],
   started: ['ended'],
   withdrawn: [],
   ended: ['withdrawn'], // an attempt at a chunk, for an item that had not started
@@ -124,9 +122,6 @@ export class Lease {
   /** True if the parent knows of the start, from a message or the control file. */
   get hasStarted(): boolean {
     return this.state === 'started' || this.state === 'ended';
-  }
-  get isRevoked(): boolean {
-    return this.state === 'revoked';
   }
 
   /** @throws EverpoolError (ERR_EVERPOOL_INTERNAL) if the table has no such step */

@@ -16,7 +16,7 @@ export interface WorkerClient {
    */
   owesSince(): number | undefined;
   /**
-   * Revokes all attempts that have not started. Returns false if one has: then the worker is not
+   * Takes back all attempts that have not started. Returns false if one has: then the worker is not
    * hung and must not be killed as hung.
    */
   mayKillAsHung(): boolean;

@@ -115,7 +115,9 @@ export class Worker implements ProcessListener {
     this.channel.add(header, body, attachments);
   }
   flush(): void {
-    if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);
+    // An attempt must not reach the worker before its offer.
+    if (!this.controlFile.commit()) this.fail('protocol', 'its control file could not be written: the file system is full');
+    else if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);
   }
 
   // ---- ending
@@ -229,12 +231,10 @@ export class Worker implements ProcessListener {
     this.#hasReadEnded = true;
     if (this.#exit !== undefined) {
       this.#buryAfterPoll();
-    } else {
+    } else if (isAtWork(this.#state)) {
       // The exit usually follows within a millisecond. If not, the process has closed its channel.
-      if (isAtWork(this.#state)) {
-        this.#become('stopping');
-        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));
-      }
+      this.#become('stopping');
+      this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));
     }
   }
 

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { CONTROL_FILE_FD, FROM_WORKER_FD, TO_WORKER_FD } from '../../ipc/descriptors.js';
+import { CONTROL_FILE_FD, FROM_WORKER_FD, OFFERS_FD, TO_WORKER_FD } from '../../ipc/descriptors.js';
 import type { Clock, ControlFile, ProcessListener, Vitals, WorkerProcess } from '../../shared/platform.js';
 import { UnlinkedControlFile } from './control-file.js';
 import { requireDescriptors } from './descriptors.js';
@@ -43,8 +43,11 @@ export interface NodeProcessOptions {
 const DEAD: Promise<boolean> = Promise.resolve(true);
 
 const NO_CONTROL_FILE: ControlFile = {
-  started: () => 0,
-  revoke: () => undefined,
+  isLong: false,
+  offer: () => undefined,
+  commit: () => true,
+  unclaimed: () => 1,
+  recall: () => 1,
   abort: () => undefined,
   expectItems: () => undefined,
   startedItems: () => 0,
@@ -79,7 +82,7 @@ export class NodeProcess implements WorkerProcess {
       this.#file = new UnlinkedControlFile();
       this.controlFile = this.#file;
       requireDescriptors(4);
-      child = start(options, this.#file.fd);
+      child = start(options, this.#file);
     } catch (error) {
       // `spawn` throws E2BIG, EPERM and on NUL bytes; the lines before it throw EMFILE.
       clock.afterPoll(() => this.#failed(error as Error));
@@ -200,11 +203,11 @@ export class NodeProcess implements WorkerProcess {
   }
 }
 
-function start(options: NodeProcessOptions, controlFd: number): ChildProcess {
+function start(options: NodeProcessOptions, file: UnlinkedControlFile): ChildProcess {
   return spawn(options.execPath, [...options.execArgv, ...options.entry, ...options.argv], {
     // One descriptor for each direction (node-channel.ts). Node opens its own ends close-on-exec,
     // so no other worker inherits them (G13).
-    stdio: stdioFor(options, controlFd),
+    stdio: stdioFor(options, file),
     // A session and group of its own, so that signals reach its descendants, and Ctrl-C in the
     // terminal does not reach it.
     detached: process.platform !== 'win32',
@@ -218,11 +221,12 @@ function start(options: NodeProcessOptions, controlFd: number): ChildProcess {
   });
 }
 
-function stdioFor({ stdout, stderr, diagnose }: NodeProcessOptions, controlFileFd: number): (number | 'ignore' | 'inherit' | 'pipe')[] {
+function stdioFor({ stdout, stderr, diagnose }: NodeProcessOptions, file: UnlinkedControlFile): (number | 'ignore' | 'inherit' | 'pipe')[] {
   const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', stdout, stderr === 'ignore' && !diagnose ? 'ignore' : 'pipe'];
   stdio[TO_WORKER_FD] = 'pipe';
   stdio[FROM_WORKER_FD] = 'pipe';
-  stdio[CONTROL_FILE_FD] = controlFileFd;
+  stdio[CONTROL_FILE_FD] = file.fd;
+  stdio[OFFERS_FD] = file.offersFd;
   return stdio;
 }
 

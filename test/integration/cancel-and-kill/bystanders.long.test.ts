@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { linesOf, newFolder, newPool, useKit } from '../../kit/pools.js';
-import { weakened, withoutControlFile } from '../../kit/weakened.js';
+import { weakened, withGuessedClaims } from '../../kit/weakened.js';
 
 const ROUNDS = 300;
 const BEHIND = 3;
@@ -106,8 +106,8 @@ describe('G5: no bystanders', () => {
   }
 
   for (const how of ['kill', 'cancel', 'timeout'] as const) {
-    test(`without the control file a ${how} harms them, so the experiment can show harm`, async () => {
-      const make: typeof newPool = (options) => weakened(() => newPool(options), withoutControlFile);
+    test(`without the knowledge of the claims a ${how} harms them, so the experiment can show harm`, async () => {
+      const make: typeof newPool = (options) => weakened(() => newPool(options), withGuessedClaims);
       const { rejected, repeated } = await experiment(make, how, 'mark', true);
       expect(rejected + repeated).toBeGreaterThan(0);
     });

@@ -28,7 +28,7 @@ const DOUBLES = [
   Number.NEGATIVE_INFINITY,
 ];
 function frameOf(random: Random): Frame {
-  const frame: Frame = { type: random.chance(0.8) ? random.integer(30, 39) : random.integer(0, 45) };
+  const frame: Frame = { type: random.chance(0.8) ? random.integer(30, 40) : random.integer(0, 45) };
   if (random.chance(0.5)) frame.ahead = random.integer(-3, 3);
   if (random.chance(0.3)) frame.seq = random.pick(DOUBLES);
   if (random.chance(0.4)) frame.time = random.pick(DOUBLES);
@@ -108,7 +108,8 @@ describe('a worker that lies', () => {
     ['of no attempt', { type: FrameType.Result, seq: 0 }],
     ['of progress for no task', { type: FrameType.Progress, ahead: 5, codec: 1, body: '1' }],
     ['of a value of a stream that there is not', { type: FrameType.Value, codec: 1, body: '1' }],
-    ['that it dropped what nobody had revoked', { type: FrameType.Dropped }],
+    ['that it skipped what nobody had withdrawn', { type: FrameType.Dropped }],
+    ['that it found no offer', { type: FrameType.Starved, seq: 0, a: 1000 }],
     ['that only a parent sends', { type: FrameType.Run }],
     ['that it is ready again', { type: FrameType.Ready, seq: 0, codec: 1, body: '[]' }],
     ['that its boot failed after it was ready', { type: FrameType.BootFailed, seq: 0, codec: 1, body: '{}' }],

@@ -45,6 +45,15 @@ export function check(run: Run): string[] {
   return faults;
 }
 
+/** The attempt that gave this outcome; undefined for a failure, which is no JSON. */
+function attemptOf(accepted: string): number | undefined {
+  try {
+    return (JSON.parse(accepted) as { n: number }).n;
+  } catch {
+    return undefined;
+  }
+}
+
 function checkTask({ world, faults: ways }: Run, seen: Observed, faults: string[]): void {
   const { starts, outcomes, endedAt: endedTimes, settled, byOperator, stored } = world.queue.ledger;
   const { id, error, value, settledAt, mostStarts } = seen;
@@ -73,7 +82,7 @@ function checkTask({ world, faults: ways }: Run, seen: Observed, faults: string[
     if (item?.number !== (seen.item as { number: number }).number) faults.push(`C11: ${id} has the result of another task`);
     const accepted = outcomes.get(id);
     if (accepted === undefined) faults.push(`C4: ${id} has a result that the store has not accepted`);
-    else if (attemptsIn(accepted) !== attempts) faults.push(`C4: ${id} has the result of another attempt`);
+    else if (attemptOf(accepted) !== attempts) faults.push(`C4: ${id} has the result of another attempt`);
     return;
   }
   if (error instanceof TaskTimeoutError && error.kind === 'queue') {
@@ -118,13 +127,4 @@ function checkStore({ world, user }: Run, faults: string[]): void {
   const uncertain = new Set(user.observed.filter(({ wasAnswered }) => !wasAnswered).map(({ id }) => id));
   const left = [...world.queue.jobs.keys()].filter((id) => id.startsWith('t-c1-') && !uncertain.has(id));
   if (left.length > 0) faults.push(`C14: ${left.length} tasks are left in the store, such as ${left[0]}`);
-}
-
-/** Undefined if it is the reason of a failure. */
-function attemptsIn(outcome: string): number | undefined {
-  try {
-    return (JSON.parse(outcome) as { n: number }).n;
-  } catch {
-    return undefined;
-  }
 }

@@ -6,22 +6,6 @@ import type { Mutation } from '../mutation.js';
 
 export const FORGED: readonly Mutation[] = [
   {
-    bug: 'a number in the control file that the worker cannot have written is believed',
-    firstSeed: 2008,
-    source: 'found in this pool with real processes: eight bytes to a descriptor',
-    file: 'src/pool/dispatch/lease-table.ts',
-    find: 'if (recorded >= this.knownUpTo && recorded <= this.ring.last && Number.isInteger(recorded)) {',
-    replace: 'if (!Number.isNaN(recorded)) {',
-  },
-  {
-    bug: 'a control file that says nothing is read as saying that nothing had started',
-    firstSeed: 471,
-    source: 'G2: found in this pool with real processes: zeros in the control file, then an exit',
-    file: 'src/pool/dispatch/lease-table.ts',
-    find: 'return this.readStarted() ?? (this.worker.channel.fault !== undefined ? this.ring.last : this.presumedUpTo);',
-    replace: 'return this.readStarted() ?? 0;',
-  },
-  {
     bug: 'a worker that answers pings counts as working, though it starts nothing',
     firstSeed: 459,
     source: 'found in this pool with real processes: a forged result',

@@ -39,8 +39,8 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 1617,
     source: 'one socket for both directions: 0 of 20 results delivered',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "  flush(): void {\n    if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);",
-    replace: '  flush(): void {\n    this.channel.flush();\n    if (!isAtWork(this.#state)) this.#process.disconnect();',
+    find: "    else if (!this.channel.flush()) this.fail('protocol', this.channel.fault?.message);",
+    replace: '    else this.channel.flush();\n    if (!isAtWork(this.#state)) this.#process.disconnect();',
   },
   {
     bug: 'a requested death is charged',
@@ -84,7 +84,7 @@ export const LIVES: readonly Mutation[] = [
     firstSeed: 5,
     source: 'pools that know only exit',
     file: 'src/supervisor/lifecycle/worker.ts',
-    find: "        this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));\n",
+    find: "      this.#patience.start(DISCONNECT_LIMIT_MS, () => this.fail('disconnect'));\n",
     replace: '',
   },
   {
@@ -172,13 +172,5 @@ export const LIVES: readonly Mutation[] = [
     file: 'src/supervisor/restart/spawn-throttle.ts',
     find: 'if (!worker.isRequested) count += 1;',
     replace: "if (worker.state === 'starting') count += 1;",
-  },
-  {
-    bug: 'a closing pool spawns no worker for a task that comes back from the last attempt of its worker',
-    firstSeed: 1492,
-    source: 'found in this pool by the simulation: recycle.afterTasks, a failed attempt, and a close() that waits for ever',
-    file: 'src/supervisor/supervisor.ts',
-    find: "    if (this.#poolState.shown === 'closing') this.#throttle.refill();\n",
-    replace: '',
   },
 ];

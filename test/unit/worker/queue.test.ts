@@ -35,6 +35,32 @@ describe('the messages that were sent ahead', () => {
     expect([queue.has(1), queue.has(2)]).toEqual([false, true]);
   });
 
+  test('say which number comes first', () => {
+    const queue = new Queue();
+    expect(queue.first).toBeNaN();
+    for (const seq of [3, 5]) queue.push(messageOf(seq));
+    expect(queue.first).toBe(3);
+    queue.shift();
+    expect(queue.first).toBe(5);
+    queue.shift();
+    expect(queue.first).toBeNaN();
+  });
+
+  test('are forgotten between two numbers, and the others keep their order', () => {
+    const queue = new Queue();
+    for (let seq = 0; seq <= 9; seq += 1) queue.push(messageOf(seq));
+    for (const seq of [0, 1]) expect(queue.shift()?.seq).toBe(seq);
+    queue.forget(3, 6);
+    expect([2, 3, 4, 6, 7].map((seq) => queue.has(seq))).toEqual([true, true, false, false, true]);
+    queue.push(messageOf(10));
+    queue.forget(20, 10);
+    expect(Array.from({ length: 6 }, () => queue.shift()?.seq)).toEqual([2, 3, 7, 8, 9, 10]);
+    expect(queue.isEmpty).toBe(true);
+    for (const seq of [11, 12]) queue.push(messageOf(seq));
+    queue.forget(0, 12);
+    expect([queue.isEmpty, queue.first]).toEqual([true, Number.NaN]);
+  });
+
   test('are all dropped by clear', () => {
     const queue = new Queue();
     for (const seq of [1, 2, 3]) queue.push(messageOf(seq));

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Codec, encode } from '../../../src/ipc/codec/codec.js';
 import { Flag, FrameType, HEADER_BYTES } from '../../../src/ipc/frame.js';
-import { pingMessage } from '../../../src/ipc/messages.js';
+import { pingMessage, recalledMessage } from '../../../src/ipc/messages.js';
 import { bytesOf, FakeParent } from '../../fixtures/worker/fake-parent.js';
 
 /** A task that ends when the test says so. */
@@ -91,12 +91,12 @@ describe('boot', () => {
     parent.run(1, 'one');
     expect(parent.story).toEqual([]);
     await parent.reply(1);
-    expect(parent.story).toEqual(['Ready 0', 'start 1', 'look 1', 'Result 1']);
+    expect(parent.story).toEqual(['Ready 0', 'claim 1', 'Result 1']);
   });
 });
 
 describe('starting', () => {
-  it('records the start when the header is there, before the body', async () => {
+  it('claims an attempt when the header is there, before the body', async () => {
     const parent = await FakeParent.of({ echo: (value: unknown) => value });
     parent.run(1, 'echo');
     parent.forget();
@@ -104,70 +104,70 @@ describe('starting', () => {
     parent.runner.receive(bytes.subarray(0, HEADER_BYTES - 1));
     expect(parent.story).toEqual([]);
     parent.runner.receive(bytes.subarray(HEADER_BYTES - 1, HEADER_BYTES + 2));
-    expect(parent.story).toEqual(['start 2', 'look 2', 'Started 2']);
+    expect(parent.story).toEqual(['claim 2', 'Started 2']);
     parent.runner.receive(bytes.subarray(HEADER_BYTES + 2));
-    expect(parent.story).toEqual(['start 2', 'look 2', 'Started 2', 'Result 2']);
+    expect(parent.story).toEqual(['claim 2', 'Started 2', 'Result 2']);
     expect(parent.replies[1]?.value).toBe('hello');
   });
 
-  it('drops a revoked attempt, skips its body, and goes on', async () => {
+  it('skips an attempt whose offer was recalled, and its body, and goes on', async () => {
     const calls: number[] = [];
     const parent = await FakeParent.of({ call: (n: number) => void calls.push(n) });
-    parent.revoked.add(2);
-    parent.runner.receive(Buffer.concat([1, 2, 3].map((seq) => parent.runBytes(seq, 'call', [seq], { flags: Flag.WantStarted }))));
+    const bytes = Buffer.concat([1, 2, 3].map((seq) => parent.runBytes(seq, 'call', [seq], { flags: Flag.WantStarted })));
+    parent.offers = [1, 3];
+    parent.runner.receive(bytes);
     expect(calls).toEqual([1, 3]);
     expect(parent.story).toEqual([
-      ...['start 1', 'look 1', 'Started 1', 'Result 1'],
-      ...['start 2', 'look 2', 'Dropped 2'],
-      ...['start 3', 'look 3', 'Started 3', 'Result 3'],
+      ...['claim 1', 'Started 1', 'Result 1'],
+      // The header of 3 has not arrived when it is claimed.
+      ...['claim 3', 'Dropped 2', 'Started 3', 'Result 3'],
     ]);
   });
 
-  it('answers each before it records the next, in one chunk too', async () => {
+  it('answers each before it claims the next, in one chunk too', async () => {
     const parent = await FakeParent.of({ one: () => 1 });
     parent.runner.receive(Buffer.concat([1, 2].map((seq) => parent.runBytes(seq, 'one'))));
-    expect(parent.story).toEqual(['start 1', 'look 1', 'Result 1', 'start 2', 'look 2', 'Result 2']);
+    expect(parent.story).toEqual(['claim 1', 'Result 1', 'claim 2', 'Result 2']);
   });
 
-  it('keeps attempts that were sent ahead unrecorded until their turn, and drops those that were revoked meanwhile', async () => {
+  it('claims attempts that were sent ahead when their turn comes, and skips those that were recalled meanwhile', async () => {
     const { task, open } = gate();
     const parent = await FakeParent.of({ task, one: () => 1 });
     parent.run(1, 'task');
     for (const seq of [2, 3, 4, 5]) parent.run(seq, 'one');
-    expect(parent.story).toEqual(['start 1', 'look 1']);
-    parent.revoked.add(2).add(4);
+    expect(parent.story).toEqual(['claim 1']);
+    parent.recall((seq) => seq === 3 || seq === 5); // the message is on its way
     open();
     await parent.reply(5);
-    expect(parent.story.slice(2)).toEqual([
-      ...['Result 1', 'start 2', 'look 2', 'Dropped 2', 'start 3', 'look 3', 'Result 3'],
-      ...['start 4', 'look 4', 'Dropped 4', 'start 5', 'look 5', 'Result 5'],
-    ]);
+    expect(parent.story.slice(1)).toEqual([...['Result 1', 'claim 3', 'Dropped 2', 'Result 3'], ...['claim 5', 'Dropped 4', 'Result 5']]);
   });
 
-  it('records an attempt whose body is still on its way when its turn comes', async () => {
+  it('claims an attempt whose body is still on its way when its turn comes', async () => {
     const { task, open } = gate();
     const parent = await FakeParent.of({ task, echo: (value: unknown) => value });
     parent.run(1, 'task');
     const bytes = parent.runBytes(2, 'echo', ['whole']);
     parent.runner.receive(bytes.subarray(0, bytes.length - 3));
     open();
-    await parent.until(() => parent.story.includes('look 2'));
-    expect(parent.story.slice(2)).toEqual(['Result 1', 'start 2', 'look 2']);
+    await parent.until(() => parent.story.includes('claim 2'));
+    expect(parent.story.slice(1)).toEqual(['Result 1', 'claim 2']);
     parent.runner.receive(bytes.subarray(bytes.length - 3));
     expect((await parent.reply(2)).value).toBe('whole');
   });
 
-  it('skips the rest of a body that was revoked when its turn came', async () => {
+  it('skips the rest of a body whose attempt was recalled when its turn came', async () => {
     const { task, open } = gate();
     const parent = await FakeParent.of({ task, one: () => 1 });
     parent.run(1, 'task');
     parent.run(2, 'one');
     const bytes = parent.runBytes(3, 'one', ['long']);
     parent.runner.receive(bytes.subarray(0, bytes.length - 1));
-    parent.revoked.add(3);
+    parent.offers = [2, 4];
     open();
     await parent.until(() => parent.story.includes('Dropped 3'));
+    expect(parent.story.slice(1)).toEqual(['Result 1', 'claim 2', 'Result 2', 'claim 4', 'Dropped 3']);
     parent.runner.receive(bytes.subarray(bytes.length - 1));
+    parent.offers = [];
     parent.run(4, 'one');
     expect((await parent.reply(4)).value).toBe(1);
     expect(parent.replies.some((reply) => reply.type === 'Result' && reply.seq === 3)).toBe(false);
@@ -178,11 +178,184 @@ describe('starting', () => {
     const parent = await FakeParent.of({ task }, 2);
     for (const seq of [1, 2, 3]) parent.run(seq, 'task');
     expect(calls()).toBe(2);
-    expect(parent.story).toEqual(['start 1', 'look 1', 'start 2', 'look 2']);
+    expect(parent.story).toEqual(['claim 1', 'claim 2']);
     open('a');
     expect((await parent.reply(1)).value).toBe('a');
     expect(calls()).toBe(3);
-    expect(parent.story.slice(4)).toEqual(['Result 1', 'start 3', 'look 3']);
+    expect(parent.story.slice(2)).toEqual(['Result 1', 'claim 3']);
+  });
+});
+
+describe('claiming', () => {
+  const withOne = (concurrency?: number): Promise<FakeParent> => FakeParent.of({ one: () => 1 }, concurrency);
+
+  /** A worker that runs 1, with these attempts in its queue. */
+  async function busy(...queued: number[]): Promise<{ parent: FakeParent; open: () => void }> {
+    const { task, open } = gate();
+    const parent = await FakeParent.of({ task, one: () => 1 });
+    parent.run(1, 'task');
+    for (const seq of queued) parent.run(seq, 'one');
+    parent.forget();
+    return { parent, open };
+  }
+
+  it('starts nothing whose offer it cannot claim, and asks no second time before a Recalled', async () => {
+    const { parent, open } = await busy(2, 3);
+    const recalled = parent.recall((seq) => seq === 3);
+    parent.offers = []; // 3 is offered again a little later
+    open();
+    await parent.reply(1);
+    await parent.until(() => parent.story.includes('Starved 0'));
+    expect(parent.story).toEqual(['Result 1', 'claim nothing', 'Starved 0']);
+    parent.runner.receive(Buffer.concat([parent.runBytes(4, 'one'), parent.runBytes(5, 'one')]));
+    expect(parent.story).toEqual(['Result 1', 'claim nothing', 'Starved 0']);
+    parent.offers = [3, 4, 5];
+    parent.runner.receive(recalled);
+    expect(parent.story.slice(3)).toEqual(['claim 3', 'Dropped 2', 'Result 3', 'claim 4', 'Result 4', 'claim 5', 'Result 5']);
+  });
+
+  it('says at which recall it starved, once after each', async () => {
+    const parent = await withOne();
+    const bytes = parent.runBytes(1, 'one');
+    parent.offers = [];
+    parent.runner.receive(bytes);
+    for (let recall = 1; recall <= 2; recall += 1) parent.give(recalledMessage(1, 1));
+    expect(parent.story).toEqual([0, 1, 2].flatMap((recalls) => ['claim nothing', `Starved ${recalls}`]));
+  });
+
+  it('forgets what a Recalled says is withdrawn, without a report, and asks no more', async () => {
+    const { parent, open } = await busy(2, 3, 4);
+    parent.recalls((seq) => seq < 3);
+    open();
+    await parent.reply(2);
+    await Promise.resolve();
+    expect(parent.story).toEqual(['Result 1', 'claim 2', 'Result 2']);
+    parent.run(5, 'one');
+    expect(parent.story.slice(3)).toEqual(['claim 5', 'Result 5']);
+  });
+
+  it('forgets the aborts of what is withdrawn, and no others', async () => {
+    const { task, open } = gate();
+    const aborted: number[] = [];
+    const parent: FakeParent = await FakeParent.of({
+      task,
+      look: (seq: number) => {
+        if (parent.runner.context().signal.aborted) aborted.push(seq);
+      },
+    });
+    parent.run(1, 'task');
+    for (const seq of [2, 3, 4]) parent.run(seq, 'look', [seq]);
+    for (const seq of [2, 3, 4]) parent.abort(seq);
+    parent.recalls((seq) => seq === 2);
+    // An abort of a number that comes again would be that of another attempt.
+    parent.run(3, 'look', [3]);
+    open();
+    await parent.reply(3);
+    expect(aborted).toEqual([2]);
+  });
+
+  it('claims an attempt whose header has not arrived, and starts it when it does', async () => {
+    const { parent, open } = await busy(2);
+    const bytes = parent.runBytes(3, 'one', [], { flags: Flag.WantStarted });
+    parent.recall((seq) => seq === 3); // neither it nor the Run of 3 has arrived
+    open();
+    await parent.until(() => parent.story.includes('Dropped 2'));
+    expect(parent.story).toEqual(['Result 1', 'claim 3', 'Dropped 2']);
+    expect(parent.runner.isInTask).toBe(false);
+    parent.runner.receive(bytes);
+    expect(parent.story.slice(3)).toEqual(['Started 3', 'Result 3']);
+  });
+
+  it('skips headers below the attempt that it has claimed, and claims nothing while it waits for that one', async () => {
+    const { parent, open } = await busy(2);
+    const bytes = [3, 4, 5, 6].map((seq) => parent.runBytes(seq, 'one'));
+    const recalled = parent.recall((seq) => seq >= 5);
+    open();
+    await parent.until(() => parent.story.includes('Dropped 2'));
+    parent.runner.receive(Buffer.concat(bytes));
+    expect(parent.story).toEqual(['Result 1', 'claim 5', 'Dropped 2', 'Dropped 3', 'Dropped 4', 'Result 5', 'claim 6', 'Result 6']);
+    parent.runner.receive(recalled);
+    expect(parent.story).toHaveLength(8);
+  });
+
+  it('skips headers below one that it has answered', async () => {
+    const { parent, open } = await busy(2);
+    const bytes = parent.runBytes(3, 'one');
+    const last = parent.runBytes(4, 'one');
+    parent.offers = [4];
+    open();
+    await parent.until(() => parent.story.includes('Dropped 2'));
+    parent.runner.receive(last); // no pipe does this
+    parent.runner.receive(bytes);
+    expect(parent.story).toEqual(['Result 1', 'claim 4', 'Dropped 2', 'Result 4', 'Dropped 3']);
+  });
+
+  it.each([
+    ['below the next attempt', 1],
+    ['no number', Number.NaN],
+    ['a fraction', 1.5],
+    ['negative', -3],
+  ])('ends the worker if the number that it reads is %s', async (_what, offer) => {
+    const { parent, open } = await busy(2);
+    parent.offers = [offer];
+    open();
+    expect(await parent.exit()).toBe(1);
+    expect(parent.story).toEqual(['Result 1', `claim ${offer}`, 'exit 1']);
+    expect(parent.printed.join('')).toContain('read by somebody else');
+  });
+
+  it('ends the worker if it claims between two that it has received', async () => {
+    const { parent, open } = await busy(2, 4);
+    parent.offers = [3];
+    open();
+    expect(await parent.exit()).toBe(1);
+    expect(parent.story).toEqual(['Result 1', 'claim 3', 'Dropped 2', 'exit 1']);
+  });
+
+  it('reports each attempt of which somebody has read the offer: a later one was claimed, or none', async () => {
+    const { parent, open } = await busy(2, 3, 4);
+    parent.offers = [4]; // somebody has read two
+    open();
+    await parent.reply(4);
+    expect(parent.story).toEqual(['Result 1', 'claim 4', 'Dropped 2', 'Dropped 3', 'Result 4']);
+    const stolen = await busy(2);
+    stolen.parent.offers = [];
+    stolen.open();
+    await stolen.parent.until(() => stolen.parent.story.includes('Starved 0'));
+  });
+
+  it('ends the worker if the offers cannot be read', async () => {
+    const { parent, open } = await busy(2);
+    Object.defineProperty(parent.offers, 'shift', {
+      value: () => {
+        throw new Error('EBADF');
+      },
+    });
+    open();
+    expect(await parent.exit()).toBe(1);
+    expect(parent.replies.map(({ type }) => type)).toEqual(['Result']);
+  });
+
+  it('with two places claims for each, in order', async () => {
+    const { task, open } = gate();
+    const parent = await FakeParent.of({ task }, 2);
+    for (const seq of [1, 2, 3, 4, 5]) parent.run(seq, 'task');
+    expect(parent.story).toEqual(['claim 1', 'claim 2']);
+    parent.recall((seq) => seq !== 3);
+    open();
+    await parent.reply(1);
+    open();
+    await parent.until(() => parent.story.includes('claim 5'));
+    expect(parent.story.slice(2)).toEqual(['Result 1', 'claim 4', 'Dropped 3', 'Result 2', 'claim 5']);
+  });
+
+  it('claims nothing once it is to leave', async () => {
+    const { parent, open } = await busy(2);
+    parent.give({ type: FrameType.Leave });
+    parent.recalls(() => true);
+    open();
+    expect(await parent.exit()).toBe(0);
+    expect(parent.story).toEqual(['Result 1', 'exit 0']);
   });
 });
 
@@ -366,10 +539,10 @@ describe('leaving', () => {
     parent.run(2, 'one');
     parent.give({ type: FrameType.Leave });
     parent.run(3, 'one');
-    expect(parent.story).toEqual(['start 1', 'look 1']);
+    expect(parent.story).toEqual(['claim 1']);
     open('done');
     expect(await parent.exit()).toBe(0);
-    expect(parent.story.slice(2)).toEqual(['Result 1', 'hook 1', 'hook 2', 'exit 0']);
+    expect(parent.story.slice(1)).toEqual(['Result 1', 'hook 1', 'hook 2', 'exit 0']);
     expect(parent.printed.join('')).toContain('hook failed');
   });
 
@@ -386,7 +559,7 @@ describe('leaving', () => {
     parent.runner.hooks.onStop(() => void parent.story.push('hook'));
     parent.run(1, 'task');
     parent.runner.onParentLost();
-    expect(parent.story).toEqual(['start 1', 'look 1', 'exit 1']);
+    expect(parent.story).toEqual(['claim 1', 'exit 1']);
   });
 
   it('leaves when the parent dies in the middle of a message', async () => {
@@ -394,7 +567,7 @@ describe('leaving', () => {
     const bytes = parent.runBytes(1, 'one', ['cut']);
     parent.runner.receive(bytes.subarray(0, bytes.length - 2));
     parent.runner.onParentLost();
-    expect(parent.story).toEqual(['start 1', 'look 1', 'exit 0']);
+    expect(parent.story).toEqual(['claim 1', 'exit 0']);
   });
 
   it('leaves in the middle of its boot', async () => {

@@ -83,7 +83,7 @@ describe('the dispatcher', () => {
     const [running, ahead] = worker.attempts.slice(-2) as [number, number];
     worker.start(running);
     await pass(20);
-    expect(worker.revoked).toEqual([ahead]);
+    expect(worker.withdrawn).toEqual([ahead]);
     expect(short?.state).toBe('queued');
   });
 
@@ -93,7 +93,7 @@ describe('the dispatcher', () => {
     await pass();
     const [stuck, other] = tasksOf(workers[0]).length === 1 ? workers : [...workers].reverse();
     await pass(50);
-    expect(stuck?.revoked).toEqual([1]);
+    expect(stuck?.withdrawn).toEqual([1]);
     expect(tasksOf(other)).toEqual([1]);
     other?.returns(1, 'done');
     await expect(task).resolves.toBe('done');

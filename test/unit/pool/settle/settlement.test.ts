@@ -93,13 +93,13 @@ describe('a cancel', () => {
     expect(worker.attempts).toEqual([]);
   });
 
-  test('of a sent task that has not started: it is revoked, and its worker is left alone', async () => {
+  test('of a sent task that has not started: it is withdrawn, and its worker is left alone', async () => {
     const { pool, worker, pass } = await poolWithWorker();
     const task = pool.run('work' as never);
     task.catch(() => undefined);
     await pass();
     await Promise.all([task.cancel(), pass()]);
-    expect(worker.revoked).toEqual([1]);
+    expect(worker.withdrawn).toEqual([1]);
     expect(task.state).toBe('cancelled');
     expect(task.attempts).toEqual([]);
     expect(worker.signals).toEqual([]);

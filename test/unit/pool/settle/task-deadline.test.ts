@@ -25,7 +25,7 @@ function setUp(record: Partial<TaskRecord>, holder: object = {}): { core: PoolCo
     state: 'running',
     ...record,
   } as TaskRecord;
-  const lease = { record: whole, holder, startedAt: 0, hasStarted: false, isRevoked: false } as unknown as Lease;
+  const lease = { record: whole, holder, startedAt: 0, hasStarted: false } as unknown as Lease;
   whole.lease = lease;
   const core = {
     clock: { now: () => 100, afterPoll: (run: () => void) => run() },
@@ -70,12 +70,19 @@ it('a grace that is not over yet stays as it is', () => {
   expect(seen.dueAt).toBeUndefined();
 });
 
-it('an attempt that was started as it was taken back is asked about once, and then timed out', () => {
-  const holder = { hasStarted: () => false, countStarted: () => 1, withdraw: () => false };
+it('an attempt that started just before it was to be taken back gets its whole time, and is then timed out', () => {
+  let hasStarted = false;
+  const holder = {
+    hasStarted: () => hasStarted,
+    countStarted: () => 1,
+    withdraw: () => {
+      hasStarted = true; // the recall shows that it was claimed
+      return false;
+    },
+  };
   const { core, lease, seen } = setUp({ options: { timeoutMs: 1 } as never }, holder);
   onDeadline(core, lease.record);
   expect(seen).toMatchObject({ forced: 0, dueAt: 101 }); // it has started just now
-  Object.assign(lease, { isRevoked: true }); // by that very question
   lease.startedAt = 0;
   onDeadline(core, lease.record);
   expect(seen.forced).toBe(1);

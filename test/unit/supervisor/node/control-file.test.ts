@@ -1,23 +1,8 @@
-import { fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
-import fc from 'fast-check';
+import { fstatSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  abortCell,
-  abortCellAt,
-  CONTROL_FILE_BYTES,
-  confirmationOf,
-  FRESH_CELL,
-  itemsCellAt,
-  RING,
-  revokeCellAt,
-  STARTED_AT,
-  STARTED_BYTES,
-} from '../../../../src/ipc/control-file-layout.js';
+import { abortCell, abortCellAt, CONTROL_FILE_BYTES, FRESH_CELL, itemsCellAt, RING } from '../../../../src/ipc/control-file-layout.js';
 import { UnlinkedControlFile } from '../../../../src/supervisor/node/control-file.js';
 import { NodeControlFile } from '../../../../src/worker/node-control-file.js';
-
-/** The index of the first cell behind the two of the started attempt. */
-const CELLS_AT = STARTED_BYTES / 8;
 
 describe('the control file', () => {
   let controlFile: UnlinkedControlFile;
@@ -33,16 +18,10 @@ describe('the control file', () => {
     readSync(controlFile.fd, bytes, 0, 8, position);
     return bytes.readDoubleLE(0);
   };
-  const cellsOf = (bytes: Buffer): Float64Array =>
-    new Float64Array(bytes.buffer, bytes.byteOffset, CONTROL_FILE_BYTES / 8).subarray(CELLS_AT);
-  const write = (...numbers: number[]): void => {
-    const bytes = Buffer.from(Float64Array.from(numbers).buffer);
-    writeSync(controlFile.fd, bytes, 0, bytes.length, STARTED_AT);
-  };
-  const start = (seq: number): void => write(seq, confirmationOf(seq));
+  const workerOf = (file: UnlinkedControlFile): NodeControlFile => new NodeControlFile(file.fd, file.offersFd);
 
   test('says how many items of a chunk have started, of that chunk and no other; what nobody wrote says nothing', () => {
-    const worker = new NodeControlFile(controlFile.fd);
+    const worker = workerOf(controlFile);
     for (const seq of [1, 2, RING, RING + 1, 3 * RING + 1, 2 ** 40 + 1]) {
       expect(controlFile.startedItems(seq)).toBeNaN();
       controlFile.expectItems(seq);
@@ -67,69 +46,30 @@ describe('the control file', () => {
   test('has its whole size from the start, and no name', () => {
     const bytes = Buffer.alloc(CONTROL_FILE_BYTES + 1, 1);
     expect(readSync(controlFile.fd, bytes, 0, bytes.length, 0)).toBe(CONTROL_FILE_BYTES);
-    expect(bytes.readDoubleLE(STARTED_AT)).toBe(0);
-    expect(bytes.readDoubleLE(STARTED_AT + 8)).toBe(confirmationOf(0));
-    expect(cellsOf(bytes).every((each) => each === FRESH_CELL)).toBe(true);
+    const cells = new Float64Array(bytes.buffer, bytes.byteOffset, CONTROL_FILE_BYTES / 8);
+    expect(cells.every((each) => each === FRESH_CELL)).toBe(true);
     expect(fstatSync(controlFile.fd).nlink).toBe(0);
     expect(fstatSync(controlFile.fd).mode & 0o777).toBe(0o600);
   });
 
-  test('says what the worker has started', () => {
-    expect(controlFile.started()).toBe(0);
-    start(7);
-    expect(controlFile.started()).toBe(7);
-    start(2 ** 40);
-    expect(controlFile.started()).toBe(2 ** 40);
+  test('offers attempts to the worker: what it has not claimed can be recalled (offer-file.test.ts)', () => {
+    const worker = workerOf(controlFile);
+    for (const seq of [1, 2, 3]) controlFile.offer(seq);
+    expect(controlFile.commit()).toBe(true);
+    expect(worker.claim()).toBe(1);
+    expect(controlFile.recall()).toBe(2);
+    controlFile.offer(3);
+    controlFile.commit();
+    expect([worker.claim(), worker.claim()]).toEqual([3, 0]);
+    expect(controlFile.isLong).toBe(false);
   });
 
-  test('recognises what the worker has not written: a number alone, garbage, zeros, the same twice, nothing at all', () => {
-    for (const numbers of [[6], [0], [8], [Number.NaN], [0, 0], [6, 6], [7, 7], [Number.NaN, Number.NaN], [1e300, 1], [-1, 0.5]]) {
-      start(7);
-      expect(controlFile.started()).toBe(7);
-      write(...numbers);
-      expect(controlFile.started(), String(numbers)).toBeNaN();
-    }
-    ftruncateSync(controlFile.fd, 8);
-    expect(controlFile.started()).toBeNaN();
-    start(8); // the worker goes on
-    expect(controlFile.started()).toBe(8);
-  });
-
-  test('what the worker writes is what the parent reads', () => {
-    const worker = new NodeControlFile(controlFile.fd);
-    for (const seq of [1, 2, 1023, 1024, 2 ** 31, 2 ** 40 + 1]) {
-      worker.start(seq);
-      expect(controlFile.started()).toBe(seq);
-      controlFile.revoke(seq, seq);
-      expect(worker.isRevoked(seq)).toBe(true);
-    }
-  });
-
-  test('has each attempt from the first to the last revoked, and no other', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 * RING }), fc.integer({ min: 0, max: RING - 1 }), (first, more) => {
-        const fresh = new UnlinkedControlFile();
-        try {
-          fresh.revoke(first, first + more);
-          const bytes = Buffer.alloc(CONTROL_FILE_BYTES);
-          readSync(fresh.fd, bytes, 0, CONTROL_FILE_BYTES, 0);
-          const expected = new Float64Array(CONTROL_FILE_BYTES / 8 - CELLS_AT).fill(FRESH_CELL);
-          for (let seq = first; seq <= first + more; seq++) expected[revokeCellAt(seq) / 8 - CELLS_AT] = seq;
-          expect(cellsOf(bytes).findIndex((each, index) => each !== expected[index])).toBe(-1);
-        } finally {
-          fresh.close();
-        }
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  test('revokes nothing for an empty range, and the last ring of one that is too long', () => {
-    controlFile.revoke(5, 4);
-    expect(cell(revokeCellAt(5))).toBe(FRESH_CELL);
-    controlFile.revoke(1, 3 * RING);
-    for (let seq = 2 * RING + 1; seq <= 3 * RING; seq++) expect(cell(revokeCellAt(seq))).toBe(seq);
-    expect(cell(abortCellAt(RING))).toBe(FRESH_CELL);
+  test('keeps cells and offers apart: task code that writes over every cell changes no offer', () => {
+    controlFile.offer(7);
+    controlFile.commit();
+    writeSync(controlFile.fd, Buffer.alloc(CONTROL_FILE_BYTES), 0, CONTROL_FILE_BYTES, 0);
+    expect(workerOf(controlFile).claim()).toBe(7);
+    expect(controlFile.recall()).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('says which attempt is to abort, and why', () => {
@@ -137,18 +77,37 @@ describe('the control file', () => {
     expect(cell(abortCellAt(3))).toBe(abortCell(RING + 3, 'cancel'));
     controlFile.abort(RING + 3, 'soft-timeout');
     expect(cell(abortCellAt(3))).toBe(abortCell(RING + 3, 'soft-timeout'));
+    const worker = workerOf(controlFile);
+    expect([3, RING + 3, 2 * RING + 3].map((seq) => worker.abortKind(seq))).toEqual([undefined, 'soft-timeout', undefined]);
   });
 
-  test('repeats its last answer after it was closed, and ignores what it can no longer do', () => {
-    start(9);
-    const { fd } = controlFile;
+  test('gives its descriptors back, repeats its last answer then, and ignores what it can no longer do', () => {
+    for (const seq of [9, 10]) controlFile.offer(seq);
+    controlFile.commit();
+    workerOf(controlFile).claim();
+    controlFile.unclaimed();
+    const { fd, offersFd } = controlFile;
     controlFile.close();
     controlFile.close();
     expect(controlFile.fd).toBe(-1);
-    expect(() => readFileSync(fd)).toThrow();
-    expect(controlFile.started()).toBe(9);
-    controlFile.revoke(1, 9);
+    for (const closed of [fd, offersFd]) expect(() => readFileSync(closed)).toThrow('EBADF');
+    expect(controlFile.unclaimed()).toBe(10);
+    controlFile.offer(11);
+    expect(controlFile.commit()).toBe(true);
+    expect(controlFile.recall()).toBe(10);
     controlFile.abort(1, 'cancel');
-    expect(controlFile.started()).toBe(9);
+    controlFile.expectItems(1);
+    expect(controlFile.startedItems(1)).toBeNaN();
+  });
+
+  test.runIf(process.platform === 'linux')('costs three descriptors, a fourth once the offers were read, and none after its close', () => {
+    const count = (): number => readdirSync('/proc/self/fd').length;
+    const before = count();
+    const file = new UnlinkedControlFile();
+    expect(count() - before).toBe(3);
+    for (let look = 0; look < 10; look += 1) file.unclaimed();
+    expect(count() - before).toBe(4);
+    file.close();
+    expect(count()).toBe(before);
   });
 });
