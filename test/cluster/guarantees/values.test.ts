@@ -1,10 +1,11 @@
 /** Values and errors that go through the store, and the same program on one machine and on many. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { type Executor, Pool } from 'everpool';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ClusterTasks, newCluster } from '../../kit/clusters.js';
+import { type ClusterTasks, newCluster, startsIn } from '../../kit/clusters.js';
 import { endAll, newHost, newHostProcess } from '../../kit/hosts.js';
-import { fixture, rejection, useKit } from '../../kit/pools.js';
+import { fixture, newFolder, rejection, until, useKit } from '../../kit/pools.js';
 import { forEachStore, freshName } from '../../kit/stores.js';
 
 useKit();
@@ -62,9 +63,11 @@ async function seenOf(promise: PromiseLike<unknown>): Promise<unknown> {
 }
 
 async function cancelled(executor: Executor<ClusterTasks>): Promise<unknown> {
-  const task = executor.run('mark', ['/dev/null', 'x', 60_000]);
+  const file = join(newFolder(), 'ledger');
+  const task = executor.run('mark', [file, 'x', 60_000]);
   const seen = seenOf(task);
-  await task.started;
+  // In a cluster, `started` says that a host has taken it.
+  await until('it runs', () => startsIn(file).has('x'));
   await task.kill('enough');
   return seen;
 }
