@@ -16,6 +16,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 afterEach(endAll);
 
 const COUNT = 400;
+/** Of both hosts. */
+const PLACES = 4;
 /** Longer than a host waits for a task (DRAIN_SECONDS), after which workers of BullMQ stop to fetch. */
 const AWAY_MS = 5000;
 
@@ -38,11 +40,17 @@ forEachStore((server) => {
     await server.restart();
     const submittedLate = cluster.run('mark', [file, 'late']);
     const outcomes = await batch;
-    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
-    expect(outcomes).toEqual(items.map(([, value]) => ({ status: 'fulfilled', value })));
+    // The answer to a fetch may die with the store: the task is taken, and no host knows of it.
+    const lost = items.map(([, each]) => each).filter((_, at) => outcomes[at]?.status === 'rejected');
+    expect(lost.length).toBeLessThanOrEqual(PLACES);
+    expect(lost.filter((each) => startsIn(file).has(each))).toEqual([]);
+    const error = expect.objectContaining({ code: 'ERR_EVERPOOL_HOST_LOST' });
+    expect(outcomes).toEqual(
+      items.map(([, value]) => (lost.includes(value) ? { status: 'rejected', reason: error } : { status: 'fulfilled', value })),
+    );
     expect(await submittedLate).toBe('late');
     expect(startedAgain(file)).toEqual([]);
-    expect(startsIn(file).size).toBe(COUNT + 1);
+    expect(startsIn(file).size).toBe(COUNT + 1 - lost.length);
 
     const before = recovered;
     errors.length = 0;
