@@ -44,7 +44,14 @@ export async function startPostgres() {
   ];
   await promisify(execFile)(join(files, 'native/bin/initdb'), initdb, { cwd: data, ...identity });
   const port = await freePort();
-  const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', fsync: 'off', max_connections: 200 };
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    fsync: 'off',
+    max_connections: 200,
+    dynamic_shared_memory_type: 'mmap',
+  };
   const server = spawn(
     join(files, 'native/bin/postgres'),
     ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],

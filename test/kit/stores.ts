@@ -106,6 +106,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     fsync: 'off',
     max_connections: '200',
     shared_buffers: '32MB',
+    dynamic_shared_memory_type: 'mmap', // in its folder, which is removed
   };
   const flags = ['-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
   const url = (user = 'postgres', password = PASSWORD, database = 'postgres'): string =>
@@ -122,7 +123,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     kill: () => server.kill(),
     restart: () => server.start(),
     async stop() {
-      await server.kill();
+      await server.quit();
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -207,6 +208,16 @@ class Server {
     this.#child = undefined;
     const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
     killAll(child);
+    await ended;
+  }
+
+  /** Ends it at once, but lets PostgreSQL release its shared memory, which outlives a SIGKILL. */
+  async quit(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    this.#child = undefined;
+    const ended = once(child, 'exit');
+    child.kill('SIGQUIT');
     await ended;
   }
 
